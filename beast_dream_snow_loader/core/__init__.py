@@ -1,0 +1,1 @@
+"""What is true: pure values and pure functions, standard library only."""

@@ -1,0 +1,90 @@
+"""What is to be done: one frozen value per change, a plan of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from beast_dream_snow_loader.core.desired import ConfigItem, Relation
+from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import Held, KnownItem
+
+
+class ChangeType(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    HEARTBEAT = "heartbeat"
+    """Nothing changed; ``last_discovered`` is refreshed so that long-stable gear does not look dead."""
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    element: str
+    old: str | None
+    new: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemChange:
+    """Create, update or refresh one CI. ``send`` are the values that go on the wire, ``fields`` the difference for
+    people. ``send_serial`` False: their serial stays, the native key carries on (cmdb-model 2.4)."""
+
+    type: ChangeType
+    item: ConfigItem
+    send: Mapping[str, str]
+    fields: tuple[FieldChange, ...] = ()
+    known: KnownItem | None = None
+    send_serial: bool = True
+
+    @property
+    def subject(self) -> str:
+        return str(self.item.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChange:
+    """Draw one edge."""
+
+    relation: Relation
+    type: ChangeType = ChangeType.LINK
+
+    @property
+    def subject(self) -> str:
+        return self.relation.key
+
+
+Change = ItemChange | LinkChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """The changes of one console, in the order to write them: an uplink's far end before the device itself.
+
+    One writer per lane; lanes are disjoint in items, so they may run side by side (servicenow-api 5.8)."""
+
+    name: str
+    items: tuple[ItemChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """``carriers`` are the known items a link may need to name again in its request, by key."""
+
+    lanes: tuple[Lane, ...] = ()
+    links: tuple[LinkChange, ...] = ()
+    unchanged: int = 0
+    held: tuple[Held, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    carriers: Mapping[SourceKey, ItemChange] = field(default_factory=dict)
+
+    @property
+    def items(self) -> tuple[ItemChange, ...]:
+        return tuple(change for lane in self.lanes for change in lane.items)
+
+    @property
+    def empty(self) -> bool:
+        return not self.links and not any(lane.items for lane in self.lanes)

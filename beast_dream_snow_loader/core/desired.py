@@ -1,0 +1,114 @@
+"""What the CMDB should hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.identity import SourceKey
+
+
+class Ownership(StrEnum):
+    """When a field is written (cmdb-model 6.9)."""
+
+    ALWAYS = "always"
+    OURS = "ours"
+    """On CIs we created; elsewhere only into empty fields."""
+    ONCE = "once"
+    """At insert only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A reference field to be filled with the sys_id of an existing row, looked up, never created by default.
+
+    The row is the one in ``table`` for which every ``match`` entry (element, value) holds, ignoring case; ``any_of``
+    tries further alternatives in order. No row, or several: the field stays out and a finding says so.
+    """
+
+    element: str
+    table: str
+    any_of: tuple[tuple[tuple[str, str], ...], ...]
+    sys_id: str = ""
+    """Set by configuration: no lookup needed."""
+    describe: str = ""
+    """For people: ``site HQ``, ``model USW-16-PoE``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigItem:
+    """One CI as it should be.
+
+    ``values`` maps ServiceNow elements to wire text (never empty). ``class_chain`` is what to try, most specific
+    first; ``class_name`` is empty until the instance's facts have been applied (core/fitting.py).
+    ``lane`` names the console: items of one lane are written by one writer. ``seen_at`` is what goes to
+    ``last_discovered`` (None: leave the stored value).
+    """
+
+    key: SourceKey
+    kind: str
+    lane: str
+    site: str | None
+    class_chain: tuple[str, ...]
+    values: Mapping[str, str]
+    name_forms: tuple[str, ...]
+    """Names to try in order, should the one before belong to somebody else's CI (cmdb-model 2.4)."""
+    references: tuple[Reference, ...] = ()
+    class_name: str = ""
+    online: bool = True
+    seen_at: datetime | None = None
+    serial_derived: bool = False
+    """The serial number is the base MAC because UniFi gave none."""
+    label: str = ""
+    """For people: ``hq-sw-01/00:00:5e:00:53:02``, already safe to show."""
+
+    @property
+    def name(self) -> str:
+        return self.values.get("name", "")
+
+
+class RelationRole(StrEnum):
+    UPLINK = "uplink"
+    MANAGED_BY = "managed_by"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """An edge as it should be: ``lower`` Connects to / is managed by ``upper``.
+
+    ``type`` and the direction on the wire depend on the instance, so ``parent``/``child`` are set by fitting; until
+    then ``type`` is empty.
+    """
+
+    role: RelationRole
+    lower: SourceKey
+    upper: SourceKey
+    type: str = ""
+    reversed: bool = False
+
+    @property
+    def parent(self) -> SourceKey:
+        return self.upper if self.reversed else self.lower
+
+    @property
+    def child(self) -> SourceKey:
+        return self.lower if self.reversed else self.upper
+
+    @property
+    def key(self) -> str:
+        """Stable text: ``uplink device/a -> device/b``."""
+        return f"{self.role} {self.lower} -> {self.upper}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredState:
+    """All items by key, all edges between them, and what was found on the way."""
+
+    items: Mapping[SourceKey, ConfigItem]
+    relations: tuple[Relation, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+    orphans: tuple[Finding, ...] = field(default=())
+    """Edges that could not be drawn because their far end is unknown."""

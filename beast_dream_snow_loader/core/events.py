@@ -1,0 +1,59 @@
+"""What happens, as frozen values. Logs, metrics and progress are made from them; nothing is decided on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.receipts import Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    step: str
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepAdvanced:
+    step: str
+    by: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    step: str
+    seconds: float
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingRaised:
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSettled:
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFinished:
+    """One HTTP exchange. ``status`` is None when there was no answer; ``attempt`` counts from 1."""
+
+    service: str
+    operation: str
+    method: str
+    status: int | None
+    milliseconds: float
+    attempt: int = 1
+    error: str = ""
+
+
+Event = StepStarted | StepAdvanced | StepFinished | FindingRaised | ChangeSettled | RequestFinished
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The listener for those who do not listen."""

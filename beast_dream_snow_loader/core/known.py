@@ -1,0 +1,72 @@
+"""What we believe the CMDB holds: the ledger's memory, and what a look at the instance added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownItem:
+    """``written`` holds the values we last wrote; ``stored`` what the CMDB holds now, where it was read.
+
+    ``created_by_us`` False is the cautious side: such a CI is only enriched. ``weak``: matched on little evidence.
+    """
+
+    key: SourceKey
+    sys_id: SysId
+    class_name: str
+    created_by_us: bool
+    fingerprint: Fingerprint | None = None
+    written: Mapping[str, str] = field(default_factory=dict)
+    written_at: datetime | None = None
+    name_source: str = ""
+    """The UniFi name from which the stored name was made: while it stays, the stored name stays."""
+    stored: Mapping[str, str] | None = None
+    weak: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownRelation:
+    """An edge we wrote. ``relation_key`` as :attr:`Relation.key`."""
+
+    relation_key: str
+    parent: SourceKey
+    child: SourceKey
+    type: str
+    sys_id: SysId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownState:
+    items: Mapping[SourceKey, KnownItem] = field(default_factory=dict)
+    relations: Mapping[str, KnownRelation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An existing CI that might be the record: enough for a person to decide (cmdb-model 2.4)."""
+
+    sys_id: str
+    name: str = ""
+    class_name: str = ""
+    serial_number: str = ""
+    mac_address: str = ""
+    ip_address: str = ""
+    discovery_source: str = ""
+    adapter_macs: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The mapped fields as stored now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A record kept back until a person decides. ``reason`` is a sentence, ``rule`` stable."""
+
+    key: SourceKey
+    rule: str
+    reason: str
+    candidates: tuple[Candidate, ...] = ()

@@ -1,0 +1,154 @@
+"""What UniFi said: frozen typed values, the same whichever of its three APIs they came from.
+
+Absent, null, empty and "unknown" all arrive here as None (unifi-api 5, gotcha 2). MACs are 12 lower-case hex digits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from beast_dream_snow_loader.core.findings import Finding
+
+
+class Presence(StrEnum):
+    """How a device stands towards its console."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    TRANSIENT = "transient"
+    """Upgrading, provisioning, heartbeat missed: there, not to be called offline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """A UniFi OS console or self-hosted Network server.
+
+    ``key`` is stable over runs: the console's MAC where known, else ``host:<id>`` or ``url:<host:port>``.
+    """
+
+    key: str
+    name: str
+    mac: str | None = None
+    host_id: str | None = None
+    software_only: bool = False
+    """A ``network-server``: software on somebody's machine, no CI of its own."""
+    os_version: str | None = None
+    network_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A site of one console. ``short_name`` (``default``) and NI's UUID repeat on every console, so a site is
+    keyed by (console, short_name)."""
+
+    console: str
+    short_name: str
+    name: str
+    gateway_mac: str | None = None
+    time_zone: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.console}/{self.short_name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One adopted device. ``site`` is the site's short name, None where no API told it.
+
+    ``model_code`` is the short code (``US16P150``), ``model_name`` the marketing name (``USW-16-PoE``).
+    ``features`` are lower-case words: ``gateway``, ``switching``, ``accesspoint``, ``outlets``, ``battery``,
+    ``ports``; what the APIs and record tables showed, not what the model promises.
+    ``management_ip`` is never the WAN address.
+    """
+
+    mac: str
+    console: str
+    site: str | None = None
+    name: str | None = None
+    model_code: str | None = None
+    model_name: str | None = None
+    type: str | None = None
+    product_line: str | None = None
+    features: frozenset[str] = frozenset()
+    serial: str | None = None
+    management_ip: str | None = None
+    firmware: str | None = None
+    presence: Presence = Presence.ONLINE
+    is_console: bool = False
+    port_count: int | None = None
+    uplink_mac: str | None = None
+    last_seen: datetime | None = None
+    ever_online: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """One client. ``wired`` None when the APIs disagree or do not say. ``category`` is our word for the UniFi
+    fingerprint: ``computer``, ``handheld``, ``printer``, ``camera``, ``tv``, ``console``, ``media``, ``iot``,
+    ``phone``, or None when unknown."""
+
+    mac: str
+    console: str
+    site: str | None = None
+    name: str | None = None
+    host_name: str | None = None
+    ip: str | None = None
+    vendor: str | None = None
+    wired: bool | None = None
+    guest: bool = False
+    vpn: bool = False
+    blocked: bool = False
+    connected: bool = False
+    uplink_mac: str | None = None
+    category: str | None = None
+    os_name: str | None = None
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+class Subject(StrEnum):
+    """What a read was about."""
+
+    SITES = "sites"
+    DEVICES = "devices"
+    CLIENTS = "clients"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """One collection read of one console (and site): whether all of it arrived, and if not why.
+
+    Later guards rely on it: nothing may be called missing that was not looked for completely.
+    """
+
+    console: str
+    subject: Subject
+    site: str | None = None
+    complete: bool = True
+    records: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything UniFi said at ``taken_at`` (UTC). Sorted by key, so equal estates give equal snapshots."""
+
+    taken_at: datetime
+    consoles: tuple[Console, ...] = ()
+    sites: tuple[Site, ...] = ()
+    devices: tuple[Device, ...] = ()
+    clients: tuple[Client, ...] = ()
+    reads: tuple[Read, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+
+    def complete(self, console: str, subject: Subject) -> bool:
+        """True when at least one read of the subject on that console is known and every one was complete."""
+        reads = [r for r in self.reads if r.console == console and r.subject is subject]
+        return bool(reads) and all(r.complete for r in reads)
+
+    @property
+    def partial(self) -> bool:
+        return any(not r.complete for r in self.reads)

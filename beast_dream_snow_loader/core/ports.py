@@ -1,0 +1,160 @@
+"""What the pipeline asks of its neighbours. They fit by shape; ``app/wiring.py`` puts them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange
+from beast_dream_snow_loader.core.desired import Reference
+from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
+from beast_dream_snow_loader.core.known import Candidate, KnownState
+from beast_dream_snow_loader.core.matching import Match
+from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.receipts import Receipt
+from beast_dream_snow_loader.core.run import Run
+
+
+class Source(Protocol):
+    """UniFi."""
+
+    def read(self) -> Snapshot:
+        """Everything, with a completeness verdict per console and site.
+
+        One console failing is in the verdicts; SourceUnavailable only when nothing at all could be read,
+        NotAuthenticated or NotAuthorised when that is because every credential was refused.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a run needs to know of the instance."""
+
+    class_chains: frozenset[tuple[str, ...]]
+    relation_types: frozenset[str]
+    references: frozenset[Reference]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One request. ``carried`` are known items named again because a link needs both its ends in the payload."""
+
+    lane: str
+    items: tuple[ItemChange, ...]
+    links: tuple[LinkChange, ...] = ()
+    carried: tuple[ItemChange, ...] = ()
+
+
+class Cmdb(Protocol):
+    """ServiceNow. Any method may raise a TransportError or CmdbAsleep."""
+
+    def facts(self, wishes: Wishes) -> InstanceFacts:
+        """What the instance is like. A part that cannot be read becomes a finding, not an error."""
+
+    def simulate(self, changes: Sequence[ItemChange]) -> Sequence[Match]:
+        """What the engine would do with these new items; commits nothing (``queryEnhanced``).
+
+        Rejected, NotAuthorised when the instance does not offer it.
+        """
+
+    def candidates(self, sys_ids: Iterable[str], elements: Iterable[str]) -> Mapping[str, Candidate]:
+        """A second, read-only look at existing CIs and their adapters; ``elements`` fill ``Candidate.values``."""
+
+    def count_sources(self) -> int | None:
+        """How many CIs carry our native keys; None when the account may not see."""
+
+    def find(self, keys: Sequence[SourceKey] | None = None) -> Mapping[SourceKey, tuple[SysId, ...]]:
+        """The CIs behind native keys (all of ours when None), checked to exist. Several: a duplicate."""
+
+    def apply(self, batch: Batch) -> Sequence[Receipt]:
+        """Write one batch. One receipt per item and link of the batch (not per carried item), never fewer.
+
+        Does not raise for what happened to the batch: an unreachable instance gives LATER receipts with the error's
+        code, an unanswered request UNKNOWN ones, a refused one REFUSED. Raises only NotAuthenticated.
+        """
+
+    def read_back(self, sys_ids: Iterable[SysId], elements: Iterable[str]) -> Mapping[SysId, Mapping[str, str]]:
+        """Stored values, by sys_id; a CI that is gone is not in the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """A change and what became of it, settled together in one transaction."""
+
+    change: Change
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """``id`` orders entries; ``attempts`` counts sends."""
+
+    id: int
+    run_id: str
+    change: Change
+    intended_at: datetime
+    attempts: int = 0
+    code: str = ""
+    message: str = ""
+
+
+class Journal(Protocol):
+    """Intend, write, settle. Every method is durable when it returns."""
+
+    def intend(self, run_id: str, changes: Sequence[Change]) -> None:
+        """Before the request leaves. An earlier open entry for the same subject is superseded."""
+
+    def settle(self, run_id: str, settlements: Sequence[Settlement]) -> None:
+        """Afterwards. DONE also updates the ledger, LATER leaves the entry queued, UNKNOWN leaves it open."""
+
+    def unknown(self) -> Sequence[JournalEntry]:
+        """Entries intended and not settled, or settled unknown: to be looked up before anything is repeated."""
+
+    def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
+        """Entries settled "later", oldest first."""
+
+    def supersede(self, subjects: Iterable[str]) -> int:
+        """A newer plan covers these subjects: drop their queued and unknown entries. Returns how many."""
+
+
+class Ledger(Protocol):
+    def known(self) -> KnownState:
+        """Everything we wrote and still believe in."""
+
+    def forget(self, keys: Iterable[SourceKey]) -> None:
+        """The CMDB no longer holds these: they will be planned as new."""
+
+    def seen(self, keys: Iterable[SourceKey], complete: bool, at: datetime) -> None:
+        """These were in the source at ``at``; ``complete``: everything else known was looked for too."""
+
+
+class Memory(Protocol):
+    """Runs, snapshots, instance facts."""
+
+    def start_run(self, run: Run) -> None: ...
+
+    def finish_run(self, run: Run) -> None: ...
+
+    def run(self, run_id: str) -> Run | None: ...
+
+    def runs(
+        self, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+    ) -> Sequence[Run]:
+        """Newest first; the interval is half open."""
+
+    def save_snapshot(self, snapshot: Snapshot) -> None: ...
+
+    def latest_snapshot(self) -> Snapshot | None: ...
+
+    def save_facts(self, target: str, facts: InstanceFacts) -> None: ...
+
+    def facts(self, target: str) -> InstanceFacts | None: ...
+
+
+class Meter(Protocol):
+    """Counts requests for the report: ``{"servicenow": {...}, "unifi": {...}}``."""
+
+    def counts(self) -> Mapping[str, Any]: ...

@@ -1,0 +1,42 @@
+"""What really happened to one change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from beast_dream_snow_loader.core.identity import SysId
+
+
+class Outcome(StrEnum):
+    """The status code is not one of them."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    """Nothing happened there, and asking again will not help."""
+    UNKNOWN = "unknown"
+    """Sent, no usable answer: looked up before anything is repeated."""
+    LATER = "later"
+    """Not sent; queued."""
+
+
+class Operation(StrEnum):
+    INSERTED = "inserted"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    LINKED = "linked"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """``subject`` is the change's: a source key or a relation key. ``code`` and ``message`` say why not, in
+    ServiceNow's words where it spoke. ``class_name`` is the class the CI really has."""
+
+    subject: str
+    outcome: Outcome
+    operation: Operation = Operation.NONE
+    sys_id: SysId | None = None
+    class_name: str = ""
+    code: str = ""
+    message: str = ""

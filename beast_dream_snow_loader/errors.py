@@ -1,0 +1,201 @@
+"""Every exception snowload raises, as one tree.
+
+    SnowloadError
+    ├─ ConfigurationError         mend the setup
+    ├─ SourceError
+    │  ├─ SourceUnavailable       later, or a stale snapshot
+    │  └─ SourceDataInvalid       skip this record, report it
+    ├─ MappingError               skip this record, report it
+    ├─ TransportError
+    │  ├─ NotSent                 nothing left this machine: safe to send again
+    │  ├─ Throttled               the server asks to wait
+    │  ├─ ServerFault             5xx: later
+    │  ├─ OutcomeUnknown          sent, no answer: look before repeating
+    │  ├─ Rejected                the server said no to this request
+    │  ├─ NotAuthenticated        who are you
+    │  ├─ NotAuthorised           you may not
+    │  └─ CircuitBreakerOpen      not even tried: queue
+    ├─ CmdbAsleep                 the instance hibernates: queue, tell a person
+    ├─ CmdbError
+    │  ├─ SeveralRecords          a person decides
+    │  ├─ WriteNotKept            fields dropped: name them
+    │  └─ ClassMissing            fall back
+    ├─ StateError
+    │  ├─ StateLocked             another run holds the target
+    │  ├─ StateTooNew             this program is older than the database
+    │  └─ StateDamaged            the database does not read
+    ├─ Refused
+    │  ├─ EmptySource             the source shows nothing: refuse to act on it
+    │  └─ TooManyRetirements      more would go than the guard allows
+    └─ OperationalError           any of the above with its context (operations/error_handler.py)
+
+A class exists only if somebody acts differently on it. ``code`` is stable and documented; message text is for people
+and is never decided upon.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SnowloadError(Exception):
+    """Root of the tree. ``message`` says what happened and to what; ``next_step`` what to do now."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.next_step}".rstrip()
+
+
+class ConfigurationError(SnowloadError):
+    """The setup is incomplete or wrong. ``problems`` lists every one found, each a full sentence."""
+
+    code = "config.invalid"
+
+    def __init__(self, message: str, *, next_step: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, next_step=next_step)
+        self.problems = problems
+
+
+class SourceError(SnowloadError):
+    code = "source.error"
+
+
+class SourceUnavailable(SourceError):
+    code = "source.unavailable"
+
+
+class SourceDataInvalid(SourceError):
+    """A payload or record does not parse. ``path`` names the place: ``devices[14].uplink.mac``."""
+
+    code = "source.invalid"
+
+    def __init__(self, message: str, *, next_step: str = "", path: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.path = path
+
+
+class MappingError(SnowloadError):
+    code = "mapping.error"
+
+
+class TransportError(SnowloadError):
+    code = "transport.error"
+
+
+class NotSent(TransportError):
+    """No byte of the request reached the server (DNS, connect, TLS): nothing happened there."""
+
+    code = "transport.not_sent"
+
+
+class Throttled(TransportError):
+    """429. ``retry_after`` is in seconds, None when the server sent no header."""
+
+    code = "transport.throttled"
+
+    def __init__(self, message: str, *, next_step: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, next_step=next_step)
+        self.retry_after = retry_after
+
+
+class ServerFault(TransportError):
+    """A 5xx answer. For a write the outcome is unknown unless the caller knows better."""
+
+    code = "transport.server_fault"
+
+    def __init__(self, message: str, *, next_step: str = "", status: int = 500) -> None:
+        super().__init__(message, next_step=next_step)
+        self.status = status
+
+
+class OutcomeUnknown(TransportError):
+    code = "transport.outcome_unknown"
+
+
+class Rejected(TransportError):
+    """The server refused this request: ``status`` and its own words in ``detail``."""
+
+    code = "transport.rejected"
+
+    def __init__(self, message: str, *, next_step: str = "", status: int = 400, detail: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.status = status
+        self.detail = detail
+
+
+class NotAuthenticated(TransportError):
+    code = "auth.not_authenticated"
+
+
+class NotAuthorised(TransportError):
+    """The account is known but may not do this. ``detail`` is the server's reason."""
+
+    code = "auth.not_authorised"
+
+    def __init__(self, message: str, *, next_step: str = "", detail: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.detail = detail
+
+
+class CircuitBreakerOpen(TransportError):
+    """The breaker refused the call. ``retry_in`` is in seconds."""
+
+    code = "transport.breaker_open"
+
+    def __init__(self, message: str, *, next_step: str = "", retry_in: float = 0.0) -> None:
+        super().__init__(message, next_step=next_step)
+        self.retry_in = retry_in
+
+
+class CmdbAsleep(SnowloadError):
+    code = "cmdb.asleep"
+
+
+class CmdbError(SnowloadError):
+    code = "cmdb.error"
+
+
+class SeveralRecords(CmdbError):
+    code = "cmdb.several_records"
+
+
+class WriteNotKept(CmdbError):
+    code = "cmdb.write_not_kept"
+
+
+class ClassMissing(CmdbError):
+    code = "cmdb.class_missing"
+
+
+class StateError(SnowloadError):
+    code = "state.error"
+
+
+class StateLocked(StateError):
+    code = "state.locked"
+
+
+class StateTooNew(StateError):
+    code = "state.too_new"
+
+
+class StateDamaged(StateError):
+    code = "state.damaged"
+
+
+class Refused(SnowloadError):
+    code = "refused"
+
+
+class EmptySource(Refused):
+    code = "refused.empty_source"
+
+
+class TooManyRetirements(Refused):
+    code = "refused.too_many_retirements"

@@ -1,0 +1,39 @@
+"""What goes over the wire, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """``repeatable``: sending it twice does no more than sending it once (a read, or a write keyed by the server).
+
+    ``operation`` is a short name for logs and metrics (``ire.enhanced``). ``reads`` False marks what changes the
+    far side: a read-only transport refuses it. ``timeout`` overrides the client's read timeout, in seconds.
+    """
+
+    method: str
+    url: str
+    operation: str
+    params: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    repeatable: bool = False
+    reads: bool = True
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """Any status. ``headers`` are looked up without regard to case through :meth:`header`; keys are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    milliseconds: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name.lower())

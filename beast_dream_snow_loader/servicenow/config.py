@@ -1,0 +1,43 @@
+"""Where ServiceNow is, how to log in, how much to ask of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from beast_dream_snow_loader.redaction import Secret
+
+
+def _secret(value: object) -> object:
+    return Secret(value) if isinstance(value, str) and value else (value or None)
+
+
+OptionalSecret = Annotated[Secret | None, BeforeValidator(_secret)]
+
+
+class ServiceNowSettings(BaseModel):
+    """``[servicenow]``. ``instance`` is a base URL here: the short forms are expanded when settings are read.
+
+    Methods are tried most secure first: a ready token, OAuth (client credentials, or the password grant when user
+    name and password are given too), API key, basic.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    instance: str = ""
+    oauth_token: OptionalSecret = None
+    client_id: str | None = None
+    client_secret: OptionalSecret = None
+    api_key: OptionalSecret = None
+    username: str | None = None
+    password: OptionalSecret = None
+    data_source: str = "UniFi"
+    concurrency: int = Field(default=4, ge=1, le=4)
+    batch_size: int = Field(default=100, ge=1, le=250)
+    batch_size_max: int = Field(default=250, ge=1, le=500)
+    page_size: int = Field(default=1000, ge=1, le=10000)
+    connect_timeout_seconds: float = Field(default=10.0, gt=0)
+    read_timeout_seconds: float = Field(default=30.0, gt=0)
+    total_timeout_seconds: float = Field(default=60.0, gt=0)
+    facts_max_age_hours: float = Field(default=24.0, ge=0)

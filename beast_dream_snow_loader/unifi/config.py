@@ -1,0 +1,51 @@
+"""Where UniFi is and how to log in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from beast_dream_snow_loader.redaction import Secret
+
+
+def _secret(value: object) -> object:
+    return Secret(value) if isinstance(value, str) and value else (value or None)
+
+
+OptionalSecret = Annotated[Secret | None, BeforeValidator(_secret)]
+
+
+class ConsoleSettings(BaseModel):
+    """One local console. With ``api_key`` the Network Integration API is read (and the controller API where the
+    console takes the key there); with ``username`` and ``password`` the controller API.
+
+    ``verify_tls``: True, False, a CA file, or ``fingerprint:<sha256 of the certificate>``. None: the general setting.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    url: str
+    api_key: OptionalSecret = None
+    username: str | None = None
+    password: OptionalSecret = None
+    verify_tls: bool | str | None = None
+
+
+class UniFiSettings(BaseModel):
+    """``[unifi]``. Site Manager is read when ``api_key`` is set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    site_manager_url: str = "https://api.ui.com"
+    api_key: OptionalSecret = None
+    consoles: tuple[ConsoleSettings, ...] = ()
+    verify_tls: bool | str = True
+    use_connector: bool = True
+    """Read consoles without local credentials through Site Manager's connector."""
+    site_manager_concurrency: int = Field(default=8, ge=1, le=32)
+    console_concurrency: int = Field(default=2, ge=1, le=8)
+    connect_timeout_seconds: float = Field(default=10.0, gt=0)
+    read_timeout_seconds: float = Field(default=30.0, gt=0)
+    client_window_hours: int = Field(default=24 * 30, ge=1)
+    """Known clients not seen for longer than this are not read."""

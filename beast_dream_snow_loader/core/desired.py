@@ -37,6 +37,12 @@ class Reference:
     describe: str = ""
     """For people: ``site HQ``, ``model USW-16-PoE``."""
 
+    @property
+    def key(self) -> str:
+        """Under which ``InstanceFacts.references`` holds the answer: ``cmn_location?name='HQ'``, alternatives by ``|``."""
+        alternatives = ("&".join(f"{element}={value!r}" for element, value in match) for match in self.any_of)
+        return f"{self.table}?{'|'.join(alternatives)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigItem:

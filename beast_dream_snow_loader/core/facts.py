@@ -38,7 +38,7 @@ class ClassFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceFacts:
-    """``references`` maps (table, alternatives) of a desired Reference to a sys_id, or to None where no row or several
+    """``references`` maps :attr:`Reference.key` of a desired Reference to a sys_id, or to None where no row or several
     matched; ``choices`` maps ``<element>.<label>`` to the stored value (``install_status.Installed`` → ``1``)."""
 
     read_at: datetime

@@ -39,6 +39,15 @@ class Reference:
 
     @property
     def key(self) -> str:
+        """The key of its answer in ``InstanceFacts.references``: table and alternatives as text, case folded.
+
+        ``core_company?name=ubiquiti^manufacturer=true|name=ubiquiti inc.^manufacturer=true``
+        """
+        alternatives = ("^".join(f"{element}={value}" for element, value in match) for match in self.any_of)
+        return f"{self.table}?{'|'.join(alternatives)}".casefold()
+
+    @property
+    def key(self) -> str:
         """Under which ``InstanceFacts.references`` holds the answer: ``cmn_location?name='HQ'``, alternatives by ``|``."""
         alternatives = ("&".join(f"{element}={value!r}" for element, value in match) for match in self.any_of)
         return f"{self.table}?{'|'.join(alternatives)}"
@@ -68,6 +77,9 @@ class ConfigItem:
     seen_at: datetime | None = None
     serial_derived: bool = False
     """The serial number is the base MAC because UniFi gave none."""
+    name_source: str = ""
+    """The UniFi name (or the model's name where there is none) from which ``name_forms`` are made. The ledger keeps it
+    as ``KnownItem.name_source``: while it stays, the stored name stays."""
     label: str = ""
     """For people: ``hq-sw-01/00:00:5e:00:53:02``, already safe to show."""
 

@@ -27,6 +27,8 @@ class KnownItem:
     """The UniFi name from which the stored name was made: while it stays, the stored name stays."""
     stored: Mapping[str, str] | None = None
     weak: bool = False
+    send_serial: bool = True
+    """False: the CI keeps its own serial number, the native key carries on (cmdb-model 2.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Fetch, transform, validate, plan, load, link, verify. Start reading at ``runner.py``."""

@@ -1,0 +1,192 @@
+"""Every setting as one frozen value, and how it is put together.
+
+Precedence, leaf by leaf: flag, environment variable, the file named by ``--config`` or ``SNOWLOAD_CONFIG``,
+``<environment>.toml`` and ``base.toml`` of the user and of the installation, built-in default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+
+from beast_dream_snow_loader.app.instance_url import instance_url
+from beast_dream_snow_loader.app.layers import Layer, installed_files, merge, origins, read_toml
+from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt
+from beast_dream_snow_loader.errors import ConfigurationError
+from beast_dream_snow_loader.operations.config import ConfigurationManager, Environment
+from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.unifi.config import UniFiSettings
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class StateSettings(BaseModel):
+    """``[state]``. ``dir`` None: the user's state directory, one folder per environment. ``url`` None: SQLite there."""
+
+    model_config = _FROZEN
+
+    dir: Path | None = None
+    url: str | None = None
+
+
+class ClientSettings(BaseModel):
+    """``[clients]``."""
+
+    model_config = _FROZEN
+
+    mode: Literal["off", "link", "create"] = "off"
+    minimum_days: float = Field(default=7.0, ge=0)
+
+
+class LoggingSettings(BaseModel):
+    """``[logging]``. ``level`` and ``format`` None: what the environment's operational defaults say."""
+
+    model_config = _FROZEN
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
+    format: Literal["auto", "console", "json"] = "auto"
+    file: Path | None = None
+
+
+class RetrySettings(BaseModel):
+    """``[retry]``. ``max_attempts`` None: development 2, testing 1, production 5, otherwise 3."""
+
+    model_config = _FROZEN
+
+    max_attempts: int | None = Field(default=None, ge=1, le=10)
+    base_delay_seconds: float = Field(default=1.0, gt=0)
+    max_delay_seconds: float = Field(default=60.0, gt=0)
+
+
+class BreakerSettings(BaseModel):
+    """``[circuit_breaker]``."""
+
+    model_config = _FROZEN
+
+    failure_threshold: int = Field(default=5, ge=1)
+    recovery_timeout_seconds: float = Field(default=60.0, gt=0)
+
+
+class Settings(BaseModel):
+    """The whole of it. ``mapping`` overrides the mapping tables (docs/reference/mapping.md)."""
+
+    model_config = _FROZEN
+
+    environment: Environment
+    unifi: UniFiSettings = UniFiSettings()
+    servicenow: ServiceNowSettings = ServiceNowSettings()
+    state: StateSettings = StateSettings()
+    clients: ClientSettings = ClientSettings()
+    logging: LoggingSettings = LoggingSettings()
+    retry: RetrySettings = RetrySettings()
+    circuit_breaker: BreakerSettings = BreakerSettings()
+    mapping: Mapping[str, Any] = Field(default_factory=dict)
+    broker_url: str | None = None
+
+
+class _Variables(BaseSettings):
+    """The same sections, all optional, only to read ``SNOWLOAD_<SECTION>__<KEY>``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", arbitrary_types_allowed=True)
+
+    unifi: UniFiSettings | None = None
+    servicenow: ServiceNowSettings | None = None
+    state: StateSettings | None = None
+    clients: ClientSettings | None = None
+    logging: LoggingSettings | None = None
+    retry: RetrySettings | None = None
+    circuit_breaker: BreakerSettings | None = None
+    mapping: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSettings:
+    """``origins`` tells for each leaf that was set the layer it came from; what is missing there is a default."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load_settings(
+    *, environment: str | None, config_file: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> LoadedSettings:
+    """Read every layer, check everything, report every problem at once (R7.5).
+
+    Raises ConfigurationError; its ``problems`` name key, source and expected form of each.
+    """
+    named = ConfigurationManager.resolve_environment(environment)
+    layers = _layers(named, config_file, flags or {})
+    merged = {**merge(layers), "environment": named.value}
+    where = origins(layers)
+    problems = misspelt(os.environ, setting_paths())
+    settings = _validated(merged, where, problems)
+    return LoadedSettings(settings=settings, origins=where)
+
+
+def setting_paths() -> Iterator[str]:
+    """Every setting, dotted: ``servicenow.instance``. A section named alone takes a whole table."""
+    for name, field in Settings.model_fields.items():
+        yield name
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from (f"{name}.{leaf}" for leaf in section.model_fields)
+
+
+def _layers(environment: Environment, config_file: Path | None, flags: Mapping[str, Any]) -> Sequence[Layer]:
+    file = config_file or (Path(os.environ["SNOWLOAD_CONFIG"]) if os.environ.get("SNOWLOAD_CONFIG") else None)
+    layers = [Layer(name="flag", values=flags), Layer(name="environment variable", values=_variables())]
+    layers.append(Layer(name="environment variable", values=common_values(os.environ)))
+    if file is not None:
+        layers.append(read_toml(file))
+    layers.extend(read_toml(path) for path in installed_files(environment.value))
+    return layers
+
+
+def _variables() -> dict[str, Any]:
+    try:
+        return EnvSettingsSource(_Variables)()
+    except SettingsError as error:
+        raise ConfigurationError(
+            f"An environment variable does not parse: {error}.", next_step="Lists and tables are written as JSON."
+        ) from None
+
+
+def _validated(merged: dict[str, Any], where: Mapping[str, str], problems: list[str]) -> Settings:
+    try:
+        instance = merged.get("servicenow", {}).get("instance")
+        if isinstance(instance, str) and instance:
+            merged["servicenow"]["instance"] = instance_url(instance)
+    except ConfigurationError as error:
+        problems.append(str(error))
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        problems.extend(_sentence(detail, where) for detail in error.errors(include_input=False, include_url=False))
+    if problems:
+        raise ConfigurationError(
+            f"The configuration has {len(problems)} problem{'s' if len(problems) > 1 else ''}.",
+            next_step="Mend them, then check with: snowload config check",
+            problems=tuple(problems),
+        )
+    return settings
+
+
+def _sentence(detail: Mapping[str, Any], where: Mapping[str, str]) -> str:
+    path = ".".join(str(part) for part in detail["loc"])
+    source = where.get(path) or next((where[p] for p in where if path.startswith(f"{p}.")), "default")
+    return f"{path} ({source}): {_expected(detail, path)}"
+
+
+def _expected(detail: Mapping[str, Any], path: str) -> str:
+    if detail["type"] != "extra_forbidden":
+        return str(detail["msg"])
+    import difflib
+
+    near = difflib.get_close_matches(path, list(setting_paths()), n=1)
+    return f"unknown setting{f'; did you mean {near[0]}?' if near else ''}"

@@ -1,0 +1,41 @@
+"""The exit codes: one enum from which code, documentation and help are made."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """All commands but ``health``. The text after each is what ``docs/reference/exit-codes.md`` says."""
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> ExitCode:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    OK = 0, "done, also when nothing had to change"
+    ERROR = 1, "unexpected: our bug"
+    USAGE = 2, "bad arguments"
+    PARTIAL = 3, "finished; some records refused, failed or held, the rest done"
+    REFUSED = 4, "a guard said no: empty or incomplete source, too many retirements, stale plan"
+    UNAVAILABLE = 5, "source away with no usable snapshot, or target away before anything could be queued"
+    CONFIG = 6, "configuration or secret reference invalid, environment not named"
+    AUTH = 7, "rejected by UniFi or ServiceNow: not authenticated or not authorised"
+    QUEUED = 8, "target away or read-only mode: writes are safely queued"
+    LOCKED = 9, "another run on the same target holds the lock"
+    CHANGES = 10, "only with --detailed-exitcode: the plan is not empty"
+    INTEGRITY = 12, "audit chain, database or plan hash does not verify"
+    INTERRUPTED = 130, "interrupted by SIGINT: state saved, resumable"
+    TERMINATED = 143, "ended by SIGTERM: state saved, resumable"
+
+
+class HealthCode(IntEnum):
+    """``snowload health`` follows the monitoring-plugin convention."""
+
+    HEALTHY = 0
+    DEGRADED = 1
+    UNHEALTHY = 2
+    UNKNOWN = 3

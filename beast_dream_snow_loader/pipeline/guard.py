@@ -1,0 +1,51 @@
+"""The seam around one step: events, timing, and which faults mean "the far side is away"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.events import Listener, StepFinished, StepStarted
+from beast_dream_snow_loader.errors import (
+    CircuitBreakerOpen,
+    CmdbAsleep,
+    NotSent,
+    OutcomeUnknown,
+    ServerFault,
+    Throttled,
+)
+
+AWAY = (NotSent, OutcomeUnknown, ServerFault, Throttled, CircuitBreakerOpen, CmdbAsleep)
+"""The far side cannot be worked with now; later it may."""
+
+
+@dataclass(slots=True)
+class Counted:
+    """What a step is about to report: set ``records`` before it ends."""
+
+    records: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Steps:
+    """Runs steps one after another and keeps what they took: (name, seconds, records)."""
+
+    clock: Clock
+    listener: Listener
+    done: list[StepFinished] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str, total: int | None = None) -> Iterator[Counted]:
+        """Announce a step, time it, and announce its end also when it fails."""
+        counted = Counted()
+        started = self.clock.monotonic()
+        self.listener(StepStarted(step=name, total=total))
+        try:
+            yield counted
+        finally:
+            seconds = self.clock.monotonic() - started
+            finished = StepFinished(step=name, seconds=round(seconds, 3), records=counted.records)
+            self.done.append(finished)
+            self.listener(finished)

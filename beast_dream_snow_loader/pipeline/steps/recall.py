@@ -1,0 +1,86 @@
+"""Recall: what we believe the CMDB holds, after asking about what was left open and whether our CIs are still there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.core.known import KnownState
+from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
+from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.pipeline.world import Order, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    known: KnownState
+    findings: tuple[Finding, ...] = ()
+
+
+def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
+    """May raise a TransportError when the instance goes away meanwhile; the caller then works from the ledger alone."""
+    if not reachable:
+        return Recalled(known=world.ledger.known())
+    if not order.dry_run:
+        settle_unknown(world, order.run_id)
+    known = world.ledger.known()
+    ours = world.cmdb.count_sources()
+    if ours is None or ours >= len(known.items):
+        return Recalled(known=known)
+    return _without_the_gone(world, order, known)
+
+
+def settle_unknown(world: World, run_id: str) -> None:
+    """Look up by native key what was sent without an answer, before anything is repeated.
+
+    A create whose CI is there was done. Everything else is superseded: the coming plan compares afresh.
+    """
+    entries = world.journal.unknown()
+    if not entries:
+        return
+    found = _settled(world, entries)
+    world.journal.settle(run_id, found)
+    done = {settlement.receipt.subject for settlement in found}
+    world.journal.supersede([e.change.subject for e in entries if e.change.subject not in done])
+
+
+def _settled(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+    creates = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.CREATE]
+    there = world.cmdb.find([change.item.key for change in creates]) if creates else {}
+    return [
+        Settlement(change=change, receipt=_found(change, there[change.item.key][0]))
+        for change in creates
+        if len(there.get(change.item.key, ())) == 1
+    ]
+
+
+def _found(change: ItemChange, sys_id: SysId) -> Receipt:
+    return Receipt(
+        subject=change.subject,
+        outcome=Outcome.DONE,
+        operation=Operation.INSERTED,
+        sys_id=sys_id,
+        class_name=change.item.class_name,
+        message="found by its native key after an interrupted run",
+    )
+
+
+def _without_the_gone(world: World, order: Order, known: KnownState) -> Recalled:
+    there = world.cmdb.find(None)
+    gone = [key for key in known.items if key not in there]
+    if not order.dry_run:
+        world.ledger.forget(gone)
+    items = {key: item for key, item in known.items.items() if key in there}
+    relations = {
+        name: edge for name, edge in known.relations.items() if edge.parent in items and edge.child in items
+    }
+    finding = Finding(
+        record="instance",
+        rule="ledger.gone",
+        severity=Severity.WARNING,
+        message=f"{len(gone)} of our CIs are no longer in the CMDB: planned as new.",
+    )
+    return Recalled(known=KnownState(items=items, relations=relations), findings=(finding,) if gone else ())

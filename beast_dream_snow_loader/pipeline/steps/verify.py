@@ -1,0 +1,57 @@
+"""Verify: what was written is read back and compared (R3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from beast_dream_snow_loader.core.changes import ItemChange
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.errors import WriteNotKept
+from beast_dream_snow_loader.pipeline.world import World
+
+NOT_COMPARED = frozenset({"last_discovered", "install_status", "operational_status"})
+"""The engine keeps its own idea of the first; business rules move the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    checked: int = 0
+    findings: tuple[Finding, ...] = ()
+
+
+def verify(world: World, settlements: Iterable[Settlement]) -> Verified:
+    """One bulk read of what this run wrote; each field that did not stick is a finding, by name."""
+    written = {
+        settlement.receipt.sys_id: settlement.change
+        for settlement in settlements
+        if settlement.receipt.outcome is Outcome.DONE
+        and settlement.receipt.sys_id is not None
+        and isinstance(settlement.change, ItemChange)
+    }
+    if not written:
+        return Verified()
+    elements = sorted({element for change in written.values() for element in change.send} - NOT_COMPARED)
+    stored = world.cmdb.read_back(written, elements)
+    findings = [finding for sys_id, change in written.items() for finding in _compare(sys_id, change, stored)]
+    return Verified(checked=len(written), findings=tuple(findings))
+
+
+def _compare(sys_id: SysId, change: ItemChange, stored: Mapping[SysId, Mapping[str, str]]) -> Iterable[Finding]:
+    if sys_id not in stored:
+        yield _not_kept(change, "", f"the CI ending {sys_id[-3:]} cannot be read back")
+        return
+    now = stored[sys_id]
+    for element, sent in sorted(change.send.items()):
+        if element not in NOT_COMPARED and now.get(element, "") != sent:
+            how = "was dropped" if not now.get(element) else "was changed or cut"
+            yield _not_kept(change, element, f"{element} {how} by the instance")
+
+
+def _not_kept(change: ItemChange, element: str, message: str) -> Finding:
+    return Finding(
+        record=change.subject, rule=WriteNotKept.code, severity=Severity.WARNING, message=message, field=element
+    )

@@ -1,0 +1,49 @@
+"""What a run works with and what it was asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.core.mapping_rules import MappingRules
+from beast_dream_snow_loader.core.ports import Cmdb, Journal, Ledger, Memory, Source
+from beast_dream_snow_loader.core.scope import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The neighbours of a run, put together in ``app/wiring.py``."""
+
+    source: Source
+    cmdb: Cmdb
+    journal: Journal
+    ledger: Ledger
+    memory: Memory
+    clock: Clock
+    listener: Listener
+    stopping: Callable[[], bool] = lambda: False
+    """True once the program was asked to end: the batch in flight is finished, no other begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One load as ordered. ``target`` names the instance; ``facts_max_age`` and ``stale_max_age`` are in seconds.
+
+    ``dry_run`` stops after the plan. ``bindings`` are the operator's: native key → sys_id.
+    """
+
+    run_id: str
+    target: str
+    rules: MappingRules
+    scope: Scope = Scope()
+    dry_run: bool = False
+    full: bool = False
+    lanes: int = 4
+    batch_size: int = 100
+    batch_size_max: int = 250
+    facts_max_age: float = 24 * 3600.0
+    stale_max_age: float = 7 * 24 * 3600.0
+    bindings: tuple[tuple[str, SysId], ...] = ()

@@ -48,7 +48,7 @@ class Reference:
 
     @property
     def key(self) -> str:
-        """Under which ``InstanceFacts.references`` holds the answer: ``cmn_location?name='HQ'``, alternatives by ``|``."""
+        """Its place in ``InstanceFacts.references``: ``cmn_location?name='HQ'``, alternatives joined by ``|``."""
         alternatives = ("&".join(f"{element}={value!r}" for element, value in match) for match in self.any_of)
         return f"{self.table}?{'|'.join(alternatives)}"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange
 from beast_dream_snow_loader.core.desired import Reference
@@ -16,6 +16,9 @@ from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.receipts import Receipt
 from beast_dream_snow_loader.core.run import Run
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Source(Protocol):
@@ -152,6 +155,13 @@ class Memory(Protocol):
     def save_facts(self, target: str, facts: InstanceFacts) -> None: ...
 
     def facts(self, target: str) -> InstanceFacts | None: ...
+
+
+class Spread(Protocol):
+    """How lanes are worked on side by side (``dispatch/``)."""
+
+    def __call__(self, work: Callable[[T], R], parts: Sequence[T], workers: int) -> list[R]:
+        """``work`` over every part, at most ``workers`` at once; results in the order of the parts."""
 
 
 class Meter(Protocol):

@@ -9,7 +9,7 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
-from beast_dream_snow_loader.core.ports import Cmdb, Journal, Ledger, Memory, Source
+from beast_dream_snow_loader.core.ports import Cmdb, Journal, Ledger, Memory, Source, Spread
 from beast_dream_snow_loader.core.scope import Scope
 
 
@@ -24,6 +24,7 @@ class World:
     memory: Memory
     clock: Clock
     listener: Listener
+    spread: Spread
     stopping: Callable[[], bool] = lambda: False
     """True once the program was asked to end: the batch in flight is finished, no other begun."""
 

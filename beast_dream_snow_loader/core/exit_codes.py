@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
+
+from beast_dream_snow_loader.errors import (
+    CmdbAsleep,
+    CmdbError,
+    ConfigurationError,
+    MappingError,
+    NotAuthenticated,
+    NotAuthorised,
+    Refused,
+    SnowloadError,
+    SourceDataInvalid,
+    SourceError,
+    StateDamaged,
+    StateLocked,
+    StateTooNew,
+    TransportError,
+)
 
 
 class ExitCode(IntEnum):
@@ -39,3 +57,40 @@ class HealthCode(IntEnum):
     DEGRADED = 1
     UNHEALTHY = 2
     UNKNOWN = 3
+
+
+SEVEREST_FIRST = (
+    ExitCode.INTEGRITY,
+    ExitCode.ERROR,
+    ExitCode.CONFIG,
+    ExitCode.AUTH,
+    ExitCode.REFUSED,
+    ExitCode.UNAVAILABLE,
+    ExitCode.LOCKED,
+    ExitCode.PARTIAL,
+    ExitCode.QUEUED,
+    ExitCode.CHANGES,
+    ExitCode.OK,
+)
+"""When several apply, the first of these is the process's."""
+
+
+def severest(codes: Iterable[ExitCode]) -> ExitCode:
+    """The code to end with; OK when there is none."""
+    return min(codes, key=SEVEREST_FIRST.index, default=ExitCode.OK)
+
+
+_OF_ERROR: tuple[tuple[tuple[type[SnowloadError], ...], ExitCode], ...] = (
+    ((ConfigurationError,), ExitCode.CONFIG),
+    ((NotAuthenticated, NotAuthorised), ExitCode.AUTH),
+    ((Refused,), ExitCode.REFUSED),
+    ((StateLocked,), ExitCode.LOCKED),
+    ((StateDamaged, StateTooNew), ExitCode.INTEGRITY),
+    ((SourceDataInvalid, MappingError, CmdbError), ExitCode.PARTIAL),
+    ((SourceError, TransportError, CmdbAsleep), ExitCode.UNAVAILABLE),
+)
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """How a command ends that this error stopped."""
+    return next((code for kinds, code in _OF_ERROR if isinstance(error, kinds)), ExitCode.ERROR)

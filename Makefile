@@ -1,0 +1,42 @@
+# Everything a newcomer or a contributor runs. Each target installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test check docs clean
+
+setup: $(STAMP) ## install into .venv, from hash-pinned versions
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'snowload needs Python 3.11 or later; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q beast_dream_snow_loader
+	@touch $(STAMP)
+
+demo: setup ## a first load and a second one against the sandbox; needs no account
+	@BIN=$(BIN) sh examples/demo.sh
+
+test: setup check ## everything: checks, then the suite
+	$(BIN)/python -m pytest
+
+check: setup ## style, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: setup ## regenerate the reference pages from the code
+	$(BIN)/python -m tests.docs.reference --write
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build docs/_build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: constraints
+constraints: ## pin every dependency with hashes, for all supported Pythons
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --no-annotate --extra dev pyproject.toml -o constraints.txt

@@ -1,0 +1,28 @@
+"""What people asked for on the command line, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a command works: the environment named, the file of settings, or the sandbox."""
+
+    environment: str | None = None
+    config_file: Path | None = None
+    sandbox: bool = False
+    verbosity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    place: Place
+    dry_run: bool = False
+    full: bool = False
+    sites: tuple[str, ...] = ()
+    consoles: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    workers: int | None = None
+    report_file: Path | None = None

@@ -1,0 +1,48 @@
+"""What a use case returns: one value, from which the command line makes text or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.errors import SnowloadError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """``body`` is the command's part of the JSON document; ``status`` its word for how it went.
+
+    ``error`` is what stopped the command, if anything did: then ``body`` may be incomplete.
+    """
+
+    command: str
+    status: str
+    exit_code: int = ExitCode.OK
+    environment: str = ""
+    run_id: str = ""
+    generated_at: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    error: SnowloadError | None = None
+
+
+def document(result: Result, version: str) -> dict[str, Any]:
+    """The JSON document of a result: the envelope every command shares, then its own part."""
+    envelope: dict[str, Any] = {
+        "schema": f"snowload.{result.command}/1",
+        "snowload_version": version,
+        "run_id": result.run_id or None,
+        "environment": result.environment or None,
+        "generated_at": result.generated_at,
+        "status": result.status,
+        "exit_code": int(result.exit_code),
+    }
+    if result.error is not None:
+        envelope["error"] = described(result.error)
+    return envelope | dict(result.body)
+
+
+def described(error: SnowloadError) -> dict[str, Any]:
+    problems = list(getattr(error, "problems", ()))
+    return {"code": error.code, "message": error.message, "next_step": error.next_step, "problems": problems}

@@ -1,0 +1,33 @@
+"""``snowload report``: runs, counts, timing, failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from beast_dream_snow_loader.cli.options import Config, Env, Json, UseSandbox
+
+EXAMPLES = "Examples: snowload report --env production --since 7d | snowload report --env production --run ID --json"
+
+
+def report(
+    env: Env = None,
+    config: Config = None,
+    since: Annotated[str, typer.Option("--since", help="A duration back (7d, 12h) or an instant.")] = "7d",
+    until: Annotated[str | None, typer.Option("--until", help="A duration back or an instant.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="One run, by its id.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Write the JSON document to this file.")] = None,
+    sandbox: UseSandbox = False,
+    as_json: Json = False,
+) -> None:
+    """Show what the runs did: how many records, how long, what failed most."""
+    from beast_dream_snow_loader.app.history import report as use_case
+    from beast_dream_snow_loader.app.options import Place
+    from beast_dream_snow_loader.cli.conclude import conclude
+    from beast_dream_snow_loader.cli.render_report import render
+
+    place = Place(environment=env, config_file=config, sandbox=sandbox)
+    result = use_case(place, since=since, until=until, run_id=run, output=output)
+    conclude(result, as_json=as_json, render=render)

@@ -1,0 +1,50 @@
+"""The end of every command: print its result, leave with its code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+
+Renderer = Callable[[Result], None]
+
+
+def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = False) -> NoReturn:
+    """Data on stdout, trouble on stderr; with ``as_json`` one document even when the command failed."""
+    if as_json:
+        _print_json(result)
+    elif not (quiet and result.exit_code == 0):
+        render(result)
+    if result.error is not None:
+        explain(result.error)
+    raise typer.Exit(int(result.exit_code))
+
+
+def explain(error: SnowloadError) -> None:
+    """What happened, and what to do now, on stderr."""
+    _say(f"snowload: {error.message}")
+    for problem in error.problems if isinstance(error, ConfigurationError) else ():
+        _say(f"  - {problem}")
+    if error.next_step:
+        _say(f"  {error.next_step}")
+
+
+def _say(line: str) -> None:
+    typer.echo(shown(line, limit=2000), err=True)
+
+
+def _print_json(result: Result) -> None:
+    import orjson
+
+    from beast_dream_snow_loader import __version__
+    from beast_dream_snow_loader.app.result import document
+
+    text = orjson.dumps(document(result, __version__), option=orjson.OPT_INDENT_2, default=str)
+    sys.stdout.write(text.decode("utf-8") + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,30 @@
+"""Options that mean the same on every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Env = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        help="development, testing, staging or production.",
+        envvar="BEAST_ENVIRONMENT",
+        show_default=False,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="A TOML file of settings.", envvar="SNOWLOAD_CONFIG", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Silent when all is well.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; twice for debugging.")]
+UseSandbox = Annotated[
+    bool,
+    typer.Option("--sandbox", help="Work on a made-up UniFi and ServiceNow on this machine; needs no account."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; send no write.")]

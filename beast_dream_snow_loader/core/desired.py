@@ -39,15 +39,6 @@ class Reference:
 
     @property
     def key(self) -> str:
-        """The key of its answer in ``InstanceFacts.references``: table and alternatives as text, case folded.
-
-        ``core_company?name=ubiquiti^manufacturer=true|name=ubiquiti inc.^manufacturer=true``
-        """
-        alternatives = ("^".join(f"{element}={value}" for element, value in match) for match in self.any_of)
-        return f"{self.table}?{'|'.join(alternatives)}".casefold()
-
-    @property
-    def key(self) -> str:
         """Its place in ``InstanceFacts.references``: ``cmn_location?name='HQ'``, alternatives joined by ``|``."""
         alternatives = ("&".join(f"{element}={value!r}" for element, value in match) for match in self.any_of)
         return f"{self.table}?{'|'.join(alternatives)}"

@@ -1,0 +1,129 @@
+"""What is sent to the identification engine: one JSON body for a batch (cmdb-model 6.12, servicenow-api 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from beast_dream_snow_loader.core.changes import ItemChange, LinkChange
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.ports import Batch
+from beast_dream_snow_loader.servicenow.calling import encode
+
+# Upgrading to a child class stays allowed; a name match must never drag a CI to another branch (cmdb-model 2.4).
+_SETTINGS = {"updateWithoutSwitch": "true", "updateWithoutDowngrade": "true"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """``items`` and ``links`` in the order of the body, so that ``inputIndices`` can be read back.
+
+    ``loose`` are links of which an end is not in the batch: they cannot be expressed and were left out.
+    """
+
+    body: bytes
+    items: tuple[ItemChange, ...]
+    links: tuple[LinkChange, ...]
+    loose: tuple[LinkChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadStyle:
+    """``source`` is the discovery source, ``at`` the time the engine may compare with what it has (UTC).
+
+    ``lookups`` False leaves out serial numbers and adapters where the instance has no rule for them.
+    """
+
+    source: str
+    at: datetime
+    lookups: bool = True
+
+
+def build(batch: Batch, style: PayloadStyle) -> Payload:
+    """The body of one request: the batch's items, then the carried ones, then the relations between them."""
+    own = {change.item.key for change in batch.items}
+    items = (*batch.items, *(change for change in batch.carried if change.item.key not in own))
+    present = {change.item.key for change in items}
+    links = tuple(link for link in batch.links if {link.relation.parent, link.relation.child} <= present)
+    loose = tuple(link for link in batch.links if link not in links)
+    body: dict[str, object] = {"items": [_item(change, style) for change in items]}
+    if links:
+        body["relations"] = [_relation(link) for link in links]
+    return Payload(body=encode(body), items=items, links=links, loose=loose)
+
+
+def _item(change: ItemChange, style: PayloadStyle) -> dict[str, object]:
+    key = change.item.key
+    wire: dict[str, object] = {
+        "className": class_of(change),
+        "internal_id": str(key),
+        "values": _values(change),
+        "settings": _SETTINGS,
+        "sys_object_source_info": {
+            "source_name": style.source,
+            "source_native_key": str(key),
+            "source_feed": f"unifi-{key.record}s",
+            "source_recency_timestamp": wire_time(style.at),
+        },
+    }
+    if style.lookups:
+        wire["lookup"] = _lookups(change)
+    return wire
+
+
+def class_of(change: ItemChange) -> str:
+    return change.item.class_name or change.item.class_chain[0]
+
+
+def _values(change: ItemChange) -> dict[str, str]:
+    """What goes on the wire. Without ``last_discovered`` the engine would stamp now, also on gear long offline."""
+    values = {element: value for element, value in change.send.items() if value}
+    if not change.send_serial:
+        values.pop("serial_number", None)
+    seen = values.get("last_discovered") or _last_discovered(change)
+    return {**values, "last_discovered": seen} if seen else values
+
+
+def _last_discovered(change: ItemChange) -> str:
+    if change.item.seen_at is not None:
+        return wire_time(change.item.seen_at)
+    if change.known is None:
+        return ""
+    return (change.known.stored or {}).get("last_discovered") or change.known.written.get("last_discovered", "")
+
+
+def _lookups(change: ItemChange) -> list[dict[str, object]]:
+    """One serial number and one adapter: the engine compares their count too (cmdb-model 2.3). They carry no source
+    information, because the serial number often equals the MAC (cmdb-model 2.5)."""
+    mac = _colons(change.item.key)
+    adapter = {"name": mac, "mac_address": mac}
+    address = change.send.get("ip_address") or change.item.values.get("ip_address")
+    if address:
+        adapter["ip_address"] = address
+    serial = change.item.values.get("serial_number") if change.send_serial else None
+    found: list[dict[str, object]] = []
+    if serial:
+        values = {"serial_number": serial, "serial_number_type": "system", "valid": "true", "absent": "false"}
+        found.append({"className": "cmdb_serial_number", "values": values})
+    found.append({"className": "cmdb_ci_network_adapter", "values": adapter})
+    return found
+
+
+def _relation(link: LinkChange) -> dict[str, object]:
+    relation = link.relation
+    return {"parent_id": str(relation.parent), "child_id": str(relation.child), "type": relation.type}
+
+
+def _colons(key: SourceKey) -> str:
+    return ":".join(key.mac[start : start + 2] for start in range(0, 12, 2))
+
+
+def wire_time(moment: datetime) -> str:
+    """ServiceNow's date-time: UTC, ``2026-01-10 08:00:00``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def items_only(changes: Sequence[ItemChange]) -> Batch:
+    """A batch without relations, for simulating."""
+    return Batch(lane="", items=tuple(changes))

@@ -1,0 +1,84 @@
+"""CMDB Meta API: what a class is like, readable with the role itil (servicenow-api 6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from beast_dream_snow_loader.core.facts import FieldFacts
+from beast_dream_snow_loader.servicenow.answers import Refusal
+from beast_dream_snow_loader.servicenow.calling import Caller
+from beast_dream_snow_loader.servicenow.query import checked_table
+from beast_dream_snow_loader.servicenow.rows import flag, text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentificationRule:
+    """The rule a class is identified by. ``applies_to`` is the class that has it: an ancestor, or itself."""
+
+    applies_to: str = ""
+    active: bool = True
+    independent: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassMeta:
+    """``rule`` is None for a class without one. ``rule_told`` False: the instance says nothing about rules at all."""
+
+    name: str
+    parent: str = ""
+    fields: Mapping[str, FieldFacts] | None = field(default_factory=dict)
+    rule: IdentificationRule | None = None
+    rule_told: bool = True
+
+
+class MetaApi:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def read(self, name: str) -> ClassMeta | None:
+        """One class; None when the instance has no such class. Raises NotAuthorised, Rejected."""
+        answer = self._caller.get(f"/api/now/cmdb/meta/{checked_table(name)}", "meta.read")
+        if answer.refusal in (Refusal.NOT_FOUND, Refusal.INVALID_TABLE):
+            return None
+        return parse_class(name, self._caller.result(answer, f"reading the definition of class {name}"))
+
+
+def parse_class(name: str, result: object) -> ClassMeta | None:
+    """What is told; keys may be missing. None for an empty definition."""
+    if not isinstance(result, Mapping) or not result:
+        return None
+    return ClassMeta(
+        name=text(result.get("name")) or name,
+        parent=text(result.get("parent")),
+        fields=_fields(result.get("attributes")),
+        rule=_rule(result.get("identification_rules")),
+        rule_told="identification_rules" in result,
+    )
+
+
+def _fields(attributes: object) -> dict[str, FieldFacts] | None:
+    if not isinstance(attributes, list):
+        return None
+    named = (entry for entry in attributes if isinstance(entry, Mapping) and text(entry.get("element")))
+    return {text(entry["element"]): _field(entry) for entry in named}
+
+
+def _field(entry: Mapping[str, object]) -> FieldFacts:
+    length = text(entry.get("max_length"))
+    return FieldFacts(
+        type=text(entry.get("type")) or "string",
+        max_length=int(length) if length.isascii() and length.isdigit() and int(length) > 0 else None,
+        mandatory=flag(entry.get("is_mandatory"), otherwise=False),
+        read_only=flag(entry.get("is_read_only"), otherwise=False),
+    )
+
+
+def _rule(rules: object) -> IdentificationRule | None:
+    if not isinstance(rules, Mapping) or not rules:
+        return None
+    return IdentificationRule(
+        applies_to=text(rules.get("applies_to")),
+        active=flag(rules.get("active"), otherwise=True),
+        independent=flag(rules.get("is_independent"), otherwise=True),
+    )

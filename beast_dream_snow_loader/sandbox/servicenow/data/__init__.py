@@ -1,0 +1,1 @@
+"""The dictionary of the sandbox instance, as data."""

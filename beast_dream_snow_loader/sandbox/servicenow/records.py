@@ -1,0 +1,383 @@
+"""The instance's database: typed tables that inherit, one row per record, indexes, and the rules of the write path."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from beast_dream_snow_loader.clock import Clock, SystemClock
+from beast_dream_snow_loader.sandbox.servicenow.derived import derive, first_values
+from beast_dream_snow_loader.sandbox.servicenow.dictionary import (
+    Dictionary,
+    FieldDefinition,
+    TableDefinition,
+    load_dictionary,
+)
+from beast_dream_snow_loader.sandbox.servicenow.storage import Row, RowFile, TableTree
+from beast_dream_snow_loader.sandbox.servicenow.values import DATE_TIME_FORMAT, coerce, to_text
+
+__all__ = ["Instance", "RecordMissing", "Row", "TableMissing", "UniqueViolation"]
+
+_INDEXED = frozenset(
+    {"name", "serial_number", "correlation_id", "mac_address", "ip_address", "discovery_source", "id", "number"}
+    | {"target_sys_id", "element", "value", "user_name", "model_number", "configuration_item", "asset_tag"}
+)
+_ENGINE_FIELDS = frozenset(
+    {"sys_id", "sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count"}
+    | {"sys_class_name", "sys_tags"}
+)
+
+
+class TableMissing(LookupError):
+    """No such table on this instance."""
+
+
+class RecordMissing(LookupError):
+    """No such record in this table."""
+
+
+class UniqueViolation(ValueError):
+    """The database refused the row: its sys_id or a unique field's value exists. ``display`` is how it shows itself."""
+
+    def __init__(self, table: str, display: str) -> None:
+        super().__init__(f"Error during insert of {table} ({display})")
+        self.table = table
+        self.display = display
+
+
+class Instance:
+    """All tables. Take ``lock`` around everything that must be seen together; every method takes it for itself."""
+
+    def __init__(self, dictionary: Dictionary, clock: Clock, seed: str, file: RowFile | None = None) -> None:
+        self.dictionary = dictionary
+        self.clock = clock
+        self.lock = threading.RLock()
+        self._seed = seed
+        self._counters: dict[str, int] = {}
+        self._file = file
+        self._trees = {root: self._tree(root) for root, table in dictionary.tables.items() if not table.parent}
+        self._dirty: dict[tuple[str, str], None] = {}
+        self._undo: list[tuple[str, str, Row | None]] | None = None
+        self._choices: dict[tuple[str, str], dict[str, str]] | None = None
+        self._acting = threading.local()
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | None = None,
+        clock: Clock | None = None,
+        seed: int | None = None,
+        *,
+        class_models: bool = False,
+        without: Iterable[str] = (),
+    ) -> Instance:
+        """In memory, or kept in the SQLite file ``path``: an existing file is opened as it was left, options and all.
+
+        ``seed`` makes sys_ids repeat from one fresh instance to the next.
+        """
+        file = RowFile(path) if path else None
+        meta = file.meta() if file else {}
+        shape: dict[str, Any] = {"class_models": class_models, "without": sorted(without)}
+        if meta:
+            shape = json.loads(meta["shape"])
+        removed = frozenset(shape["without"])
+        dictionary = load_dictionary(class_models=bool(shape["class_models"]), without=removed)
+        token = meta.get("seed") or (secrets.token_hex(8) if seed is None else str(seed))
+        instance = cls(dictionary, clock or SystemClock(), token, file)
+        if file and meta:
+            instance._load(file, meta)
+        elif file:
+            file.save((), {"shape": json.dumps(shape), "seed": token, "counters": "{}"})
+        return instance
+
+    # Tables
+
+    @property
+    def tables(self) -> Mapping[str, TableDefinition]:
+        return self.dictionary.tables
+
+    def ancestors(self, table: str) -> tuple[str, ...]:
+        return self.dictionary.ancestors(table)
+
+    def descendants(self, table: str) -> tuple[str, ...]:
+        return self.dictionary.descendants(table)
+
+    def fields(self, table: str) -> Mapping[str, FieldDefinition]:
+        return self.dictionary.fields(table)
+
+    # Reading
+
+    def get(self, table: str, sys_id: str) -> Row | None:
+        """The record if it is of this table or of one that extends it."""
+        row = self.tree(table).rows.get(sys_id)
+        return row if row is not None and self._belongs(table, row) else None
+
+    def find(self, table: str, **equals: str) -> list[Row]:
+        """Records whose fields equal these values, compared without case; one of them should be an indexed field."""
+        with self.lock:
+            found = (self.get(table, sys_id) for sys_id in self._candidates(table, equals))
+            wanted = [(element, value.casefold()) for element, value in equals.items()]
+            return [
+                row for row in found if row is not None and all(row[name].casefold() == value for name, value in wanted)
+            ]
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """Every record of the table and of those that extend it."""
+        tree = self.tree(table)
+        return (tree.rows[sys_id] for sys_id in list(tree.of_classes(self.lineage(table))))
+
+    def count(self, table: str) -> int:
+        return self.tree(table).count(self.lineage(table))
+
+    def lineage(self, table: str) -> tuple[str, ...]:
+        """The table and every one below."""
+        return (table, *self.dictionary.descendants(table))
+
+    def tree(self, table: str) -> TableTree:
+        if table not in self.dictionary.tables:
+            raise TableMissing(table)
+        return self._trees[self.dictionary.root(table)]
+
+    def class_of(self, table: str, row: Row) -> str:
+        return self.tree(table).class_of(row)
+
+    def display(self, table: str, row: Mapping[str, str]) -> str:
+        """How the record shows itself, one reference deep."""
+        element = self.dictionary.display_element(table)
+        definition = self.fields(table)[element]
+        value = row.get(element, "")
+        return self.name_of(definition.reference, value) if definition.is_reference else value
+
+    def name_of(self, table: str, sys_id: str) -> str:
+        """Display value of a referenced record; ``""`` when it or its table is not there."""
+        row = self.get(table, sys_id) if sys_id and table in self.tables else None
+        return self.display(self.class_of(table, row), row) if row is not None else ""
+
+    def choices(self, definition: FieldDefinition) -> Mapping[str, str]:
+        """Active values of a choice field with their labels, from sys_choice."""
+        if self._choices is None:
+            self._choices = {}
+            for row in self.rows("sys_choice"):
+                if row["inactive"] != "true":
+                    self._choices.setdefault((row["name"], row["element"]), {})[row["value"]] = row["label"]
+        return self._choices.get((definition.table, definition.element), {})
+
+    def system_property(self, name: str, default: str = "") -> str:
+        """A row of sys_properties."""
+        found = self.find("sys_properties", name=name)
+        return found[0]["value"] if found else default
+
+    def now(self) -> str:
+        return self.clock.now().strftime(DATE_TIME_FORMAT)
+
+    # Writing
+
+    @contextlib.contextmanager
+    def acting_as(self, user_name: str) -> Iterator[None]:
+        """Writes of this thread are by this user; otherwise by ``system``."""
+        before = self.user
+        self._acting.name = user_name
+        try:
+            yield
+        finally:
+            self._acting.name = before
+
+    @property
+    def user(self) -> str:
+        return str(getattr(self._acting, "name", "system"))
+
+    @contextlib.contextmanager
+    def transaction(self, *, keep: bool = True) -> Iterator[None]:
+        """Under the lock; undone if it raises, or always with ``keep=False`` (a dry run). May be nested."""
+        with self.lock:
+            outer, journal = self._undo, list[tuple[str, str, Row | None]]()
+            self._undo = journal
+            done = False
+            try:
+                yield
+                done = keep
+            finally:
+                self._undo = None
+                if not done:
+                    for root, sys_id, before in reversed(journal):
+                        self._store(root, sys_id, before)
+                elif outer is not None:
+                    outer.extend(journal)
+                self._undo = outer
+
+    def insert(self, table: str, values: Mapping[str, object]) -> Row:
+        """A new record, of the class ``values["sys_class_name"]`` names if that extends ``table``.
+
+        Unknown fields and unknown choice values are dropped, over-long text is cut. UniqueViolation; TableMissing.
+        """
+        with self.lock:
+            name = self._class_for(table, to_text(values.get("sys_class_name")))
+            row = self._accepted(name, values)
+            sys_id = to_text(values.get("sys_id")) or self.new_sys_id()
+            row = self._with_defaults(name, row, values)
+            derive(name, row, self.name_of)
+            self._check_unique(name, sys_id, row)
+            row.update(self._birth(name, sys_id))
+            stored = Row((element, value) for element, value in row.items() if value)
+            self._store(self.dictionary.root(name), sys_id, stored)
+            return stored
+
+    def update(self, table: str, sys_id: str, values: Mapping[str, object]) -> Row:
+        """Change these fields, keep the others; ``sys_mod_count`` moves only if something changed. RecordMissing."""
+        with self.lock:
+            before = self._existing(table, sys_id)
+            name = self.class_of(table, before)
+            wanted = to_text(values.get("sys_class_name"))
+            if wanted and wanted != name and wanted in self.tables:
+                before, name = self.change_class(table, sys_id, wanted), wanted
+            after = {**before, **self._accepted(name, values)}
+            derive(name, after, self.name_of)
+            return self._replace(name, sys_id, before, after)
+
+    def change_class(self, table: str, sys_id: str, new_class: str) -> Row:
+        """Reclassify: fields the new class lacks are lost. RecordMissing; TableMissing for an unrelated class."""
+        with self.lock:
+            before = self._existing(table, sys_id)
+            root = self.dictionary.root(table)
+            if not self.dictionary.is_a(new_class, root):
+                raise TableMissing(new_class)
+            fields = self.fields(new_class)
+            after = {element: value for element, value in before.items() if element in fields}
+            after["sys_class_name"] = new_class
+            return self._replace(new_class, sys_id, before, after)
+
+    def delete(self, table: str, sys_id: str) -> bool:
+        """Remove the record, and a CI's relations with it; False when there was none."""
+        with self.lock:
+            if self.get(table, sys_id) is None:
+                return False
+            root = self.dictionary.root(table)
+            self._store(root, sys_id, None)
+            if root == "cmdb":
+                for link in [*self.find("cmdb_rel_ci", parent=sys_id), *self.find("cmdb_rel_ci", child=sys_id)]:
+                    self._store("cmdb_rel_ci", link["sys_id"], None)
+            return True
+
+    def new_sys_id(self) -> str:
+        number = self._next("sys_id")
+        return hashlib.blake2b(f"{self._seed}:{number}".encode(), digest_size=16).hexdigest()
+
+    def flush(self) -> None:
+        """Write what changed to the file, in one transaction; nothing to do without a file."""
+        with self.lock:
+            if self._file and self._dirty:
+                changes = ((root, sys_id, self._trees[root].rows.get(sys_id)) for root, sys_id in self._dirty)
+                self._file.save(changes, {"counters": json.dumps(self._counters)})
+            self._dirty.clear()
+
+    def close(self) -> None:
+        self.flush()
+        if self._file:
+            self._file.close()
+
+    # Inside
+
+    def _tree(self, root: str) -> TableTree:
+        every = {element: found for name in self.lineage(root) for element, found in self.fields(name).items()}
+        return TableTree(root, [name for name, found in every.items() if name in _INDEXED or found.type == "reference"])
+
+    def _load(self, file: RowFile, meta: Mapping[str, str]) -> None:
+        self._counters = json.loads(meta["counters"])
+        for root, sys_id, row in file.rows():
+            if root in self._trees:
+                self._trees[root].put(sys_id, row)
+
+    def _belongs(self, table: str, row: Row) -> bool:
+        return self.dictionary.is_a(self.class_of(table, row), table)
+
+    def _candidates(self, table: str, equals: Mapping[str, str]) -> Collection[str]:
+        tree = self.tree(table)
+        if "sys_id" in equals:
+            return (equals["sys_id"],)
+        buckets = [tree.lookup(name, value) for name, value in equals.items() if value and tree.is_indexed(name)]
+        return list(min(buckets, key=len) if buckets else tree.of_classes(self.lineage(table)))
+
+    def _existing(self, table: str, sys_id: str) -> Row:
+        row = self.get(table, sys_id)
+        if row is None:
+            raise RecordMissing(f"{table}/{sys_id}")
+        return row
+
+    def _class_for(self, table: str, wanted: str) -> str:
+        if table not in self.tables:
+            raise TableMissing(table)
+        return wanted if wanted in self.tables and self.dictionary.is_a(wanted, table) else table
+
+    def _accepted(self, table: str, values: Mapping[str, object]) -> dict[str, str]:
+        fields = self.fields(table)
+        accepted: dict[str, str] = {}
+        for element, value in values.items():
+            definition = fields.get(element)
+            if definition is None or element in _ENGINE_FIELDS or definition.read_only:
+                continue
+            text = coerce(definition, value)
+            choices = self.choices(definition) if definition.choice and text else {}
+            if not choices or text in choices:
+                accepted[element] = text
+        return accepted
+
+    def _with_defaults(self, table: str, row: dict[str, str], sent: Mapping[str, object]) -> dict[str, str]:
+        user = self.find("sys_user", user_name=self.user)
+        first = first_values(table, self.now(), user[0]["sys_id"] if user else "", self._incident_number)
+        defaults = {name: found.default for name, found in self.fields(table).items() if found.default}
+        # A choice that was sent and dropped leaves the field empty: the default does not step in.
+        filled = {name: value for name, value in {**defaults, **first}.items() if name not in sent}
+        return {**filled, **row}
+
+    def _incident_number(self) -> str:
+        return f"INC{10000 + self._next('incident'):07d}"
+
+    def _next(self, counter: str) -> int:
+        self._counters[counter] = self._counters.get(counter, 0) + 1
+        return self._counters[counter]
+
+    def _check_unique(self, table: str, sys_id: str, row: Mapping[str, str]) -> None:
+        taken = sys_id in self.tree(table).rows
+        for element, definition in self.fields(table).items():
+            if definition.unique and row.get(element):
+                taken = taken or bool(self.find(table, **{element: row[element]}))
+        if taken:
+            raise UniqueViolation(table, self.display(table, row))
+
+    def _birth(self, table: str, sys_id: str) -> dict[str, str]:
+        moment = self.now()
+        born = {
+            "sys_id": sys_id,
+            "sys_created_on": moment,
+            "sys_created_by": self.user,
+            "sys_updated_on": moment,
+            "sys_updated_by": self.user,
+            "sys_mod_count": "0",
+        }
+        if "sys_class_name" in self.fields(table):
+            born["sys_class_name"] = table
+        return born
+
+    def _replace(self, table: str, sys_id: str, before: Row, after: Mapping[str, str]) -> Row:
+        row = Row((element, value) for element, value in after.items() if value)
+        if row == before:
+            return before
+        row["sys_updated_on"] = self.now()
+        row["sys_updated_by"] = self.user
+        row["sys_mod_count"] = str(int(before["sys_mod_count"] or 0) + 1)
+        self._store(self.dictionary.root(table), sys_id, row)
+        return row
+
+    def _store(self, root: str, sys_id: str, row: Row | None) -> None:
+        before = self._trees[root].put(sys_id, row)
+        self._dirty[(root, sys_id)] = None
+        if self._undo is not None:
+            self._undo.append((root, sys_id, before))
+        if root == "sys_choice":
+            self._choices = None

@@ -19,18 +19,16 @@ from beast_dream_snow_loader.sandbox.servicenow.dictionary import (
     TableDefinition,
     load_dictionary,
 )
+from beast_dream_snow_loader.sandbox.servicenow.shipped import shipped_rows
 from beast_dream_snow_loader.sandbox.servicenow.storage import Row, RowFile, TableTree
-from beast_dream_snow_loader.sandbox.servicenow.values import DATE_TIME_FORMAT, coerce, to_text
+from beast_dream_snow_loader.sandbox.servicenow.values import DATE_TIME_FORMAT, to_text
+from beast_dream_snow_loader.sandbox.servicenow.write_path import accepted, birth, defaults
 
 __all__ = ["Instance", "RecordMissing", "Row", "TableMissing", "UniqueViolation"]
 
 _INDEXED = frozenset(
     {"name", "serial_number", "correlation_id", "mac_address", "ip_address", "discovery_source", "id", "number"}
     | {"target_sys_id", "element", "value", "user_name", "model_number", "configuration_item", "asset_tag"}
-)
-_ENGINE_FIELDS = frozenset(
-    {"sys_id", "sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count"}
-    | {"sys_class_name", "sys_tags"}
 )
 
 
@@ -76,10 +74,12 @@ class Instance:
         *,
         class_models: bool = False,
         without: Iterable[str] = (),
+        sources: Iterable[str] = ("UniFi",),
     ) -> Instance:
         """In memory, or kept in the SQLite file ``path``: an existing file is opened as it was left, options and all.
 
-        ``seed`` makes sys_ids repeat from one fresh instance to the next.
+        ``sources`` are the discovery sources somebody has registered; ``seed`` makes sys_ids repeat from one fresh
+        instance to the next.
         """
         file = RowFile(path) if path else None
         meta = file.meta() if file else {}
@@ -92,8 +92,11 @@ class Instance:
         instance = cls(dictionary, clock or SystemClock(), token, file)
         if file and meta:
             instance._load(file, meta)
-        elif file:
+        else:
+            instance._install(sources)
+        if file and not meta:
             file.save((), {"shape": json.dumps(shape), "seed": token, "counters": "{}"})
+            instance.flush()
         return instance
 
     # Tables
@@ -218,12 +221,12 @@ class Instance:
         """
         with self.lock:
             name = self._class_for(table, to_text(values.get("sys_class_name")))
-            row = self._accepted(name, values)
-            sys_id = to_text(values.get("sys_id")) or self.new_sys_id()
-            row = self._with_defaults(name, row, values)
+            row = {**self._defaults(name, values), **self._accepted(name, values)}
             derive(name, row, self.name_of)
+            sys_id = to_text(values.get("sys_id")) or self.new_sys_id()
             self._check_unique(name, sys_id, row)
-            row.update(self._birth(name, sys_id))
+            class_name = name if "sys_class_name" in self.fields(name) else ""
+            row.update(birth(sys_id, self.now(), self.user, class_name))
             stored = Row((element, value) for element, value in row.items() if value)
             self._store(self.dictionary.root(name), sys_id, stored)
             return stored
@@ -293,6 +296,10 @@ class Instance:
             if root in self._trees:
                 self._trees[root].put(sys_id, row)
 
+    def _install(self, sources: Iterable[str]) -> None:
+        for table, values in shipped_rows(self.dictionary, sources):
+            self.insert(table, values)
+
     def _belongs(self, table: str, row: Row) -> bool:
         return self.dictionary.is_a(self.class_of(table, row), table)
 
@@ -315,25 +322,13 @@ class Instance:
         return wanted if wanted in self.tables and self.dictionary.is_a(wanted, table) else table
 
     def _accepted(self, table: str, values: Mapping[str, object]) -> dict[str, str]:
-        fields = self.fields(table)
-        accepted: dict[str, str] = {}
-        for element, value in values.items():
-            definition = fields.get(element)
-            if definition is None or element in _ENGINE_FIELDS or definition.read_only:
-                continue
-            text = coerce(definition, value)
-            choices = self.choices(definition) if definition.choice and text else {}
-            if not choices or text in choices:
-                accepted[element] = text
-        return accepted
+        free = self.system_property("glide.rest.choice.allow_non_existing_value") == "true"
+        return accepted(self.fields(table), values, None if free else self.choices)
 
-    def _with_defaults(self, table: str, row: dict[str, str], sent: Mapping[str, object]) -> dict[str, str]:
+    def _defaults(self, table: str, sent: Mapping[str, object]) -> dict[str, str]:
         user = self.find("sys_user", user_name=self.user)
         first = first_values(table, self.now(), user[0]["sys_id"] if user else "", self._incident_number)
-        defaults = {name: found.default for name, found in self.fields(table).items() if found.default}
-        # A choice that was sent and dropped leaves the field empty: the default does not step in.
-        filled = {name: value for name, value in {**defaults, **first}.items() if name not in sent}
-        return {**filled, **row}
+        return defaults(self.fields(table), first, sent)
 
     def _incident_number(self) -> str:
         return f"INC{10000 + self._next('incident'):07d}"
@@ -349,20 +344,6 @@ class Instance:
                 taken = taken or bool(self.find(table, **{element: row[element]}))
         if taken:
             raise UniqueViolation(table, self.display(table, row))
-
-    def _birth(self, table: str, sys_id: str) -> dict[str, str]:
-        moment = self.now()
-        born = {
-            "sys_id": sys_id,
-            "sys_created_on": moment,
-            "sys_created_by": self.user,
-            "sys_updated_on": moment,
-            "sys_updated_by": self.user,
-            "sys_mod_count": "0",
-        }
-        if "sys_class_name" in self.fields(table):
-            born["sys_class_name"] = table
-        return born
 
     def _replace(self, table: str, sys_id: str, before: Row, after: Mapping[str, str]) -> Row:
         row = Row((element, value) for element, value in after.items() if value)

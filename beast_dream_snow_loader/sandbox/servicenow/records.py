@@ -147,6 +147,11 @@ class Instance:
             raise TableMissing(table)
         return self._trees[self.dictionary.root(table)]
 
+    @property
+    def version(self) -> int:
+        """Moves with every change to any record: what was computed before holds while it stands still."""
+        return sum(tree.version for tree in self._trees.values())
+
     def class_of(self, table: str, row: Row) -> str:
         return self.tree(table).class_of(row)
 

@@ -20,6 +20,11 @@ from beast_dream_snow_loader.servicenow.receipts import Told, by_answer, by_erro
 _NO_RULE = "IDENTIFICATION_RULE_MISSING"
 _NO_LOOKUP_RULE = frozenset({"IDENTIFICATION_RULE_FOR_LOOKUP_MISSING", "IDENTIFICATION_RULE_FOR_RELATED_ITEM_MISSING"})
 
+_LOOKUPS_OFF = (
+    "The instance has no identification rule for serial numbers or adapters: CIs are identified without them. "
+    "Add the lookup entries to its Hardware Rule."
+)
+
 
 class Writer:
     """Thread-safe: lanes may be written side by side. Remembers which classes and lookups the instance has no rule
@@ -45,8 +50,7 @@ class Writer:
         failed = [s for s, receipt in told.receipts.items() if receipt.code in _NO_LOOKUP_RULE]
         if failed and self._lookups:
             self._lookups = False
-            self._find("ire.no_lookup_rule", "has no identification rule for serial numbers or adapters: CIs are "
-                       "identified without them. Add the lookup entries to its Hardware Rule.")  # fmt: skip
+            self._find("ire.no_lookup_rule", _LOOKUPS_OFF)
         if failed:
             told.update(self._again(batch, failed, told))
 
@@ -57,8 +61,8 @@ class Writer:
         if not classes:
             return batch
         self._ruleless |= classes
-        self._find("ire.no_rule", f"has no identification rule for {', '.join(sorted(classes))}: the next class of "
-                   "the chain is used. Check the rule in CI Class Manager.")  # fmt: skip
+        named = ", ".join(sorted(classes))
+        self._find("ire.no_rule", f"The instance has no identification rule for {named}: the next class is used.")
         following = moved(batch, classes)
         before = {change.subject: class_of(change) for change in batch.items}
         movable = [c.subject for c in following.items if c.subject in failed and class_of(c) != before[c.subject]]
@@ -127,6 +131,6 @@ class Writer:
             told.update(self._sent(smaller))
         return told
 
-    def _find(self, rule: str, what: str) -> None:
-        finding = Finding(record="instance", rule=rule, severity=Severity.WARNING, message=f"The instance {what}")
+    def _find(self, rule: str, message: str) -> None:
+        finding = Finding(record="instance", rule=rule, severity=Severity.WARNING, message=message)
         self._listener(FindingRaised(finding=finding))

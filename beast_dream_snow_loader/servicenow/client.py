@@ -1,0 +1,92 @@
+"""ServiceNow as the pipeline sees it: ``core.ports.Cmdb`` over the instance's public REST APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.changes import ItemChange
+from beast_dream_snow_loader.core.events import Listener, ignore
+from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
+from beast_dream_snow_loader.core.known import Candidate
+from beast_dream_snow_loader.core.matching import Match
+from beast_dream_snow_loader.core.ports import Batch, Wishes
+from beast_dream_snow_loader.core.receipts import Receipt
+from beast_dream_snow_loader.servicenow import lookup, sources, stored
+from beast_dream_snow_loader.servicenow.apis.table import TableRead
+from beast_dream_snow_loader.servicenow.calling import Caller
+from beast_dream_snow_loader.servicenow.classes import ClassBook
+from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.servicenow.preflight import Preflight
+from beast_dream_snow_loader.servicenow.query import Query
+from beast_dream_snow_loader.servicenow.reading import Reader
+from beast_dream_snow_loader.servicenow.references import references
+from beast_dream_snow_loader.servicenow.writer import Writer
+from beast_dream_snow_loader.transport.base import Transport
+
+
+class ServiceNowAPIClient:
+    """One instance, one account. ``transport`` already logs in (:func:`authentication.authenticating`) and retries.
+
+    Any method may raise a TransportError or CmdbAsleep; ``apply`` only NotAuthenticated. Thread-safe but for
+    :meth:`facts`.
+    """
+
+    def __init__(
+        self, settings: ServiceNowSettings, transport: Transport, clock: Clock, listener: Listener = ignore
+    ) -> None:
+        self._caller = Caller(settings=settings, transport=transport, clock=clock)
+        self._reader = Reader(self._caller)
+        self._classes = ClassBook(self._caller)
+        self._preflight = Preflight(self._caller, self._reader)
+        self._writer = Writer(self._caller, listener)
+        self._facts: dict[Wishes, InstanceFacts] = {}
+
+    def ping(self) -> None:
+        """One small read: returns when the instance answers this account, raises otherwise. For health checks."""
+        self._reader.table.total(TableRead(table="cmdb_ci", query=Query(), fields=()))
+
+    def facts(self, wishes: Wishes) -> InstanceFacts:
+        """What the instance is like; asked once for the same wishes, each class once whatever the wishes."""
+        if wishes not in self._facts:
+            self._facts[wishes] = self._read_facts(wishes)
+        return self._facts[wishes]
+
+    def _read_facts(self, wishes: Wishes) -> InstanceFacts:
+        classes = self._classes.resolve(wishes.class_chains)
+        types, about_types = lookup.relation_types(self._reader, wishes.relation_types)
+        choices, about_choices = lookup.choices(self._reader)
+        rows, about_rows = references(self._reader, wishes.references)
+        return InstanceFacts(
+            read_at=self._caller.clock.now(),
+            classes=classes,
+            relation_types=types,
+            references=rows,
+            choices=choices,
+            findings=(*self._classes.findings, *about_types, *about_choices, *about_rows),
+        )
+
+    def simulate(self, changes: Sequence[ItemChange]) -> Sequence[Match]:
+        """What the engine would do with these new items; commits nothing."""
+        return self._preflight.simulate(changes)
+
+    def candidates(self, sys_ids: Iterable[str], elements: Iterable[str]) -> Mapping[str, Candidate]:
+        """Existing CIs with their adapters, enough for a person to decide."""
+        return stored.candidates(self._reader, sys_ids, elements)
+
+    def count_sources(self) -> int | None:
+        """How many CIs carry our native keys; None when the account may not see."""
+        return sources.count(self._caller, self._reader)
+
+    def find(self, keys: Sequence[SourceKey] | None = None) -> Mapping[SourceKey, tuple[SysId, ...]]:
+        """The CIs behind native keys (all of ours when None), checked to exist."""
+        return sources.find(self._caller, self._reader, keys)
+
+    def apply(self, batch: Batch) -> Sequence[Receipt]:
+        """Write one batch: one receipt per item and link."""
+        return self._writer.apply(batch)
+
+    def read_back(self, sys_ids: Iterable[SysId], elements: Iterable[str]) -> Mapping[SysId, Mapping[str, str]]:
+        """Stored values by sys_id; a CI that is gone is not in the answer."""
+        return stored.read_back(self._reader, sys_ids, elements)

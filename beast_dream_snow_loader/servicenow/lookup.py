@@ -1,0 +1,76 @@
+"""What a run needs of the instance besides classes and reference rows: relation types and status choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.servicenow.apis.table import TableRead
+from beast_dream_snow_loader.servicenow.query import Query
+from beast_dream_snow_loader.servicenow.reading import UNREADABLE, Reader
+
+_BELIEVED_TYPES = frozenset(
+    {"Connects to::Connected by", "IP Connection::IP Connection", "Managed by::Manages", "Owns::Owned by"}
+)
+"""Base types (cmdb-model 3), for an account that may not read cmdb_rel_type."""
+
+_BELIEVED_CHOICES = {
+    "install_status.Installed": "1",
+    "install_status.Retired": "7",
+    "operational_status.Operational": "1",
+    "operational_status.Non-Operational": "2",
+    "operational_status.Retired": "6",
+}
+"""cmdb-model 1.4."""
+
+
+def relation_types(reader: Reader, wished: Iterable[str]) -> tuple[frozenset[str], tuple[Finding, ...]]:
+    """Those of the wished types that exist, each under one name only: IRE refuses a name that two rows carry.
+
+    An empty table means "no rights" more often than "no types" (servicenow-api 6.1), so base types are believed then.
+    """
+    wanted = frozenset(wished)
+    if not wanted:
+        return frozenset(), ()
+    try:
+        rows = reader.rows(TableRead(table="cmdb_rel_type", query=Query(), fields=("name",)))
+    except UNREADABLE as error:
+        return wanted & _BELIEVED_TYPES, (unreadable("cmdb_rel_type", error.message),)
+    names = [row.get("name", "") for row in rows]
+    if not any(names):
+        return wanted & _BELIEVED_TYPES, (unreadable("cmdb_rel_type", "It shows no row."),)
+    doubled = sorted(name for name in wanted if names.count(name) > 1)
+    message = "Two relation types are named {}: it is not used. Remove one of the rows in cmdb_rel_type."
+    findings = tuple(_finding("relation_type.doubled", Severity.WARNING, message.format(name)) for name in doubled)
+    return (wanted & frozenset(names)) - frozenset(doubled), findings
+
+
+def choices(reader: Reader) -> tuple[Mapping[str, str], tuple[Finding, ...]]:
+    """``<element>.<label>`` to stored value for the two status fields; the usual numbers where they cannot be read."""
+    query = Query().equals("name", "cmdb_ci").is_in("element", ("install_status", "operational_status"))
+    fields = ("name", "element", "label", "value", "inactive")
+    try:
+        rows = reader.rows(TableRead(table="sys_choice", query=query, fields=fields))
+    except UNREADABLE as error:
+        return _BELIEVED_CHOICES, (_choices_unreadable(error.message),)
+    told = {
+        f"{row['element']}.{row['label']}": row["value"]
+        for row in rows
+        if row.get("label") and row.get("value") and row.get("inactive") != "true"
+    }
+    return {**_BELIEVED_CHOICES, **told}, () if told else (_choices_unreadable("It shows no usable row."),)
+
+
+def unreadable(table: str, why: str) -> Finding:
+    """The finding for a table that is closed to the account."""
+    message = f"The table {table} cannot be read, so what depends on it is assumed or left out. {why}"
+    return _finding(f"facts.{table}_unreadable", Severity.WARNING, message)
+
+
+def _choices_unreadable(why: str) -> Finding:
+    message = f"The labels of the status fields cannot be read (sys_choice); the usual numbers are used. {why}"
+    return _finding("facts.choices_unreadable", Severity.INFO, message)
+
+
+def _finding(rule: str, severity: Severity, message: str) -> Finding:
+    return Finding(record="instance", rule=rule, severity=severity, message=message)

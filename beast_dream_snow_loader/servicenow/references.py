@@ -1,0 +1,113 @@
+"""Reference rows by what they are called: one unambiguous match or none (cmdb-model 6.5, 6.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from beast_dream_snow_loader.core.desired import Reference
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.servicenow.apis.table import TableRead
+from beast_dream_snow_loader.servicenow.lookup import unreadable
+from beast_dream_snow_loader.servicenow.query import Query
+from beast_dream_snow_loader.servicenow.reading import Reader, Rows
+
+Alternative = tuple[tuple[str, str], ...]
+Answers = Sequence[Rows | SnowloadError]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """A reference and the groups of alternatives still to be tried, the next one first."""
+
+    reference: Reference
+    groups: tuple[tuple[Alternative, ...], ...]
+
+    def reads(self) -> list[TableRead]:
+        found = (_read(self.reference.table, alternative) for alternative in (self.groups[0] if self.groups else ()))
+        return [read for read in found if read is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """``sys_id`` None: no row, or not one. ``nothing``: another group may be tried."""
+
+    sys_id: str | None = None
+    finding: Finding | None = None
+    nothing: bool = False
+
+
+def references(reader: Reader, wished: Iterable[Reference]) -> tuple[Mapping[str, str | None], tuple[Finding, ...]]:
+    """By :attr:`Reference.key` the sys_id of the one row that matches, None where there is none or several.
+
+    Alternatives that ask for the same fields are spellings of one thing and count together, so that companies named
+    Ubiquiti and Ubiquiti Inc. are two rows; the next sort of alternative is tried only when nothing was found.
+    Raises the errors of a call.
+    """
+    asked = {reference.key: reference for reference in wished if not reference.sys_id}
+    searches = [_Search(reference=asked[key], groups=_groups(asked[key])) for key in sorted(asked)]
+    found: dict[str, str | None] = {}
+    findings: dict[str, Finding] = {}
+    while searches:
+        verdicts = [(search, _verdict(search.reference, answers)) for search, answers in _ask(reader, searches)]
+        searches = []
+        for search, verdict in verdicts:
+            if verdict.nothing and len(search.groups) > 1:
+                searches.append(replace(search, groups=search.groups[1:]))
+                continue
+            found[search.reference.key] = verdict.sys_id
+            if verdict.finding is not None:
+                findings.setdefault(verdict.finding.message, verdict.finding)
+    return found, tuple(findings.values())
+
+
+def _groups(reference: Reference) -> tuple[tuple[Alternative, ...], ...]:
+    def elements(alternative: Alternative) -> tuple[str, ...]:
+        return tuple(element for element, _ in alternative)
+
+    return tuple(tuple(group) for _, group in groupby(reference.any_of, key=elements))
+
+
+def _ask(reader: Reader, searches: Sequence[_Search]) -> list[tuple[_Search, Answers]]:
+    """The next group of every search, all in one go."""
+    reads = [search.reads() for search in searches]
+    answers = iter(reader.many([read for group in reads for read in group]))
+    return [(search, [next(answers) for _ in group]) for search, group in zip(searches, reads, strict=True)]
+
+
+def _read(table: str, alternative: Alternative) -> TableRead | None:
+    """None when a value must not stand in a query: then there is no such row for us."""
+    query = Query()
+    try:
+        for element, value in alternative:
+            query = query.equals(element, value)
+    except ValueError:
+        return None
+    return TableRead(table=table, query=query, fields=query.fields)
+
+
+def _verdict(reference: Reference, answers: Answers) -> _Verdict:
+    refused = next((answer for answer in answers if isinstance(answer, SnowloadError)), None)
+    if refused is not None:
+        return _Verdict(finding=unreadable(reference.table, refused.message))
+    sys_ids = {row["sys_id"] for answer in answers if not isinstance(answer, SnowloadError) for row in answer}
+    if len(sys_ids) == 1:
+        return _Verdict(sys_id=sys_ids.pop())
+    return _Verdict(nothing=not sys_ids, finding=_not_one(reference, sorted(sys_ids)))
+
+
+def _not_one(reference: Reference, sys_ids: Sequence[str]) -> Finding:
+    what, element = reference.describe or reference.element, reference.element
+    if not sys_ids:
+        message = f"{reference.table} has no row for {what}: {element} stays empty. Create the row if it should not."
+        return Finding(record="instance", rule="reference.none", severity=Severity.INFO, message=message, field=element)
+    ends = ", ".join(f"…{sys_id[-4:]}" for sys_id in sys_ids[:5])
+    message = (
+        f"{reference.table} has {len(sys_ids)} rows for {what} (sys_ids {ends}): {element} stays empty. "
+        "Configure the sys_id of the right one."
+    )
+    return Finding(
+        record="instance", rule="reference.several", severity=Severity.WARNING, message=message, field=element
+    )

@@ -43,7 +43,5 @@ def narrowed(plan: Plan, keys: frozenset[SourceKey]) -> Plan:
     """The plan without changes to records outside ``keys``; an edge stays with its lower end."""
     lanes = tuple(replace(lane, items=tuple(c for c in lane.items if c.item.key in keys)) for lane in plan.lanes)
     dropped = {change.item.key for change in plan.items if change.item.key not in keys}
-    links = tuple(
-        link for link in plan.links if link.relation.lower in keys and link.relation.upper not in dropped
-    )
+    links = tuple(link for link in plan.links if link.relation.lower in keys and link.relation.upper not in dropped)
     return replace(plan, lanes=tuple(lane for lane in lanes if lane.items), links=links)

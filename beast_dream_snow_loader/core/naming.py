@@ -1,0 +1,52 @@
+"""Unique names: the identification engine would merge two devices that share one (cmdb-model 2.4, guard 1)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import TypeVar
+
+from beast_dream_snow_loader.core.normalize import cut
+
+K = TypeVar("K")
+
+
+def name_forms(name: str, site: str, mac: str, *, shared: bool, limit: int = 255) -> tuple[str, ...]:
+    """The names to try in order; each at most ``limit`` long with its distinguishing end kept whole.
+
+    ``shared`` names (more than one device, or only the model's own) are not tried as they are. The last form holds
+    the whole MAC, so it is nobody else's.
+    """
+    endings = [f" ({site})", f" ({site}) {mac[-6:]}", f" ({site}) {mac}"] if site else [f" {mac[-6:]}", f" {mac}"]
+    if not shared:
+        endings.insert(0, "")
+    forms = (f"{cut(name, max(1, limit - len(end)))}{end}" for end in (_short(e, limit) for e in endings))
+    return tuple(dict.fromkeys(forms))
+
+
+def _short(ending: str, limit: int) -> str:
+    """An ending that leaves room for a name: at most half of ``limit``, cut at its front."""
+    room = limit // 2
+    return ending if len(ending) <= room else f" {ending[-(room - 1) :].lstrip()}"
+
+
+def settle(forms: Mapping[K, tuple[str, ...]], taken: Collection[str] = ()) -> dict[K, int]:
+    """Per record the index of the first form that no other record has and that is not ``taken``; case is ignored.
+
+    Where names collide all of them go on to their next form, so that the outcome does not depend on order. A record
+    at its last form stays; the others go on.
+    """
+    level = dict.fromkeys(forms, 0)
+    used = {name.casefold() for name in taken}
+    while True:
+        names = {key: forms[key][level[key]].casefold() for key in forms}
+        counts = Counter(names.values())
+        movable = [
+            key
+            for key, name in names.items()
+            if (counts[name] > 1 or name in used) and level[key] + 1 < len(forms[key])
+        ]
+        if not movable:
+            return level
+        for key in movable:
+            level[key] += 1

@@ -181,6 +181,15 @@ class Instance:
         found = self.find("sys_properties", name=name)
         return found[0]["value"] if found else default
 
+    def set_property(self, name: str, value: str) -> None:
+        """Change a system property, or add it."""
+        with self.lock:
+            found = self.find("sys_properties", name=name)
+            if found:
+                self.update("sys_properties", found[0]["sys_id"], {"value": value})
+            else:
+                self.insert("sys_properties", {"name": name, "value": value})
+
     def now(self) -> str:
         return self.clock.now().strftime(DATE_TIME_FORMAT)
 

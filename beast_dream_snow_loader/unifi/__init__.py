@@ -1,0 +1,1 @@
+"""UniFi: three APIs, one snapshot."""

@@ -1,0 +1,150 @@
+"""Asking UniFi: requests with a login, answers as JSON, refusals as errors that say which setting to check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from beast_dream_snow_loader.errors import (
+    NotAuthenticated,
+    NotAuthorised,
+    Rejected,
+    ServerFault,
+    SourceDataInvalid,
+    SourceUnavailable,
+    Throttled,
+)
+from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.unifi.apis.envelopes import controller_data, envelope
+from beast_dream_snow_loader.unifi.apis.fields import Json, integer, objects, section, text
+
+_MFA = 499
+_MOST_PAGES = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where to ask and as whom. ``service`` names it for people, ``settings`` what to check when it refuses.
+
+    ``headers`` carry the login; ``base`` has no trailing slash.
+    """
+
+    transport: Transport
+    base: str
+    service: str
+    settings: str
+    headers: Mapping[str, str]
+
+    def get(self, path: str, **params: str) -> Response:
+        """The answer to a GET when it is a success; otherwise what is wrong, as an error."""
+        response = self.transport.send(
+            Request(
+                method="GET",
+                url=f"{self.base}{path}",
+                operation=operation_of(path),
+                params=tuple(params.items()),
+                headers={"Accept": "application/json", **self.headers},
+                repeatable=True,
+            )
+        )
+        if response.status != 200:
+            raise refusal(response, self, path)
+        return response
+
+    def json(self, path: str, **params: str) -> Json:
+        return envelope(self.get(path, **params).body, f"{self.service} {path}")
+
+    def controller(self, path: str) -> list[object]:
+        """The ``data`` of a controller answer."""
+        return controller_data(self.get(path).body, f"{self.service} {path}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """Everything a paged read gave. ``shortfall`` is what is missing against the total the API named."""
+
+    rows: tuple[Json, ...]
+    shortfall: int = 0
+
+
+def by_token(endpoint: Endpoint, path: str) -> Iterator[Json]:
+    """Site Manager's pages: follow ``nextToken`` until it is absent, empty or null (unifi-api 1.2).
+
+    Raises SourceDataInvalid when a token repeats: the pages would never end.
+    """
+    seen: set[str] = set()
+    token = ""
+    while True:
+        page = endpoint.json(path, **({"nextToken": token} if token else {}))
+        yield from objects(page.get("data"))
+        token = text(page, "nextToken") or ""
+        if not token:
+            return
+        if token in seen:
+            raise SourceDataInvalid(f"{endpoint.service} {path} repeats a page token.", path="nextToken")
+        seen.add(token)
+
+
+def by_offset(endpoint: Endpoint, path: str, page_size: int) -> Collection:
+    """The Network API's pages: advance by what came, stop at the total or at an empty page (unifi-api 2.2)."""
+    rows: list[Json] = []
+    total = 0
+    for _ in range(_MOST_PAGES):
+        page = endpoint.json(path, offset=str(len(rows)), limit=str(page_size))
+        came = list(objects(page.get("data")))
+        rows.extend(came)
+        total = max(total, integer(page, "totalCount") or 0)
+        if not came or len(rows) >= total:
+            break
+    return Collection(rows=tuple(rows), shortfall=max(0, total - len(rows)))
+
+
+def operation_of(path: str) -> str:
+    """A short name for logs: the path without ids, ``unifi.stat/device``."""
+    kept = [part for part in path.split("/") if part.isalpha() or part in ("stat", "rest")]
+    return "unifi." + "/".join(kept[-2:])
+
+
+def segment(value: str) -> str:
+    """A value as one path segment; a host id keeps its colon, which is legal there (unifi-api 1.1)."""
+    return quote(value, safe=":")
+
+
+def refusal(response: Response, endpoint: Endpoint, path: str) -> Exception:
+    """What a status other than 200 means. The status decides: the spelling of codes varies (unifi-api 1.2, 2.5)."""
+    where, status = f"{endpoint.service} {path}", response.status
+    why = _reason(response)
+    if status == 401:
+        return NotAuthenticated(f"{where} refused the login (401{why}).", next_step=f"Check {endpoint.settings}.")
+    if status == _MFA:
+        return NotAuthenticated(
+            f"{endpoint.service} asks for a second factor.",
+            next_step="Use a local account without a cloud login, or an API key made on that console.",
+        )
+    if status == 403:
+        return NotAuthorised(
+            f"{where} may not be read with this login (403{why}).",
+            next_step=f"Check the rights behind {endpoint.settings}.",
+            detail=why,
+        )
+    if status == 429:
+        return Throttled(f"{endpoint.service} asks to slow down (429{why}).", next_step="Try again in a few minutes.")
+    if status in (408, 502, 503, 504):
+        return SourceUnavailable(f"{where} cannot be reached now ({status}{why}).", next_step="Try again later.")
+    if status >= 500:
+        return ServerFault(f"{where} failed ({status}{why}).", next_step="Try again later.", status=status)
+    if 300 <= status < 400:
+        return Rejected(f"{where} redirects elsewhere ({status}): not followed.", status=status)
+    return Rejected(f"{where} was refused ({status}{why}).", status=status, detail=why)
+
+
+def _reason(response: Response) -> str:
+    """The server's own words, in whichever of the shapes they come."""
+    try:
+        body = envelope(response.body, "answer")
+    except (SourceDataInvalid, SourceUnavailable):
+        return ""
+    words = text(body, "message", "code", "error") or text(section(body, "meta"), "msg")
+    return f": {words[:200]}" if words else ""

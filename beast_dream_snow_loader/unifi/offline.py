@@ -1,0 +1,163 @@
+"""Saved payloads in place of a live UniFi: the same parsing, the same joining, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from beast_dream_snow_loader.core.observed import Read, Snapshot, Subject
+from beast_dream_snow_loader.errors import SourceDataInvalid
+from beast_dream_snow_loader.unifi.apis import controller, network, site_manager
+from beast_dream_snow_loader.unifi.apis.envelopes import decoded
+from beast_dream_snow_loader.unifi.apis.fields import Json, objects, section
+from beast_dream_snow_loader.unifi.joining import Estate, join
+from beast_dream_snow_loader.unifi.views import ConsoleView
+
+SITE = "saved"
+"""The site of payloads that name none."""
+
+Take = Callable[[Json, "Saved"], None]
+
+
+class Saved:
+    """Where the records of saved files go: Site Manager's into the estate, a console's into one console."""
+
+    def __init__(self) -> None:
+        self.console = ConsoleView(address="saved")
+        self.estate = Estate(consoles=[self.console])
+
+    def snapshot(self) -> Snapshot:
+        for subject in Subject:
+            self.console.reads.append(Read(console="", subject=subject))
+        return join(self.estate, datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def read_saved(path: Path) -> Snapshot:
+    """A file, or every ``.json`` file below a folder, of any of the three APIs, recognised by shape.
+
+    Raises SourceDataInvalid naming the file and the place for what does not read or is not recognised.
+    """
+    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise SourceDataInvalid(f"{path} holds no .json file.", next_step="Name a file or folder of saved payloads.")
+    saved = Saved()
+    for file in files:
+        _take_file(file, saved)
+    return saved.snapshot()
+
+
+def recognise(record: Json) -> Take | None:
+    """How to take one record, by the fields that only its kind has; None when nothing fits."""
+    return next((take for fits, take in _SHAPES if fits(record)), None)
+
+
+def _take_file(file: Path, saved: Saved) -> None:
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise SourceDataInvalid(
+            f"{file} cannot be read: {error.strerror}.", next_step="Name a file or folder of saved payloads."
+        ) from None
+    records = list(_records(decoded(body, str(file))))
+    for index, record in enumerate(records):
+        take = recognise(record)
+        if take is None:
+            raise SourceDataInvalid(
+                f"{file} is no UniFi answer that snowload knows (record {index}).",
+                next_step="Leave it out, or save the answer whole, with its envelope.",
+                path=f"{file}:data[{index}]",
+            )
+        take(record, saved)
+
+
+def _records(document: object) -> Iterable[Json]:
+    """The records of an envelope, of a bare list, or of a bare record."""
+    if isinstance(document, Mapping):
+        data = document.get("data", document)
+        yield from objects(data if isinstance(data, list) else [data])
+    else:
+        yield from objects(document)
+
+
+def _host(record: Json, saved: Saved) -> None:
+    view = site_manager.host(record)
+    saved.estate.hosts.extend([view] if view else [])
+
+
+def _cloud_site(record: Json, saved: Saved) -> None:
+    view = site_manager.site(record)
+    saved.estate.cloud_sites.extend([view] if view else [])
+
+
+def _cloud_devices(record: Json, saved: Saved) -> None:
+    for view in site_manager.devices(record):
+        if view is None:
+            saved.console.skip("device without a MAC address, or not managed there")
+        else:
+            saved.estate.cloud_devices.append(view)
+
+
+def _network_site(record: Json, saved: Saved) -> None:
+    view = network.site(record)
+    saved.console.sites.extend([view] if view else [])
+
+
+def _network_device(record: Json, saved: Saved) -> None:
+    view = network.device(record, SITE)
+    saved.console.devices.extend([view] if view else [])
+
+
+def _network_client(record: Json, saved: Saved) -> None:
+    view = network.client(record, SITE)
+    if view is None:
+        saved.console.skip("client without a network identity (VPN or unknown type)")
+    else:
+        saved.console.clients.append(view)
+
+
+def _controller_site(record: Json, saved: Saved) -> None:
+    view = controller.site(record)
+    saved.console.sites.extend([view] if view else [])
+
+
+def _controller_device(record: Json, saved: Saved) -> None:
+    view = controller.device(record, SITE)
+    if view is None:
+        saved.console.skip("device without a MAC address, or not adopted here")
+    else:
+        saved.console.devices.append(view)
+
+
+def _controller_client(record: Json, saved: Saved) -> None:
+    view = controller.client(record, SITE, connected="uptime" in record)
+    if view is None:
+        saved.console.skip("client without a MAC address")
+    else:
+        saved.console.clients.append(view)
+
+
+def _nothing(record: Json, saved: Saved) -> None:
+    """Known, and of no use here."""
+
+
+_SHAPES: tuple[tuple[Callable[[Json], bool], Take], ...] = (
+    (lambda r: "hostId" in r and "devices" in r, _cloud_devices),
+    (lambda r: "hostId" in r and "meta" in r, _cloud_site),
+    (lambda r: "reportedState" in r or "hardwareId" in r, _host),
+    (lambda r: "macAddress" in r and "access" in r, _network_client),
+    (lambda r: "macAddress" in r and "uplinkDeviceId" in r, _network_client),
+    (lambda r: "type" in r and "access" in r and "connectedAt" in r, _network_client),
+    (lambda r: r.get("type") in ("VPN", "TELEPORT") and "id" in r, _network_client),
+    (lambda r: "macAddress" in r and "state" in r, _network_device),
+    (lambda r: "adopted" in r or ("type" in r and "model" in r and "version" in r), _controller_device),
+    (lambda r: "role" in r and "desc" in r, _controller_site),
+    (lambda r: "internalReference" in r or set(r) == {"id", "name"}, _network_site),
+    (lambda r: "mac" in r and ("first_seen" in r or "is_wired" in r or "oui" in r), _controller_client),
+    (lambda r: "_id" in r and "first_seen" in r, _controller_client),
+    (lambda r: "applicationVersion" in r or "console_display_version" in r or "ubnt_device_type" in r, _nothing),
+    (lambda r: "timezone" in r and "version" in r and "autobackup" in r, _nothing),
+    (lambda r: "username" in r and "unique_id" in r, _nothing),
+    (lambda r: "vlanId" in r and "management" in r, _nothing),
+    (lambda r: "uptimeSec" in r or (bool(section(r, "uplink")) and "txRateBps" in section(r, "uplink")), _nothing),
+)

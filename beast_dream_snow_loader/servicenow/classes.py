@@ -85,10 +85,11 @@ class ClassBook:
         """Parents, nearest first. Meta names only the direct one; the rule's owner usually tells the rest without
         another request."""
         decided = meta.name == HARDWARE or (meta.rule is not None and meta.rule.applies_to in (HARDWARE, meta.name))
-        found, parent = [], meta.parent
+        found: list[str] = []
+        parent = meta.parent
         while parent and parent not in found:
             found.append(parent)
-            known = self._asked.get(parent) if decided or parent == HARDWARE else self._ask(parent)
+            known = self._asked.get(parent) if decided or HARDWARE in found else self._ask(parent)
             parent = known.parent if known is not None else PARENTS.get(parent, "")
         return tuple(found)
 

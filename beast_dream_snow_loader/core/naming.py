@@ -50,3 +50,24 @@ def settle(forms: Mapping[K, tuple[str, ...]], taken: Collection[str] = ()) -> d
             return level
         for key in movable:
             level[key] += 1
+
+
+def refit(forms: tuple[str, ...], source: str, limit: int) -> tuple[str, ...]:
+    """The same forms for a field of ``limit`` characters; what was added to the name ``source`` stays whole."""
+    if all(len(form) <= limit for form in forms):
+        return forms
+    return tuple(dict.fromkeys(_refitted(form, source, limit) for form in forms))
+
+
+def _refitted(form: str, source: str, limit: int) -> str:
+    if len(form) <= limit:
+        return form
+    ending = form[_common(form, source) :]
+    if len(ending) >= limit:
+        return ending[-limit:].lstrip()
+    return f"{cut(form[: len(form) - len(ending)], limit - len(ending))}{ending}"
+
+
+def _common(one: str, other: str) -> int:
+    """Length of the beginning both share."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

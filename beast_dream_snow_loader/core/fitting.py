@@ -1,0 +1,291 @@
+"""The desired state cut to what this instance has: classes, fields, lengths, choices, rows, relation types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from beast_dream_snow_loader.core import normalize
+from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Reference, Relation, RelationRole
+from beast_dream_snow_loader.core.facts import ClassFacts, FieldFacts, InstanceFacts
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.mapping_rules import MappingRules
+from beast_dream_snow_loader.core.mapping_tables import LABELS, RelationType
+from beast_dream_snow_loader.core.naming import refit, settle
+from beast_dream_snow_loader.core.ports import Wishes
+from beast_dream_snow_loader.core.shown import shown
+
+
+def wishes(desired: DesiredState, rules: MappingRules) -> Wishes:
+    """What must be known of the instance before :func:`fit`."""
+    items = desired.items.values()
+    return Wishes(
+        class_chains=frozenset(item.class_chain for item in items),
+        relation_types=frozenset(kind.name for kinds in rules.relation_types.values() for kind in kinds),
+        references=frozenset(
+            reference for references in {item.references for item in items} for reference in references
+        ),
+    )
+
+
+def fit(desired: DesiredState, facts: InstanceFacts, rules: MappingRules) -> DesiredState:
+    """The same state for this instance; its findings are appended to those there.
+
+    Items without a usable class, or with an identifier that does not fit, are left out with an error finding; their
+    edges become orphans. Each lacking field, row, choice and relation type is told once.
+    """
+    fitting = _Fitting(facts=facts, rules=rules)
+    fitted = {key: done for key, item in desired.items.items() if (done := fitting.item(item)) is not None}
+    relations = _fit_relations(desired.relations, fitting)
+    kept, orphans = split_relations(relations, fitted)
+    return replace(
+        desired,
+        items=_unique_again(fitted),
+        relations=kept,
+        findings=(*desired.findings, *fitting.findings.values()),
+        orphans=(*desired.orphans, *orphans),
+    )
+
+
+def split_relations(
+    relations: tuple[Relation, ...], items: Mapping[SourceKey, ConfigItem]
+) -> tuple[tuple[Relation, ...], tuple[Finding, ...]]:
+    """Edges both of whose ends are items, and a finding for each other one."""
+    kept = tuple(relation for relation in relations if relation.lower in items and relation.upper in items)
+    if len(kept) == len(relations):
+        return relations, ()
+    return kept, tuple(
+        Finding(
+            record=str(relation.lower),
+            rule="relation.orphan",
+            severity=Severity.WARNING,
+            message=f"Its edge to {relation.upper} waits: one of the two is not written.",
+            field=relation.role,
+            value=str(relation.upper),
+        )
+        for relation in relations
+        if relation.lower not in items or relation.upper not in items
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What one class takes: the elements it lacks, their lengths."""
+
+    name: str
+    fields: Mapping[str, FieldFacts] | None
+
+    def has(self, element: str) -> bool:
+        return self.fields is None or element in self.fields
+
+    def length(self, element: str, fallback: int) -> int:
+        told = self.fields.get(element) if self.fields is not None else None
+        return told.max_length if told is not None and told.max_length else fallback
+
+
+@dataclass(slots=True, kw_only=True)
+class _Fitting:
+    """One pass over all items. ``findings`` by what they are about, so that each is told once."""
+
+    facts: InstanceFacts
+    rules: MappingRules
+    findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
+    _classes: dict[tuple[str, ...], ClassFacts | None] = field(default_factory=dict)
+    _rows: dict[tuple[Reference, ...], dict[str, str]] = field(default_factory=dict)
+    _lengths: Mapping[str, int] = field(default_factory=dict)
+    _identifiers: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._lengths = self.rules.max_lengths()
+        self._identifiers = frozenset(rule.element for rule in self.rules.fields if rule.identifier)
+
+    def item(self, item: ConfigItem) -> ConfigItem | None:
+        """The item in its class; None when it cannot be written here."""
+        chosen = self._class(item)
+        if chosen is None:
+            return None
+        shape = _Shape(name=chosen.name, fields=chosen.fields)
+        values = {**item.values, **self._references(item.references)}
+        fitted: dict[str, str] = {}
+        for element, value in values.items():
+            stored = self._number(element, value) if element in LABELS else value
+            if stored is not None and self._present(shape, element):
+                fitted[element] = stored
+        if self._too_long(item, shape, fitted):
+            return None
+        self._mandatory(shape, fitted)
+        forms = refit(item.name_forms, item.name_source, shape.length("name", self._lengths.get("name", 255)))
+        if forms[0] != fitted.get("name") and "name" in fitted:
+            self._cut(item, "name", len(forms[0]))
+            fitted["name"] = forms[0]
+        return replace(item, class_name=chosen.name, values=fitted, name_forms=forms)
+
+    def _class(self, item: ConfigItem) -> ClassFacts | None:
+        chain = item.class_chain
+        if chain not in self._classes:
+            known = (self.facts.classes.get(name) for name in chain)
+            self._classes[chain] = next((facts for facts in known if facts is not None and facts.usable), None)
+        chosen = self._classes[chain]
+        if chosen is None:
+            self._tell(_no_class(item, self._reasons(chain)), str(item.key))
+        elif chosen.name != chain[0]:
+            self._tell(_other_class(item, chosen.name, self._reasons(chain, chosen.name)), item.kind, chosen.name)
+        return chosen
+
+    def _reasons(self, chain: tuple[str, ...], until: str = "") -> str:
+        """Why not the classes of the chain before ``until``."""
+        told = []
+        for name in chain:
+            if name == until:
+                break
+            facts = self.facts.classes.get(name)
+            told.append(f"{name}: {facts.reason or 'not usable' if facts is not None else 'not looked at'}")
+        return "; ".join(told)
+
+    def _references(self, references: tuple[Reference, ...]) -> Mapping[str, str]:
+        if references not in self._rows:
+            self._rows[references] = dict(self._resolved(references))
+        return self._rows[references]
+
+    def _resolved(self, references: tuple[Reference, ...]) -> Iterator[tuple[str, str]]:
+        for reference in references:
+            sys_id = reference.sys_id or self.facts.references.get(reference.key)
+            if sys_id:
+                yield reference.element, sys_id
+            else:
+                self._tell(_unresolved(reference), reference.element, reference.key)
+
+    def _number(self, element: str, label: str) -> str | None:
+        """The stored value of a status label (cmdb-model 1.4); None when this instance has no such choice."""
+        told = self.facts.choices.get(f"{element}.{label}")
+        if told is not None:
+            return told
+        readable = any(choice.startswith(f"{element}.") for choice in self.facts.choices)
+        if readable and label in LABELS[element]:
+            self._tell(_no_choice(element, label), element, label)
+            return None
+        return LABELS[element].get(label, label)
+
+    def _present(self, shape: _Shape, element: str) -> bool:
+        if shape.has(element):
+            return True
+        self._tell(_no_field(shape.name, element), shape.name, element)
+        return False
+
+    def _too_long(self, item: ConfigItem, shape: _Shape, values: dict[str, str]) -> bool:
+        """Cuts free text in place; True when an identifier does not fit (cmdb-model 6.3, length rule)."""
+        refused = False
+        for element, value in values.items():
+            limit = shape.length(element, self._lengths.get(element, 255))
+            if len(value) <= limit or element == "name":
+                continue
+            if element in self._identifiers:
+                self._tell(_identifier_too_long(item, element, value, limit), str(item.key), element)
+                refused = True
+            else:
+                values[element] = normalize.cut(value, limit)
+                self._cut(item, element, limit)
+        return refused
+
+    def _cut(self, item: ConfigItem, element: str, limit: int) -> None:
+        finding = Finding(
+            record=str(item.key),
+            rule="field.cut",
+            severity=Severity.WARNING,
+            message=f"{element} was cut to the {limit} characters that {item.label or item.key} may have there.",
+            field=element,
+        )
+        self._tell(finding, str(item.key), element)
+
+    def _mandatory(self, shape: _Shape, values: Mapping[str, str]) -> None:
+        """Fields the instance demands and we have no value for; told once per class."""
+        if shape.fields is None or ("mandatory", shape.name) in self.findings:
+            return
+        lacking = sorted(name for name, facts in shape.fields.items() if facts.mandatory and name not in values)
+        if lacking:
+            self._tell(_demanded(shape.name, lacking), "mandatory", shape.name)
+
+    def _tell(self, finding: Finding, *about: str) -> None:
+        key = about if about[0] == "mandatory" else (finding.rule, *about)
+        self.findings.setdefault(key, finding)
+
+
+def _fit_relations(relations: tuple[Relation, ...], fitting: _Fitting) -> tuple[Relation, ...]:
+    types: dict[RelationRole, RelationType | None] = {}
+    for role in {relation.role for relation in relations}:
+        offered = fitting.rules.relation_types.get(role, ())
+        types[role] = next((kind for kind in offered if kind.name in fitting.facts.relation_types), None)
+        if types[role] is None:
+            fitting.findings[("relation", role)] = _no_type(role, offered)
+    return tuple(
+        replace(relation, type=kind.name, reversed=kind.reversed)
+        for relation in relations
+        if (kind := types[relation.role]) is not None
+    )
+
+
+def _unique_again(items: dict[SourceKey, ConfigItem]) -> dict[SourceKey, ConfigItem]:
+    """Cutting to a short name field may have made names equal that were not."""
+    levels = settle({key: item.name_forms for key, item in items.items()})
+    for key, level in levels.items():
+        if level:
+            item = items[key]
+            forms = item.name_forms[level:]
+            items[key] = replace(item, name_forms=forms, values={**item.values, "name": forms[0]})
+    return items
+
+
+def _no_class(item: ConfigItem, reasons: str) -> Finding:
+    message = f"No class of this instance can take a {item.kind} ({shown(reasons, 300)}). Left out."
+    return Finding(record=str(item.key), rule="class.none", severity=Severity.ERROR, message=message)
+
+
+def _other_class(item: ConfigItem, chosen: str, reasons: str) -> Finding:
+    message = f"Records of kind {item.kind} go to {chosen} ({shown(reasons, 300)})."
+    return Finding(record="instance", rule="class.fallback", severity=Severity.WARNING, message=message, value=chosen)
+
+
+def _unresolved(reference: Reference) -> Finding:
+    what = shown(reference.describe or reference.element)
+    message = f"{reference.table} has no single row for {what}: {reference.element} stays empty."
+    return Finding(
+        record="instance",
+        rule="reference.unresolved",
+        severity=Severity.INFO,
+        message=message,
+        field=reference.element,
+        value=what,
+    )
+
+
+def _no_choice(element: str, label: str) -> Finding:
+    message = f"{element} has no choice {label} on this instance: the field is left out."
+    return Finding(record="instance", rule="choice.absent", severity=Severity.WARNING, message=message, field=element)
+
+
+def _no_field(class_name: str, element: str) -> Finding:
+    message = f"{class_name} has no field {element}: it is left out there."
+    return Finding(record="instance", rule="field.absent", severity=Severity.INFO, message=message, field=element)
+
+
+def _identifier_too_long(item: ConfigItem, element: str, value: str, limit: int) -> Finding:
+    return Finding(
+        record=str(item.key),
+        rule="field.too_long",
+        severity=Severity.ERROR,
+        message=f"{element} identifies the record and is {len(value)} characters long, {limit} may be. Left out.",
+        field=element,
+        value=shown(value, 60),
+    )
+
+
+def _demanded(class_name: str, elements: list[str]) -> Finding:
+    message = f"{class_name} demands {', '.join(elements)}, for which there is no value: inserts may be refused."
+    return Finding(record="instance", rule="field.mandatory", severity=Severity.WARNING, message=message)
+
+
+def _no_type(role: RelationRole, offered: tuple[RelationType, ...]) -> Finding:
+    names = ", ".join(kind.name for kind in offered)
+    message = f"This instance has none of the relation types {names}: no {role} edges are drawn."
+    return Finding(record="instance", rule="relation.type_absent", severity=Severity.WARNING, message=message)

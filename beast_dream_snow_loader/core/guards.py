@@ -1,0 +1,19 @@
+"""Refusals: what looks like a fault of the source is not acted upon."""
+
+from __future__ import annotations
+
+from beast_dream_snow_loader.core.known import KnownState
+from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.errors import EmptySource
+
+
+def refuse_empty_source(snapshot: Snapshot, known: KnownState, *, at_least_known: int = 1) -> None:
+    """Raises EmptySource when UniFi shows no device at all while at least ``at_least_known`` are in the ledger."""
+    devices = sum(1 for key in known.items if key.record == "device")
+    if snapshot.devices or devices < at_least_known:
+        return
+    raise EmptySource(
+        f"UniFi shows no device at all on {len(snapshot.consoles)} consoles; {devices} are known from earlier loads. "
+        "Nothing was written.",
+        next_step="Check the UniFi account's rights and its sites with: snowload health",
+    )

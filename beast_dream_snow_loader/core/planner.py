@@ -1,0 +1,217 @@
+"""What to do: the desired state against what is known, one change per record and edge (cmdb-model 6.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from beast_dream_snow_loader.core.changes import ChangeType, FieldChange, ItemChange, LinkChange, Plan
+from beast_dream_snow_loader.core.comparing import Policy, compare, serial_is_ours_to_send
+from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Ownership
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.fingerprint import fingerprint
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
+from beast_dream_snow_loader.core.mapping_rules import MappingRules
+from beast_dream_snow_loader.core.naming import settle
+from beast_dream_snow_loader.core.normalize import cmdb_time
+from beast_dream_snow_loader.core.ordering import lanes
+
+LAST_DISCOVERED = "last_discovered"
+
+
+def make_plan(
+    desired: DesiredState,
+    known: KnownState,
+    *,
+    now: datetime,
+    rules: MappingRules,
+    held: Iterable[Held] = (),
+    full: bool = False,
+) -> Plan:
+    """Everything that has to be written, and nothing else. ``desired`` is fitted; ``held`` records wait.
+
+    Where ``known`` items carry ``stored`` values, what a person changed is kept and reported. ``full`` compares
+    nothing with the ledger: every field we own is sent, every edge drawn.
+    """
+    waiting = tuple(held)
+    planning = _Planning(known=known, now=now, rules=rules, full=full)
+    skipped = {record.key for record in waiting}
+    named = _named({key: item for key, item in desired.items.items() if key not in skipped}, known)
+    changes = [change for item in named.values() if (change := planning.item(item)) is not None]
+    links = _links(desired, known, named, planning)
+    return Plan(
+        lanes=lanes(changes, desired),
+        links=links,
+        unchanged=len(named) - len(changes),
+        held=waiting,
+        findings=tuple(planning.findings),
+        carriers=_carriers(links, named, known, planning),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Planning:
+    """One pass over all items."""
+
+    known: KnownState
+    now: datetime
+    rules: MappingRules
+    full: bool
+    findings: list[Finding] = field(default_factory=list)
+    ownership: Mapping[str, Ownership] = field(default_factory=dict)
+    policy: Policy = field(default_factory=lambda: Policy(ownership={}))
+
+    def __post_init__(self) -> None:
+        self.ownership = self.rules.ownership()
+        overwrite = self.rules.on_manual_change == "overwrite"
+        self.policy = Policy(ownership=self.ownership, full=self.full, overwrite=overwrite)
+
+    def item(self, item: ConfigItem) -> ItemChange | None:
+        """The change a record needs, None when it is as it should be."""
+        known = self.known.items.get(item.key)
+        if known is None:
+            return _create(item)
+        if self._plainly_unchanged(item, known):
+            return self._heartbeat(item, known)
+        difference = compare(item, known, self.policy)
+        self.findings.extend(difference.overridden)
+        if not difference.changes:
+            return self._heartbeat(item, known)
+        self._class_kept(item, known)
+        return _change(ChangeType.UPDATE, item, known, tuple(difference.changes))
+
+    def _plainly_unchanged(self, item: ConfigItem, known: KnownItem) -> bool:
+        if self.full or known.stored is not None or known.fingerprint is None:
+            return False
+        return known.fingerprint == fingerprint(item.values)
+
+    def _heartbeat(self, item: ConfigItem, known: KnownItem) -> ItemChange | None:
+        """A sign of life for gear that is online; and the first touch of a CI just recognised, which gives it our
+        native key. Offline gear gets none, so that staleness stays honest (cmdb-model 5)."""
+        if known.written_at is not None:
+            due = self.now - known.written_at >= timedelta(hours=self.rules.heartbeat_hours)
+            if not (due and item.online and item.seen_at is not None):
+                return None
+        return _change(ChangeType.HEARTBEAT, item, known, ())
+
+    def _class_kept(self, item: ConfigItem, known: KnownItem) -> None:
+        if known.class_name and known.class_name != item.class_name:
+            message = f"It is a {known.class_name} in the CMDB and stays one; the mapping says {item.class_name}."
+            self.findings.append(_finding(str(item.key), "class.kept", message))
+
+
+def _create(item: ConfigItem) -> ItemChange:
+    fields = tuple(FieldChange(element=e, old=None, new=v, reason="new") for e, v in item.values.items())
+    return ItemChange(type=ChangeType.CREATE, item=item, send=_with_seen(item, None, item.values), fields=fields)
+
+
+def _change(
+    kind: ChangeType,
+    item: ConfigItem,
+    known: KnownItem,
+    fields: tuple[FieldChange, ...],
+    carried: Mapping[str, str] | None = None,
+) -> ItemChange:
+    values = {change.element: change.new for change in fields} if carried is None else carried
+    return ItemChange(
+        type=kind,
+        item=replace(item, class_name=known.class_name) if known.class_name else item,
+        send=_with_seen(item, known, values),
+        fields=fields,
+        known=known,
+        send_serial=serial_is_ours_to_send(item, known),
+    )
+
+
+def _with_seen(item: ConfigItem, known: KnownItem | None, values: Mapping[str, str]) -> dict[str, str]:
+    """``last_discovered`` goes with everything sent: without it the engine stamps now, also on gear long offline."""
+    seen = cmdb_time(item.seen_at) if item.seen_at is not None else None
+    if seen is None and known is not None:
+        seen = (known.stored or {}).get(LAST_DISCOVERED) or known.written.get(LAST_DISCOVERED)
+    return {**values, LAST_DISCOVERED: seen} if seen else dict(values)
+
+
+def _named(items: Mapping[SourceKey, ConfigItem], known: KnownState) -> dict[SourceKey, ConfigItem]:
+    """Each item under the name it has already, else under the first that is free."""
+    kept = {key: name for key, item in items.items() if (name := _kept_name(item, known.items.get(key)))}
+    taken = {*kept.values(), *(_name_there(entry) for key, entry in known.items.items() if key not in items)}
+    free = {key: _forms_from(item) for key, item in items.items() if key not in kept}
+    levels = settle(free, taken)
+    names = {**kept, **{key: free[key][level] for key, level in levels.items()}}
+    return {key: _with_name(item, names[key]) for key, item in items.items()}
+
+
+def _kept_name(item: ConfigItem, known: KnownItem | None) -> str:
+    """The stored name, while it still derives from the same UniFi name: names do not flap because a neighbour came
+    or went (cmdb-model 2.4). Empty when the record needs a name."""
+    if known is None:
+        return ""
+    written = known.written.get("name", "")
+    if not known.created_by_us:
+        return (known.stored or {}).get("name") or written or item.name
+    derived = bool(known.name_source) and known.name_source == item.name_source
+    return written if derived or written in item.name_forms else ""
+
+
+def _name_there(known: KnownItem) -> str:
+    return (known.stored or {}).get("name") or known.written.get("name", "")
+
+
+def _forms_from(item: ConfigItem) -> tuple[str, ...]:
+    """The forms not yet refused: recognition may have moved on to a later one."""
+    if item.name in item.name_forms:
+        return item.name_forms[item.name_forms.index(item.name) :]
+    return (item.name, *item.name_forms)
+
+
+def _with_name(item: ConfigItem, name: str) -> ConfigItem:
+    return item if item.name == name else replace(item, values={**item.values, "name": name})
+
+
+def _links(
+    desired: DesiredState, known: KnownState, named: Mapping[SourceKey, ConfigItem], planning: _Planning
+) -> tuple[LinkChange, ...]:
+    links: list[LinkChange] = []
+    before = {key.partition(" -> ")[0]: key for key in known.relations}
+    for relation in desired.relations:
+        if not planning.full and relation.key in known.relations:
+            continue
+        if relation.lower not in named or relation.upper not in named:
+            message = f"Its {relation.role} edge to {relation.upper} waits: one of the two is held."
+            planning.findings.append(_finding(str(relation.lower), "relation.end_held", message, relation.role))
+            continue
+        old = before.get(relation.key.partition(" -> ")[0])
+        if old is not None and relation.key not in known.relations:
+            message = f"A new edge to {relation.upper} is drawn; the one written before stays: {old}."
+            planning.findings.append(_finding(str(relation.lower), "relation.moved", message, relation.role))
+        links.append(LinkChange(relation=relation))
+    return tuple(links)
+
+
+def _carriers(
+    links: Iterable[LinkChange],
+    named: Mapping[SourceKey, ConfigItem],
+    known: KnownState,
+    planning: _Planning,
+) -> dict[SourceKey, ItemChange]:
+    """The known ends of the planned edges as full items, never as stubs with only a name (cmdb-model 6.7)."""
+    ends = sorted({key for link in links for key in (link.relation.lower, link.relation.upper) if key in known.items})
+    return {key: _carrier(named[key], known.items[key], planning.ownership) for key in ends}
+
+
+def _carrier(item: ConfigItem, known: KnownItem, ownership: Mapping[str, Ownership]) -> ItemChange:
+    """What we wrote last and nobody is known to have changed, so that naming the CI again changes nothing."""
+    values = {
+        element: value
+        for element, value in known.written.items()
+        if element in item.values
+        and ownership.get(element) is not Ownership.ONCE
+        and (known.stored is None or known.stored.get(element) == value)
+    }
+    return _change(ChangeType.HEARTBEAT, item, known, (), carried=values)
+
+
+def _finding(record: str, rule: str, message: str, element: str = "") -> Finding:
+    return Finding(record=record, rule=rule, severity=Severity.INFO, message=message, field=element)

@@ -1,0 +1,222 @@
+"""What a load comes to: its numbers, its status, its exit code (product.md, output)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, Plan
+from beast_dream_snow_loader.core.desired import DesiredState
+from beast_dream_snow_loader.core.events import StepFinished
+from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of, severest
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.known import Candidate, Held
+from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.receipts import Operation, Outcome
+from beast_dream_snow_loader.core.run import RunStatus
+from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.errors import CmdbError, SnowloadError
+
+NOT_KEPT = "cmdb.write_not_kept"
+
+_STATUS: Mapping[ExitCode, RunStatus] = {
+    ExitCode.OK: RunStatus.OK,
+    ExitCode.CHANGES: RunStatus.OK,
+    ExitCode.PARTIAL: RunStatus.PARTIAL,
+    ExitCode.QUEUED: RunStatus.QUEUED,
+    ExitCode.REFUSED: RunStatus.REFUSED,
+    ExitCode.UNAVAILABLE: RunStatus.UNAVAILABLE,
+    ExitCode.INTERRUPTED: RunStatus.INTERRUPTED,
+    ExitCode.TERMINATED: RunStatus.INTERRUPTED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """Everything the ``load`` document is made of. Durations are in seconds; ``stale_source`` is the snapshot's age.
+
+    ``error`` stopped the run; ``interrupted`` is the signal's exit code, should one have come.
+    """
+
+    started_at: datetime
+    finished_at: datetime
+    snapshot: Snapshot | None = None
+    desired: DesiredState | None = None
+    plan: Plan | None = None
+    settlements: Sequence[Settlement] = ()
+    unlinked: Sequence[LinkChange] = ()
+    findings: Sequence[Finding] = ()
+    held: Sequence[Held] = ()
+    steps: Sequence[StepFinished] = ()
+    requests: Mapping[str, Any] = field(default_factory=dict)
+    stale_source: float | None = None
+    checked: int = 0
+    error: SnowloadError | None = None
+    interrupted: ExitCode | None = None
+    run_id: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """The part of the JSON document that is the load's own; the envelope is put around it by the command line."""
+        return {
+            "started_at": rfc3339(self.started_at),
+            "finished_at": rfc3339(self.finished_at),
+            "duration_seconds": round((self.finished_at - self.started_at).total_seconds(), 3),
+            "stale_source": self.stale_source,
+            "source": _source(self.snapshot),
+            "findings": [_finding(finding) for finding in self.findings],
+            "plan": planned(self.plan),
+            "written": written(self.settlements),
+            "failed": [_failed(settlement) for settlement in self.settlements if _is_failed(settlement)],
+            "held": [_held(record) for record in self.held],
+            "queued": sum(1 for s in self.settlements if s.receipt.outcome is Outcome.LATER),
+            "links": links(self),
+            "requests": dict(self.requests),
+            "steps": [_step(step) for step in self.steps],
+            "verify": {"checked": self.checked, "mismatches": sum(f.rule == NOT_KEPT for f in self.findings)},
+            "errors": [_error(s, self) for s in self.settlements if _is_failed(s)],
+        }
+
+
+def status_of(report: RunReport, *, strict: bool = False) -> tuple[RunStatus, ExitCode]:
+    """How the run ended. When several things apply the severest decides; ``strict``: a stale source is partial."""
+    if report.interrupted is not None:
+        return RunStatus.INTERRUPTED, report.interrupted
+    code = severest(_codes(report, strict=strict))
+    return _STATUS.get(code, RunStatus.FAILED), code
+
+
+def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
+    outcomes = {settlement.receipt.outcome for settlement in report.settlements}
+    if report.error is not None:
+        yield exit_code_of(report.error)
+    if any(finding.severity is Severity.ERROR for finding in report.findings) or report.held:
+        yield ExitCode.PARTIAL
+    if outcomes & {Outcome.REFUSED, Outcome.UNKNOWN}:
+        yield ExitCode.PARTIAL
+    if report.snapshot is not None and report.snapshot.partial:
+        yield ExitCode.PARTIAL
+    if any(finding.rule == NOT_KEPT for finding in report.findings):
+        yield ExitCode.PARTIAL
+    if Outcome.LATER in outcomes:
+        yield ExitCode.QUEUED
+    if strict and report.stale_source is not None:
+        yield ExitCode.PARTIAL
+
+
+def planned(plan: Plan | None) -> dict[str, int]:
+    """Counts by what is to be done. A heartbeat changes nothing, so it also counts as unchanged."""
+    kinds = Counter(change.type for change in plan.items) if plan is not None else Counter[ChangeType]()
+    return {
+        "create": kinds[ChangeType.CREATE],
+        "update": kinds[ChangeType.UPDATE],
+        "retire": 0,
+        "link": len(plan.links) if plan is not None else 0,
+        "unlink": 0,
+        "unchanged": (plan.unchanged if plan is not None else 0) + kinds[ChangeType.HEARTBEAT],
+        "heartbeat": kinds[ChangeType.HEARTBEAT],
+    }
+
+
+def written(settlements: Iterable[Settlement]) -> dict[str, int]:
+    """Counts by what was done. An edge that was there already counts as linked."""
+    done = [settlement for settlement in settlements if settlement.receipt.outcome is Outcome.DONE]
+    items = Counter(s.receipt.operation for s in done if isinstance(s.change, ItemChange))
+    return {
+        "created": items[Operation.INSERTED],
+        "updated": items[Operation.UPDATED],
+        "unchanged": items[Operation.UNCHANGED],
+        "retired": 0,
+        "linked": sum(1 for s in done if isinstance(s.change, LinkChange)),
+        "unlinked": 0,
+    }
+
+
+def links(report: RunReport) -> dict[str, int]:
+    """Edges wanted, those that exist now, and those without a far end. A plan not carried out has only the old ones."""
+    wanted = len(report.desired.relations) if report.desired is not None else 0
+    todo = len(report.plan.links) if report.plan is not None else wanted
+    drawn = written(report.settlements)["linked"]
+    orphans = len(report.desired.orphans) if report.desired is not None else 0
+    return {
+        "wanted": wanted + orphans,
+        "linked": max(0, wanted - todo) + drawn,
+        "orphans": orphans + len(report.unlinked),
+    }
+
+
+def _source(snapshot: Snapshot | None) -> dict[str, int]:
+    kinds = ("consoles", "sites", "devices", "clients")
+    return {kind: len(getattr(snapshot, kind)) if snapshot is not None else 0 for kind in kinds}
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {
+        "record": finding.record,
+        "field": finding.field,
+        "rule": finding.rule,
+        "severity": str(finding.severity),
+        "message": finding.message,
+        "value": finding.value,
+    }
+
+
+def _is_failed(settlement: Settlement) -> bool:
+    return settlement.receipt.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)
+
+
+def _failed(settlement: Settlement) -> dict[str, str]:
+    receipt = settlement.receipt
+    return {
+        "key": receipt.subject,
+        "change": str(settlement.change.type),
+        "code": receipt.code,
+        "message": shown(receipt.message, 500),
+    }
+
+
+def _error(settlement: Settlement, report: RunReport) -> dict[str, str]:
+    """One failed record for people who look into it later (R1.1); field values stay out of it."""
+    receipt, change = settlement.receipt, settlement.change
+    fields = ", ".join(sorted(change.send)) if isinstance(change, ItemChange) else change.relation.type
+    return {
+        "operation": f"load.{change.type}",
+        "category": "servicenow_api",
+        "severity": "medium" if receipt.outcome is Outcome.REFUSED else "high",
+        "code": receipt.code or CmdbError.code,
+        "message": shown(receipt.message, 500),
+        "record": receipt.subject,
+        "input": fields,
+        "outcome": str(receipt.outcome),
+        "timestamp": rfc3339(report.finished_at),
+        "correlation_id": report.run_id,
+    }
+
+
+def _held(record: Held) -> dict[str, Any]:
+    return {
+        "key": str(record.key),
+        "rule": record.rule,
+        "reason": record.reason,
+        "candidates": [_candidate(candidate) for candidate in record.candidates],
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, str]:
+    return {
+        "sys_id": candidate.sys_id,
+        "name": shown(candidate.name),
+        "class": candidate.class_name,
+        "serial_number": shown(candidate.serial_number),
+        "mac_address": shown(candidate.mac_address),
+        "ip_address": shown(candidate.ip_address),
+        "discovery_source": shown(candidate.discovery_source),
+    }
+
+
+def _step(step: StepFinished) -> dict[str, Any]:
+    return {"name": step.step, "duration_seconds": round(step.seconds, 3), "records": step.records}

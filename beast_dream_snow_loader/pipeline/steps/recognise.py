@@ -68,7 +68,7 @@ def _round(
     """One name form for all that are still open; returns those that need the next form."""
     tried = {key: named(item, item.name_forms[form]) for key, item in items.items()}
     matches = world.cmdb.simulate([_as_create(item) for item in tried.values()])
-    candidates = _look(world, matches, tried.values())
+    candidates = _look(world, matches, tried.values(), order)
     again: dict[SourceKey, ConfigItem] = {}
     for match in matches:
         item = tried[match.key]
@@ -82,9 +82,13 @@ def _round(
     return again
 
 
-def _look(world: World, matches: Iterable[Match], items: Iterable[ConfigItem]) -> Mapping[str, Candidate]:
-    sys_ids = sorted({sys_id for match in matches for sys_id in match.sys_ids})
-    elements = sorted({element for item in items for element in item.values})
+def _look(
+    world: World, matches: Iterable[Match], items: Iterable[ConfigItem], order: Order
+) -> Mapping[str, Candidate]:
+    tried = {str(item.key): item for item in items}
+    bound = {sys_id for key, sys_id in order.bindings if key in tried}
+    sys_ids = sorted({sys_id for match in matches for sys_id in match.sys_ids} | bound)
+    elements = sorted({element for item in tried.values() for element in item.values})
     return world.cmdb.candidates(sys_ids, elements) if sys_ids else {}
 
 

@@ -1,0 +1,65 @@
+"""Which ways in are configured, and what to say when there is none."""
+
+from __future__ import annotations
+
+from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.errors import ConfigurationError
+from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.unifi.config import UniFiSettings
+
+
+def servicenow_methods(settings: ServiceNowSettings) -> list[str]:
+    """The login methods that have all they need, most secure first."""
+    password = bool(settings.username and settings.password is not None)
+    client = bool(settings.client_id and settings.client_secret is not None)
+    ways = {
+        "OAuth token": settings.oauth_token is not None,
+        "OAuth password grant": client and password,
+        "OAuth client credentials": client and not password,
+        "API key": settings.api_key is not None,
+        "basic": password,
+    }
+    return [name for name, there in ways.items() if there]
+
+
+def unifi_sources(settings: UniFiSettings) -> list[str]:
+    """What will be read, by name."""
+    cloud = ["Site Manager"] if settings.api_key is not None else []
+    return cloud + [console.url for console in settings.consoles]
+
+
+def require_logins(settings: Settings) -> Settings:
+    """The settings again when both ends can be logged in to; else a ConfigurationError naming every variable to set."""
+    problems = [*_servicenow_problems(settings.servicenow), *_unifi_problems(settings.unifi)]
+    if problems:
+        raise ConfigurationError(
+            "The credentials are incomplete.",
+            next_step="Set them in the environment or in a file (snowload config init), then: snowload config check",
+            problems=tuple(problems),
+        )
+    return settings
+
+
+def _servicenow_problems(settings: ServiceNowSettings) -> list[str]:
+    problems = []
+    if not settings.instance:
+        problems.append("SERVICENOW_INSTANCE is not set: dev12345, dev12345.service-now.com or a URL")
+    if not servicenow_methods(settings):
+        problems.append(
+            "no ServiceNow login: set SERVICENOW_CLIENT_ID and SERVICENOW_CLIENT_SECRET (OAuth), SERVICENOW_API_KEY, "
+            "or SERVICENOW_USERNAME and SERVICENOW_PASSWORD"
+        )
+    return problems
+
+
+def _unifi_problems(settings: UniFiSettings) -> list[str]:
+    if not unifi_sources(settings):
+        return [
+            "no UniFi source: set UNIFI_API_KEY (Site Manager), or UNIFI_CONSOLE_URL with UNIFI_CONSOLE_API_KEY or with "
+            "UNIFI_USERNAME and UNIFI_PASSWORD"
+        ]
+    return [
+        f"UniFi console {console.url} has no login: an API key, or a user name and password"
+        for console in settings.consoles
+        if console.api_key is None and not (console.username and console.password is not None)
+    ]

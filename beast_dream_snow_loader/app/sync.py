@@ -1,0 +1,139 @@
+"""The use case behind ``snowload load``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from beast_dream_snow_loader import __version__
+from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.load_body import load_body, status_of
+from beast_dream_snow_loader.app.options import LoadOptions
+from beast_dream_snow_loader.app.places import report_file, state_directory
+from beast_dream_snow_loader.app.private_files import write_private
+from beast_dream_snow_loader.app.result import Result, document
+from beast_dream_snow_loader.app.run_ids import new_run_id
+from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
+from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wire
+from beast_dream_snow_loader.clock import SystemClock, rfc3339
+from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of
+from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.core.scope import Scope
+from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.pipeline.runner import Load
+from beast_dream_snow_loader.pipeline.world import Order
+from beast_dream_snow_loader.state.locks import one_run_per_target
+from beast_dream_snow_loader.state.store import Store
+
+
+def load(options: LoadOptions, listener: Listener) -> Result:
+    """Never raises a SnowloadError: what stopped it is in the result."""
+    try:
+        with ground(options.place) as here, opened(here) as store:
+            with stop_on_signals(here.clock) as stop:
+                return _load(options, here, store, stop, listener)
+    except SnowloadError as error:
+        return failed("load", error, environment=options.place.environment or "")
+
+
+def failed(command: str, error: SnowloadError, *, environment: str = "", run_id: str = "") -> Result:
+    """The result of a command that an error stopped before it could report anything."""
+    code = exit_code_of(error)
+    return Result(
+        command=command,
+        status=status_word(code),
+        exit_code=code,
+        environment=environment,
+        run_id=run_id,
+        generated_at=rfc3339(SystemClock().now()),
+        error=error,
+    )
+
+
+def status_word(code: ExitCode) -> str:
+    """The word for how a command ended that an error stopped."""
+    return {
+        ExitCode.REFUSED: RunStatus.REFUSED,
+        ExitCode.UNAVAILABLE: RunStatus.UNAVAILABLE,
+        ExitCode.PARTIAL: RunStatus.PARTIAL,
+    }.get(code, RunStatus.FAILED).value
+
+
+def _load(options: LoadOptions, here: Ground, store: Store, stop: Stop, listener: Listener) -> Result:
+    wiring = wire(here, store, listener, read_only=options.dry_run, stopping=stop)
+    run = Run(
+        id=new_run_id(here.clock.now()),
+        command="load",
+        environment=here.environment,
+        target=here.target,
+        started_at=here.clock.now(),
+    )
+    order = _order(options, here, run.id)
+    if options.dry_run:
+        return _run(options, here, wiring, order, run, stop)
+    with one_run_per_target(state_directory(here.settings), here.target, run.id):
+        store.memory.start_run(run)
+        result = _run(options, here, wiring, order, run, stop)
+        return _finished(options, here, store, run, result)
+
+
+def _order(options: LoadOptions, here: Ground, run_id: str) -> Order:
+    settings = here.settings.servicenow
+    return Order(
+        run_id=run_id,
+        target=here.target,
+        rules=mapping_rules(here.settings),
+        scope=Scope(
+            sites=frozenset(options.sites), consoles=frozenset(options.consoles), kinds=frozenset(options.kinds)
+        ),
+        dry_run=options.dry_run,
+        full=options.full,
+        lanes=options.workers or settings.concurrency,
+        batch_size=settings.batch_size,
+        batch_size_max=settings.batch_size_max,
+        facts_max_age=settings.facts_max_age_hours * 3600,
+    )
+
+
+def _run(options: LoadOptions, here: Ground, wiring: Wiring, order: Order, run: Run, stop: Stop) -> Result:
+    work = Load(wiring.world, order)
+    error: SnowloadError | None = None
+    try:
+        work.run()
+    except SnowloadError as stopped:
+        error = stopped
+    finished = here.clock.now()
+    status, code = status_of(work.outcome, error, stop.signal)
+    body = load_body(work.outcome, run.started_at, finished, wiring.meter.counts(), dry_run=options.dry_run)
+    return Result(
+        command="load",
+        status=status,
+        exit_code=code,
+        environment=here.environment,
+        run_id=run.id,
+        generated_at=rfc3339(finished),
+        body=body,
+        error=error,
+    )
+
+
+def _finished(options: LoadOptions, here: Ground, store: Store, run: Run, result: Result) -> Result:
+    """The run closed in the state, its report kept as a file and, if asked, where the user said."""
+    kept = report_file(here.settings, run.id)
+    result = replace(result, body={**result.body, "report_file": str(options.report_file or kept)})
+    text = document(result, __version__)
+    for file in filter(None, (kept, options.report_file)):
+        write_private(Path(file), orjson.dumps(text, option=orjson.OPT_INDENT_2, default=str))
+    store.memory.finish_run(
+        replace(
+            run,
+            finished_at=here.clock.now(),
+            status=RunStatus(result.status),
+            exit_code=int(result.exit_code),
+            report=text,
+        )
+    )
+    return result

@@ -1,0 +1,143 @@
+"""The one place where the neighbours are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.app.credentials import with_secrets
+from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.logins import require_logins
+from beast_dream_snow_loader.app.places import state_url
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.mapping_rules import MappingRules
+from beast_dream_snow_loader.dispatch.inline import spread
+from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
+from beast_dream_snow_loader.operations.retry import RetryPolicy
+from beast_dream_snow_loader.pipeline.world import World
+from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
+from beast_dream_snow_loader.state.store import Store, open_store
+from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.http import HttpTransport
+from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.stack import build_stack
+from beast_dream_snow_loader.unifi.config import ConsoleSettings
+from beast_dream_snow_loader.unifi.source import UniFiSource
+
+SERVICENOW = "servicenow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """Both ends and the state, ready to work."""
+
+    world: World
+    source: UniFiSource
+    cmdb: ServiceNowAPIClient
+    meter: RequestMeter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transports:
+    """Makes the one resilient transport for each service. ``read_only``: it refuses whatever would change anything."""
+
+    settings: Settings
+    clock: Clock
+    listener: Listener
+    meter: RequestMeter
+    read_only: bool = False
+
+    def servicenow(self) -> Transport:
+        mine = self.settings.servicenow
+        http = HttpTransport(
+            SERVICENOW,
+            connect_timeout=mine.connect_timeout_seconds,
+            read_timeout=mine.read_timeout_seconds,
+            listener=self.listener,
+            clock=self.clock,
+        )
+        return self._stack(SERVICENOW, http, read_only=self.read_only)
+
+    def unifi(self, service: str, console: ConsoleSettings | None) -> Transport:
+        """UniFi is only ever read; logging in is a POST that changes nothing there."""
+        mine = self.settings.unifi
+        own = console.verify_tls if console is not None else None
+        http = HttpTransport(
+            service,
+            verify=mine.verify_tls if own is None else own,
+            connect_timeout=mine.connect_timeout_seconds,
+            read_timeout=mine.read_timeout_seconds,
+            listener=self.listener,
+            clock=self.clock,
+        )
+        return self._stack(service, http, read_only=False)
+
+    def _stack(self, service: str, http: HttpTransport, *, read_only: bool) -> Transport:
+        retry, breaker = self.settings.retry, self.settings.circuit_breaker
+        return build_stack(
+            http,
+            policy=RetryPolicy(
+                max_attempts=retry.max_attempts,
+                base_delay_seconds=retry.base_delay_seconds,
+                max_delay_seconds=retry.max_delay_seconds,
+            ),
+            breaker=get_breaker(
+                service,
+                failure_threshold=breaker.failure_threshold,
+                recovery_timeout_seconds=breaker.recovery_timeout_seconds,
+            ),
+            listener=self.listener,
+            meter=self.meter,
+            clock=self.clock,
+            read_only=read_only,
+        )
+
+
+@contextmanager
+def opened(ground: Ground) -> Iterator[Store]:
+    """The state of this environment, migrated and checked. Raises a StateError."""
+    store = open_store(state_url(ground.settings), ground.clock)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def wire(
+    ground: Ground,
+    store: Store,
+    listener: Listener,
+    *,
+    read_only: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Wiring:
+    """Transports, clients and state as one world.
+
+    Raises ConfigurationError when a login is missing or a secret does not resolve.
+    """
+    settings = with_secrets(require_logins(ground.settings))
+    meter = RequestMeter()
+    making = Transports(settings=settings, clock=ground.clock, listener=listener, meter=meter, read_only=read_only)
+    source = UniFiSource(settings.unifi, making.unifi, ground.clock, listener)
+    cmdb = ServiceNowAPIClient(settings.servicenow, making.servicenow(), ground.clock, listener)
+    world = World(
+        source=source,
+        cmdb=cmdb,
+        journal=store.journal,
+        ledger=store.ledger,
+        memory=store.memory,
+        clock=ground.clock,
+        listener=listener,
+        spread=spread,
+        stopping=stopping,
+    )
+    return Wiring(world=world, source=source, cmdb=cmdb, meter=meter)
+
+
+def mapping_rules(settings: Settings) -> MappingRules:
+    """The tables with the operator's overrides. ConfigurationError lists everything that is wrong with them."""
+    chosen = {"clients_mode": settings.clients.mode, "client_minimum_days": settings.clients.minimum_days}
+    return MappingRules().override({**chosen, **settings.mapping})

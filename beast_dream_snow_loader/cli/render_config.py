@@ -1,0 +1,18 @@
+"""Settings for people."""
+
+from __future__ import annotations
+
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.cli.tables import line, table
+
+
+def render(result: Result) -> None:
+    """The end of ``config show``."""
+    rows = [(s["key"], s["value"], s["source"]) for s in result.body.get("settings", [])]
+    table(("setting", "value", "from"), rows)
+
+
+def render_check(result: Result) -> None:
+    """The end of ``config check``: the problems themselves go to stderr with the error."""
+    if result.exit_code == 0:
+        line("config check: no problems found")

@@ -1,0 +1,31 @@
+"""Findings for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.cli.tables import line, table
+
+MOST = 20
+
+
+def render(result: Result) -> None:
+    """The end of ``validate``: every finding, then the verdict."""
+    findings = result.body.get("findings", [])
+    show_findings(findings, most=len(findings))
+    source = result.body.get("source")
+    if source:
+        line("read: " + ", ".join(f"{count} {name}" for name, count in source.items()))
+    line("validate: " + ("nothing that load would refuse" if result.exit_code == 0 else result.status))
+
+
+def show_findings(findings: Sequence[Mapping[str, Any]], most: int = MOST) -> None:
+    """The worst first; when there are many, how many more the JSON report holds."""
+    order = {"error": 0, "warning": 1, "info": 2}
+    ranked = sorted(findings, key=lambda f: order.get(f["severity"], 3))
+    rows = [(f["severity"], f["record"], f["field"] or "", f["rule"], f["message"]) for f in ranked[:most]]
+    table(("severity", "record", "field", "rule", "finding"), rows, title="Findings")
+    if len(ranked) > most:
+        line(f"… and {len(ranked) - most} more: see the JSON report")

@@ -1,0 +1,70 @@
+"""A load for people: what was read, planned and written, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.cli.render_findings import show_findings
+from beast_dream_snow_loader.cli.tables import line, table
+
+
+def render(result: Result) -> None:
+    """The end of ``load``."""
+    body = result.body
+    if not body:
+        return
+    _counts(body)
+    _changes(body.get("changes", []))
+    _needs_a_person(body)
+    show_findings(body.get("findings", []))
+    line(_verdict(result))
+    if body.get("report_file"):
+        line(f"report: {body['report_file']}")
+
+
+def render_replay(result: Result) -> None:
+    """The end of ``replay-queue``."""
+    if result.body:
+        sent, left = result.body.get("sent", 0), result.body.get("left", 0)
+        line(f"replay-queue: {result.status}; {sent} sent, {left} still queued")
+        _needs_a_person(result.body)
+
+
+def _counts(body: Mapping[str, Any]) -> None:
+    rows = [(step["name"], step["records"], f"{step['duration_seconds']:.2f} s") for step in body.get("steps", [])]
+    table(("step", "records", "took"), rows)
+    for name in ("source", "plan", "written", "links"):
+        line(f"{name + ':':9}" + ", ".join(f"{k} {_brief(v)}" for k, v in body.get(name, {}).items()))
+
+
+def _brief(value: object) -> object:
+    return len(value) if isinstance(value, list) else value
+
+
+def _changes(changes: list[Mapping[str, Any]]) -> None:
+    rows = [(c["change"], c["record"], c["class"], c["field"], c["old"], c["new"], c["reason"]) for c in changes]
+    table(("change", "record", "class", "field", "old", "new", "why"), rows, title="Plan")
+
+
+def _needs_a_person(body: Mapping[str, Any]) -> None:
+    held = [(h["key"], h["reason"], _candidates(h)) for h in body.get("held", [])]
+    table(("held", "why", "candidates"), held, title="Held until somebody decides")
+    failed = [(f["key"], f["change"], f["code"], f["message"]) for f in body.get("failed", [])]
+    table(("failed", "change", "code", "message"), failed, title="Failed")
+
+
+def _candidates(held: Mapping[str, Any]) -> str:
+    return "; ".join(f"{c['name']} ({c['class']}, sys_id {c['sys_id']})" for c in held.get("candidates", []))
+
+
+def _verdict(result: Result) -> str:
+    body = result.body
+    if body.get("stale_source") is not None:
+        return f"load: {result.status}, from a snapshot {body['stale_source'] / 3600:.1f} hours old"
+    written = body.get("written", {})
+    if result.status == "ok" and not any(written.values()) and not body.get("dry_run"):
+        return "load: ok, nothing to do"
+    hint = "; send them with: snowload replay-queue" if body.get("queued") else ""
+    return f"load: {result.status}{hint}"

@@ -1,0 +1,33 @@
+"""Everything a load found out and did, for the report to be made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from beast_dream_snow_loader.core.changes import LinkChange, Plan
+from beast_dream_snow_loader.core.desired import DesiredState
+from beast_dream_snow_loader.core.events import StepFinished
+from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.known import Held
+from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.errors import SnowloadError
+
+
+@dataclass(slots=True, kw_only=True)
+class LoadOutcome:
+    """Filled step by step, so that a load that stops half way still reports what it did."""
+
+    snapshot: Snapshot | None = None
+    stale_seconds: float | None = None
+    desired: DesiredState | None = None
+    plan: Plan | None = None
+    findings: list[Finding] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    settlements: Sequence[Settlement] = ()
+    unlinked: Sequence[LinkChange] = ()
+    away: SnowloadError | None = None
+    checked: int = 0
+    interrupted: bool = False
+    steps: list[StepFinished] = field(default_factory=list)

@@ -1,0 +1,92 @@
+"""Replay: send what was queued, each once, in the order it was queued (R6.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from beast_dream_snow_loader.core.changes import ItemChange, LinkChange, Plan
+from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
+from beast_dream_snow_loader.core.planner import make_plan
+from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
+from beast_dream_snow_loader.core.scope import narrowed
+from beast_dream_snow_loader.pipeline.apply import Applier
+from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
+from beast_dream_snow_loader.pipeline.steps.recognise import apply_names, recognise
+from beast_dream_snow_loader.pipeline.world import Order, World
+
+_IDENTIFYING = ("name", "serial_number", "mac_address")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """``plan`` is what was (or in a dry run: would be) sent."""
+
+    plan: Plan
+    settlements: Sequence[Settlement] = ()
+    held: Sequence[Held] = ()
+
+
+def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
+    """Plan the queued records against what is known now, so that nothing is sent that no longer needs to be.
+
+    Raises a TransportError when the instance is still away: the queue is then as it was.
+    """
+    if not order.dry_run:
+        settle_unknown(world, order.run_id)
+    entries = world.journal.queued(limit)
+    known = world.ledger.known()
+    queued = _queued_items(entries)
+    recognised = recognise(world, order, queued, sorted(set(queued.items) - set(known.items)), known)
+    known = replace(known, items={**known.items, **recognised.accepted})
+    held = tuple(recognised.held.values())
+    desired = _with_far_ends(apply_names(queued, recognised.names), known)
+    plan = make_plan(desired, known, now=world.clock.now(), rules=order.rules, held=held)
+    plan = narrowed(plan, frozenset(queued.items) | {relation.lower for relation in queued.relations})
+    if order.dry_run:
+        return Replayed(plan=plan, held=held)
+    return Replayed(plan=plan, settlements=_send(world, order, plan, entries, held), held=held)
+
+
+def _send(
+    world: World, order: Order, plan: Plan, entries: Sequence[JournalEntry], held: Sequence[Held]
+) -> Sequence[Settlement]:
+    applier = Applier(world, order, plan)
+    applier.load(plan.lanes)
+    applier.link()
+    kept = {str(one.key) for one in held} | {link.subject for link in applier.unlinked()}
+    kept |= {settlement.change.subject for settlement in applier.settlements}
+    world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
+    return tuple(applier.settlements)
+
+
+def _queued_items(entries: Iterable[JournalEntry]) -> DesiredState:
+    changes = [entry.change for entry in entries]
+    items = {change.item.key: change.item for change in changes if isinstance(change, ItemChange)}
+    relations = tuple(change.relation for change in changes if isinstance(change, LinkChange))
+    return DesiredState(items=items, relations=relations)
+
+
+def _with_far_ends(queued: DesiredState, known: KnownState) -> DesiredState:
+    """A queued edge may join records that are not queued themselves: they are named by what identifies them."""
+    ends = {end for relation in queued.relations for end in (relation.lower, relation.upper)}
+    far: Mapping[SourceKey, ConfigItem] = {
+        end: _as_item(known.items[end]) for end in ends if end not in queued.items and end in known.items
+    }
+    return replace(queued, items={**queued.items, **far})
+
+
+def _as_item(known: KnownItem) -> ConfigItem:
+    values = {element: known.written[element] for element in _IDENTIFYING if element in known.written}
+    return ConfigItem(
+        key=known.key,
+        kind="",
+        lane="",
+        site=None,
+        class_chain=(known.class_name,),
+        class_name=known.class_name,
+        values=values,
+        name_forms=(values.get("name", ""),),
+    )

@@ -1,0 +1,169 @@
+"""A load from beginning to end. The first page to read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from beast_dream_snow_loader.core.changes import ItemChange, Plan
+from beast_dream_snow_loader.core.desired import DesiredState
+from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.fitting import fit, wishes
+from beast_dream_snow_loader.core.guards import refuse_empty_source
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import KnownState
+from beast_dream_snow_loader.core.mapping import map_snapshot
+from beast_dream_snow_loader.core.planner import make_plan
+from beast_dream_snow_loader.core.scope import keys_in, narrowed
+from beast_dream_snow_loader.core.validation import accepted, check
+from beast_dream_snow_loader.pipeline.apply import Applier
+from beast_dream_snow_loader.pipeline.guard import AWAY, Steps
+from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
+from beast_dream_snow_loader.pipeline.steps.fetch import fetch
+from beast_dream_snow_loader.pipeline.steps.recall import recall
+from beast_dream_snow_loader.pipeline.steps.recognise import Recognised, apply_names, recognise
+from beast_dream_snow_loader.pipeline.steps.survey import survey
+from beast_dream_snow_loader.pipeline.steps.verify import verify
+from beast_dream_snow_loader.pipeline.world import Order, World
+
+
+class Load:
+    """One load. :meth:`run` may raise; ``outcome`` then holds what was done before."""
+
+    def __init__(self, world: World, order: Order) -> None:
+        self.outcome = LoadOutcome()
+        self._world = world
+        self._order = order
+        self._steps = Steps(clock=world.clock, listener=world.listener, done=self.outcome.steps)
+
+    def run(self) -> LoadOutcome:
+        """fetch → transform → validate → recall → recognise → plan → load → link → verify."""
+        desired = self._validate(self._transform())
+        known = self._recall()
+        desired, known = self._recognise(desired, known)
+        plan = self._plan(desired, known)
+        if not self._order.dry_run:
+            self._load(plan)
+            self._verify()
+            self._take_attendance(desired)
+        return self.outcome
+
+    def _transform(self) -> DesiredState:
+        with self._steps.step("fetch") as counted:
+            fetched = fetch(self._world, self._order)
+            snapshot = fetched.snapshot
+            counted.records = len(snapshot.devices) + len(snapshot.clients)
+        self.outcome.snapshot, self.outcome.stale_seconds = snapshot, fetched.stale_seconds
+        self._found(*fetched.findings, *snapshot.findings)
+        refuse_empty_source(snapshot, self._world.ledger.known())
+        with self._steps.step("transform") as counted:
+            desired = map_snapshot(snapshot, self._order.rules)
+            counted.records = len(desired.items)
+        self._found(*desired.findings)
+        return desired
+
+    def _validate(self, desired: DesiredState) -> DesiredState:
+        with self._steps.step("validate", total=len(desired.items)) as counted:
+            surveyed = survey(self._world, self._order, wishes(desired, self._order.rules))
+            self.outcome.away = surveyed.away
+            self._found(*surveyed.facts.findings)
+            before = len(desired.findings)
+            fitted = fit(desired, surveyed.facts, self._order.rules)
+            findings = check(fitted)
+            self._found(*fitted.findings[before:], *findings)
+            counted.records = len(fitted.items)
+            sound = accepted(fitted, findings)
+        self.outcome.desired = sound
+        return sound
+
+    def _recall(self) -> KnownState:
+        with self._steps.step("recall") as counted:
+            try:
+                recalled = recall(self._world, self._order, reachable=self.outcome.away is None)
+            except AWAY as error:
+                self.outcome.away = error
+                recalled = recall(self._world, self._order, reachable=False)
+            self._found(*recalled.findings)
+            counted.records = len(recalled.known.items)
+        return recalled.known
+
+    def _recognise(self, desired: DesiredState, known: KnownState) -> tuple[DesiredState, KnownState]:
+        scope = keys_in(self._order.scope, desired)
+        new = sorted(key for key in scope if key not in known.items)
+        if not new or self.outcome.away is not None:
+            return desired, known
+        with self._steps.step("recognise", total=len(new)) as counted:
+            try:
+                recognised = recognise(self._world, self._order, desired, new, known)
+            except AWAY as error:
+                self.outcome.away = error
+                return desired, known
+            counted.records = len(new)
+        self._found(*recognised.findings)
+        self.outcome.held.extend(recognised.held.values())
+        return _with_recognised(desired, known, recognised)
+
+    def _plan(self, desired: DesiredState, known: KnownState) -> Plan:
+        with self._steps.step("plan", total=len(desired.items)) as counted:
+            held = tuple(self.outcome.held)
+            now, rules = self._world.clock.now(), self._order.rules
+            plan = make_plan(desired, known, now=now, rules=rules, held=held, full=self._order.full)
+            if not self._order.scope.whole:
+                plan = narrowed(plan, keys_in(self._order.scope, desired))
+            counted.records = len(plan.items) + len(plan.links)
+        self._found(*plan.findings)
+        self.outcome.plan = plan
+        return plan
+
+    def _load(self, plan: Plan) -> None:
+        applier = Applier(self._world, self._order, plan, self.outcome.away)
+        self._supersede(plan)
+        try:
+            with self._steps.step("load", total=len(plan.items) + len(plan.links)) as counted:
+                applier.load(plan.lanes)
+                counted.records = len(applier.settlements)
+            with self._steps.step("link") as counted:
+                before = len(applier.settlements)
+                applier.link()
+                counted.records = len(applier.settlements) - before
+        finally:
+            self.outcome.settlements = tuple(applier.settlements)
+            self.outcome.unlinked = applier.unlinked()
+            self.outcome.interrupted = self._world.stopping()
+
+    def _supersede(self, plan: Plan) -> None:
+        """A whole fresh plan covers all that was queued before; a narrowed one only what it names."""
+        queued = [entry.change for entry in self._world.journal.queued()]
+        if not self._order.scope.whole:
+            planned = {change.subject for change in (*plan.items, *plan.links)}
+            queued = [change for change in queued if change.subject in planned]
+        self._world.journal.supersede([change.subject for change in queued])
+
+    def _verify(self) -> None:
+        if not any(isinstance(s.change, ItemChange) for s in self.outcome.settlements):
+            return
+        with self._steps.step("verify") as counted:
+            try:
+                verified = verify(self._world, self.outcome.settlements)
+            except AWAY as error:
+                self.outcome.away = error
+                return
+            counted.records = self.outcome.checked = verified.checked
+            self._found(*verified.findings)
+
+    def _take_attendance(self, desired: DesiredState) -> None:
+        """Who was seen, for those who will be missing later; only a whole, fresh, complete read counts."""
+        snapshot = self.outcome.snapshot
+        if snapshot is not None and self.outcome.stale_seconds is None:
+            whole = not snapshot.partial and self._order.scope.whole
+            self._world.ledger.seen(desired.items, whole, snapshot.taken_at)
+
+    def _found(self, *findings: Finding) -> None:
+        self.outcome.findings.extend(findings)
+
+
+def _with_recognised(
+    desired: DesiredState, known: KnownState, recognised: Recognised
+) -> tuple[DesiredState, KnownState]:
+    renamed = apply_names(desired, recognised.names)
+    items: dict[SourceKey, object] = {**known.items, **recognised.accepted}
+    return renamed, replace(known, items=items)

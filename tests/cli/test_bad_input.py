@@ -1,0 +1,121 @@
+"""Bad input: a clear message with the next step, and its exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Snowload
+
+CREDENTIALS = {
+    "SERVICENOW_INSTANCE": "http://127.0.0.1:9",
+    "SERVICENOW_USERNAME": "u",
+    "SERVICENOW_PASSWORD": "canary-password-1",
+    "UNIFI_SITE_MANAGER_URL": "http://127.0.0.1:9",
+    "UNIFI_API_KEY": "canary-key-2",
+}
+
+
+@pytest.mark.parametrize("command", ["load", "validate", "health", "report", "replay-queue"])
+def test_no_environment_named_is_refused_with_guidance_and_nothing_is_guessed(snowload: Snowload, command: str) -> None:
+    """R7.1."""
+    ended = snowload(command)
+    assert ended.code == (3 if command == "health" else 6)
+    assert "--env" in ended.err
+    assert "BEAST_ENVIRONMENT" in ended.err
+
+
+def test_an_unknown_environment_is_refused_with_the_names_there_are(snowload: Snowload) -> None:
+    ended = snowload("load", "--env", "prod")
+    assert ended.code == 6
+    assert "production" in ended.err
+
+
+def test_no_credentials_at_all_names_the_variables_to_set(snowload: Snowload) -> None:
+    ended = snowload("load", "--env", "testing")
+    assert ended.code == 6
+    assert "SERVICENOW_INSTANCE" in ended.err
+    assert "UNIFI_API_KEY" in ended.err
+
+
+def test_an_instance_without_a_login_names_the_ways_to_log_in(snowload: Snowload) -> None:
+    given = {k: v for k, v in CREDENTIALS.items() if "USER" not in k and "PASS" not in k}
+    ended = snowload("load", "--env", "testing", **given)
+    assert ended.code == 6
+    assert "SERVICENOW_CLIENT_ID" in ended.err
+    assert "SERVICENOW_API_KEY" in ended.err
+
+
+def test_an_unreachable_host_is_named_and_the_exit_code_says_unavailable(snowload: Snowload) -> None:
+    ended = snowload("load", "--env", "testing", **CREDENTIALS)
+    assert ended.code == 5
+    assert "127.0.0.1" in ended.err
+    assert "snowload health" in ended.err
+
+
+def test_malformed_toml_is_reported_with_file_and_line(snowload: Snowload, tmp_path: Path) -> None:
+    file = tmp_path / "broken.toml"
+    file.write_text("[servicenow\ninstance = 'x'\n")
+    ended = snowload("load", "--env", "testing", "--config", str(file))
+    assert ended.code == 6
+    assert "broken.toml" in ended.err
+    assert "line 1" in ended.err
+
+
+def test_a_misspelt_variable_is_reported_with_the_nearest_name(snowload: Snowload) -> None:
+    ended = snowload("load", "--env", "testing", SNOWLOAD_SERVICENOW__INSTANSE="dev1", **CREDENTIALS)
+    assert ended.code == 6
+    assert "SNOWLOAD_SERVICENOW__INSTANCE" in ended.err
+
+
+def test_a_misspelt_key_in_a_file_is_reported_with_the_nearest_name_and_the_file(
+    snowload: Snowload, tmp_path: Path
+) -> None:
+    file = tmp_path / "odd.toml"
+    file.write_text("[servicenow]\nusernam = 'x'\n")
+    ended = snowload("config", "check", "--env", "testing", "--config", str(file))
+    assert ended.code == 6
+    assert "servicenow.username" in ended.err
+    assert "odd.toml" in ended.err
+
+
+def test_every_problem_is_reported_at_once(snowload: Snowload, tmp_path: Path) -> None:
+    """R7.5."""
+    file = tmp_path / "many.toml"
+    file.write_text("[servicenow]\nusernam = 'x'\nbatch_size = 0\n[clients]\nmode = 'maybe'\n")
+    ended = snowload("config", "check", "--env", "testing", "--config", str(file), SNOWLOAD_FOO__BAR="1")
+    assert ended.code == 6
+    for name in ("servicenow.usernam", "servicenow.batch_size", "clients.mode", "SNOWLOAD_FOO__BAR"):
+        assert name in ended.err
+
+
+def test_plain_http_to_another_machine_is_refused(snowload: Snowload) -> None:
+    ended = snowload("load", "--env", "testing", **{**CREDENTIALS, "SERVICENOW_INSTANCE": "http://192.0.2.1"})
+    assert ended.code == 6
+    assert "plain http" in ended.err
+
+
+def test_a_failed_command_still_prints_one_json_document(snowload: Snowload) -> None:
+    ended = snowload("load", "--env", "testing", "--json", **CREDENTIALS)
+    assert ended.code == 5
+    assert ended.document["schema"] == "snowload.load/1"
+    assert ended.document["exit_code"] == 5
+    assert ended.document["error"]["message"]
+
+
+@pytest.mark.parametrize("command", ["load", "validate", "health", "report"])
+def test_no_failure_shows_a_secret_or_a_traceback(snowload: Snowload, command: str) -> None:
+    """R5.3."""
+    ended = snowload(command, "--env", "testing", **CREDENTIALS)
+    for text in (ended.out, ended.err):
+        assert "canary" not in text
+        assert "Traceback" not in text
+
+
+def test_a_truncated_payload_is_named_with_its_file(snowload: Snowload, tmp_path: Path) -> None:
+    file = tmp_path / "stat_device.json"
+    file.write_text('{"meta": {"rc": "ok"}, "data": [{"mac": "00:00:5e:00:53:')
+    ended = snowload("validate", "--env", "testing", "--input", str(file))
+    assert ended.code == 3
+    assert "stat_device.json" in ended.err

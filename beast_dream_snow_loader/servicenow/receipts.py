@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.core.changes import Change, LinkChange
 from beast_dream_snow_loader.core.ports import Batch
@@ -144,6 +144,14 @@ def _operation(result: Result, link: bool) -> Operation:
     if link:
         return Operation.LINKED if result.operation == "INSERT" else Operation.UNCHANGED
     return _OPERATIONS.get(result.operation, Operation.UPDATED)
+
+
+def recreated(first: Receipt, whole: Receipt) -> Receipt:
+    """The receipt of a known CI that came back as a new one: ``first`` inserted it, ``whole`` completed it."""
+    if whole.outcome is not Outcome.DONE:
+        return whole
+    message = "The CI this record had was gone from the CMDB: a new one was made."
+    return replace(whole, operation=first.operation, code="ire.recreated", message=message)
 
 
 def _remark(result: Result, shared: tuple[str, ...]) -> tuple[str, str]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from beast_dream_snow_loader.core.events import FindingRaised, Listener
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.ports import Batch
-from beast_dream_snow_loader.core.receipts import Outcome, Receipt
+from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import CmdbAsleep, TransportError
 from beast_dream_snow_loader.servicenow.answers import AnswerKind, Refusal
 from beast_dream_snow_loader.servicenow.apis.ire import BODY_MAX, IreApi
 from beast_dream_snow_loader.servicenow.apis.ire_payload import PayloadStyle, build, class_of
 from beast_dream_snow_loader.servicenow.apis.ire_results import read_answer
-from beast_dream_snow_loader.servicenow.batches import halves, moved, part, subjects, touching
+from beast_dream_snow_loader.servicenow.batches import as_new, halves, moved, part, subjects, touching
 from beast_dream_snow_loader.servicenow.calling import Caller
-from beast_dream_snow_loader.servicenow.receipts import Told, by_answer, by_error, tell_all
+from beast_dream_snow_loader.servicenow.receipts import Told, by_answer, by_error, recreated, tell_all
 
 _NO_RULE = "IDENTIFICATION_RULE_MISSING"
 _NO_LOOKUP_RULE = frozenset({"IDENTIFICATION_RULE_FOR_LOOKUP_MISSING", "IDENTIFICATION_RULE_FOR_RELATED_ITEM_MISSING"})
@@ -43,6 +44,7 @@ class Writer:
         self._without_lookups(batch, told)
         batch = self._in_next_class(batch, told)
         self._one_by_one(batch, told)
+        self._completed(batch, told)
         return [told.receipts[subject] for subject in subjects(batch)]
 
     def _without_lookups(self, batch: Batch, told: Told) -> None:
@@ -77,6 +79,22 @@ class Writer:
                 alone = self._again(batch, [subject], told)
                 told.update(alone)
                 told.contended -= alone.receipts.keys()
+
+    def _completed(self, batch: Batch, told: Told) -> None:
+        """A known CI that somebody deleted is inserted anew, with no more than the fields that had changed: it is sent
+        again whole."""
+        gone = {
+            change.subject: change
+            for change in batch.items
+            if change.known is not None and told.receipts[change.subject].operation is Operation.INSERTED
+        }
+        if not gone:
+            return
+        whole = replace(batch, items=tuple(as_new(c) if c.subject in gone else c for c in batch.items))
+        again = self._again(whole, gone, told)
+        for subject in gone:
+            again.receipts[subject] = recreated(told.receipts[subject], again.receipts[subject])
+        told.update(again)
 
     @staticmethod
     def _hopeless(batch: Batch, told: Told) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -19,11 +18,10 @@ from beast_dream_snow_loader.core.desired import ConfigItem, Relation, RelationR
 from beast_dream_snow_loader.core.events import Event, FindingRaised
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import SourceKey
-from beast_dream_snow_loader.errors import NotSent, OutcomeUnknown
 from beast_dream_snow_loader.servicenow.authentication import authenticating
 from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
-from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.http import HttpTransport
 
 JSON = {"Content-Type": "application/json;charset=UTF-8"}
 
@@ -121,29 +119,6 @@ class Instance:
         return Handler
 
 
-class Wire:
-    """The plainest transport over real HTTP; ``away`` makes every connection fail."""
-
-    def __init__(self) -> None:
-        self.away = False
-
-    def send(self, request: Request) -> Response:
-        if self.away:
-            raise NotSent("Could not connect.")
-        parts = urlsplit(request.url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
-        query = f"?{urlencode(list(request.params))}" if request.params else ""
-        try:
-            connection.request(request.method, f"{parts.path}{query}", body=request.body, headers=dict(request.headers))
-            answer = connection.getresponse()
-            headers = {name.lower(): value for name, value in answer.getheaders()}
-            return Response(status=answer.status, headers=headers, body=answer.read(), url=request.url)
-        except (http.client.HTTPException, ConnectionError) as error:
-            raise OutcomeUnknown("No whole answer.") from error
-        finally:
-            connection.close()
-
-
 class StoppedClock:
     """Time as the test says."""
 
@@ -191,8 +166,8 @@ def instance() -> Iterator[Instance]:
 
 
 @pytest.fixture
-def wire() -> Wire:
-    return Wire()
+def wire() -> HttpTransport:
+    return HttpTransport("servicenow")
 
 
 @pytest.fixture
@@ -211,7 +186,7 @@ def settings(instance: Instance) -> ServiceNowSettings:
 
 
 @pytest.fixture
-def client(settings: ServiceNowSettings, wire: Wire, clock: StoppedClock, heard: Heard) -> ServiceNowAPIClient:
+def client(settings: ServiceNowSettings, wire: HttpTransport, clock: StoppedClock, heard: Heard) -> ServiceNowAPIClient:
     return ServiceNowAPIClient(settings, authenticating(wire, settings, clock, heard), clock, heard)
 
 

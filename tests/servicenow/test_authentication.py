@@ -13,8 +13,9 @@ from beast_dream_snow_loader.errors import CmdbAsleep, NotAuthenticated, NotSent
 from beast_dream_snow_loader.servicenow.authentication import authenticating
 from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.messages import Request
-from tests.servicenow.conftest import Asked, Heard, Instance, Reply, StoppedClock, Wire, refusal, rows
+from tests.servicenow.conftest import Asked, Heard, Instance, Reply, StoppedClock, refusal, rows
 
 NOT_AUTHENTICATED = Reply(status=401, body=refusal("User Not Authenticated", "Required to provide Auth information"))
 OAUTH = {"client_id": "cid", "client_secret": "oauth-canary"}
@@ -24,7 +25,7 @@ Connect = Callable[..., ServiceNowAPIClient]
 
 
 @pytest.fixture
-def connect(instance: Instance, wire: Wire, clock: StoppedClock, heard: Heard) -> Connect:
+def connect(instance: Instance, wire: HttpTransport, clock: StoppedClock, heard: Heard) -> Connect:
     def made(**settings: Any) -> ServiceNowAPIClient:
         chosen = ServiceNowSettings.model_validate({"instance": instance.url, **settings})
         return ServiceNowAPIClient(chosen, authenticating(wire, chosen, clock, heard), clock, heard)
@@ -187,7 +188,7 @@ def test_without_a_token_nothing_was_sent(
     assert instance.paths() == ["/oauth_token.do"]
 
 
-def test_credentials_go_to_the_instance_only(wire: Wire, clock: StoppedClock, instance: Instance) -> None:
+def test_credentials_go_to_the_instance_only(wire: HttpTransport, clock: StoppedClock, instance: Instance) -> None:
     """S: another host never sees them."""
     settings = ServiceNowSettings.model_validate({"instance": "http://127.0.0.1:1", **BASIC})
     request = Request(method="GET", url=f"{instance.url}/x", operation="x")

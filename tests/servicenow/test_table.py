@@ -15,7 +15,8 @@ from beast_dream_snow_loader.servicenow.apis.table import TableApi, TableRead
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.query import Query
-from tests.servicenow.conftest import JSON, Asked, Instance, Reply, Wire, refusal, rows, sys_id
+from beast_dream_snow_loader.transport.http import HttpTransport
+from tests.servicenow.conftest import JSON, Asked, Instance, Reply, refusal, rows, sys_id
 
 READ = TableRead(table="cmn_location", query=Query().equals("active", "true"), fields=("name",))
 
@@ -39,7 +40,7 @@ class Table:
 
 def table(instance: Instance, page_size: int = 3) -> TableApi:
     settings = ServiceNowSettings.model_validate({"instance": instance.url, "page_size": page_size})
-    return TableApi(Caller(settings=settings, transport=Wire(), clock=SystemClock()))
+    return TableApi(Caller(settings=settings, transport=HttpTransport("servicenow"), clock=SystemClock()))
 
 
 def read_ids(instance: Instance) -> list[str]:

@@ -24,7 +24,6 @@ from tests.servicenow.conftest import (
     Instance,
     Reply,
     StoppedClock,
-    Wire,
     change,
     key,
     link,
@@ -141,13 +140,47 @@ def test_their_serial_stays_when_ours_is_not_to_be_sent(client: ServiceNowAPICli
 
 def test_gear_long_offline_keeps_the_stored_last_discovered(client: ServiceNowAPIClient, instance: Instance) -> None:
     """A missing last_discovered would be stamped with now."""
-    instance.answer = engine()
-    known = KnownItem(
-        key=key(1), sys_id=SysId(sys_id(1)), class_name="cmdb_ci_ip_switch", created_by_us=True,
-        stored={"last_discovered": "2025-12-01 00:00:00"},
-    )  # fmt: skip
-    client.apply(batch(change(1, seen_at=None, known=known)))
+    held = known(1, stored={"last_discovered": "2025-12-01 00:00:00"})
+    instance.answer = engine(lambda item, i: {**inserted(item, i), "operation": "UPDATE"})
+    client.apply(batch(change(1, seen_at=None, known=held)))
     assert instance.asked[0].json["items"][0]["values"]["last_discovered"] == "2025-12-01 00:00:00"
+
+
+def known(number: int, **more: Any) -> KnownItem:
+    held = {
+        "key": key(number),
+        "sys_id": SysId(sys_id(number)),
+        "class_name": "cmdb_ci_ip_switch",
+        "created_by_us": True,
+    }
+    return KnownItem(**{**held, **more})
+
+
+def test_a_ci_that_was_there_before_us_is_addressed_by_its_sys_id(
+    client: ServiceNowAPIClient, instance: Instance
+) -> None:
+    """The few fields of an enrichment would not identify it again."""
+    instance.answer = engine(lambda item, i: {**inserted(item, i), "operation": "UPDATE"})
+    theirs = change(1, send={"firmware_version": "7.2.123"}, known=known(1, created_by_us=False))
+    ours = change(2, send={"firmware_version": "7.2.123"}, known=known(2))
+    client.apply(batch(theirs, ours))
+    first, second = instance.asked[0].json["items"]
+    assert first["values"]["sys_id"] == sys_id(1)
+    assert "sys_id" not in second["values"]
+
+
+def test_a_known_ci_that_was_deleted_is_made_anew_and_whole(client: ServiceNowAPIClient, instance: Instance) -> None:
+    """X5: without a second look it would have a firmware version and no name."""
+
+    def verdict(item: dict[str, Any], index: int) -> dict[str, Any]:
+        return {**inserted(item, index), "operation": "INSERT" if len(instance.asked) == 1 else "UPDATE"}
+
+    instance.answer = engine(verdict)
+    receipts = client.apply(batch(change(1, send={"firmware_version": "7.2.123"}, known=known(1))))
+    assert (receipts[0].operation, receipts[0].code) == (Operation.INSERTED, "ire.recreated")
+    values = instance.asked[1].json["items"][0]["values"]
+    assert (values["name"], values["firmware_version"]) == ("sw-1", "7.2.123")
+    assert len(instance.asked) == 2
 
 
 def test_one_bad_item_does_not_spoil_the_others(client: ServiceNowAPIClient, instance: Instance) -> None:
@@ -339,8 +372,8 @@ def test_an_answer_that_is_none_gives_every_change_the_same_receipt(
     assert len(receipts) == 3
 
 
-def test_an_unreachable_instance_means_later(client: ServiceNowAPIClient, wire: Wire) -> None:
-    wire.away = True
+def test_an_unreachable_instance_means_later(client: ServiceNowAPIClient, instance: Instance) -> None:
+    instance.close()
     assert outcomes(client.apply(batch(change(1)))) == [(str(key(1)), Outcome.LATER, "transport.not_sent")]
 
 

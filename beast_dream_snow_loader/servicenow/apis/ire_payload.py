@@ -77,8 +77,14 @@ def class_of(change: ItemChange) -> str:
 
 
 def _values(change: ItemChange) -> dict[str, str]:
-    """What goes on the wire. Without ``last_discovered`` the engine would stamp now, also on gear long offline."""
+    """What goes on the wire. Without ``last_discovered`` the engine would stamp now, also on gear long offline.
+
+    A CI that was there before us is addressed by sys_id: it was chosen by the preflight or by the operator, and the few
+    fields of an enrichment would not lead the engine to it again (it would insert a CI without a name).
+    """
     values = {element: value for element, value in change.send.items() if value}
+    if change.known is not None and not change.known.created_by_us:
+        values["sys_id"] = change.known.sys_id
     if not change.send_serial:
         values.pop("serial_number", None)
     seen = values.get("last_discovered") or _last_discovered(change)

@@ -43,6 +43,8 @@ class HandClock:
 class Snow:
     """The instance behind its URL: calls as a user would make them, each with a fresh session unless one is given."""
 
+    admin = ADMIN
+
     def __init__(self, app: ServiceNowApp, url: str, clock: HandClock) -> None:
         self.app = app
         self.url = url

@@ -37,6 +37,14 @@ def test_a_list_on_a_parent_table_holds_each_record_with_its_own_class(snow) -> 
     assert {row["sys_class_name"] for row in snow.rows("cmdb_ci")} == {"cmdb_ci_ip_switch", "cmdb_ci_ip_router"}
 
 
+def test_a_parents_table_shows_and_takes_the_parents_fields_only(snow) -> None:
+    row = snow.insert("cmdb_ci_ip_switch", name="sw", ports=24)
+    assert "ports" not in snow.rows("cmdb_ci")[0]
+    assert snow.rows("cmdb_ci", sysparm_fields="name,ports") == [{"name": "sw"}]
+    snow.call("PATCH", f"/api/now/table/cmdb_ci/{row['sys_id']}", {"ports": 8, "name": "new"})
+    assert snow.rows("cmdb_ci_netgear", sysparm_fields="name,ports") == [{"name": "new", "ports": "24"}]
+
+
 def test_references_show_as_the_display_parameter_asks(snow) -> None:
     company = snow.insert("core_company", name="Ubiquiti")["sys_id"]
     snow.insert("cmdb_ci_ip_switch", name="sw", manufacturer=company)
@@ -144,7 +152,7 @@ def test_put_and_patch_keep_fields_that_are_not_sent(snow) -> None:
         ("PATCH", {"ports": 9}, "2"),
         ("PATCH", {"ports": 9}, "2"),
     ):
-        answer = snow.call(method, f"/api/now/table/cmdb_ci/{row['sys_id']}", values)
+        answer = snow.call(method, f"/api/now/table/cmdb_ci_ip_switch/{row['sys_id']}", values)
         assert (answer.status_code, "Location" in answer.headers) == (200, False)
         assert answer.json()["result"]["sys_mod_count"] == count
     kept = answer.json()["result"]

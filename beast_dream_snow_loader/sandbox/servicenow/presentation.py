@@ -37,10 +37,12 @@ class Presenter:
     def record(
         self, table: str, row: Row, names: Iterable[str] | None, hidden: frozenset[str] = frozenset()
     ) -> dict[str, Shown]:
-        """All fields of the row's own class, or the ``names`` asked for that exist; hidden ones are left out."""
+        """All fields of ``table``, or the ``names`` asked for that exist there; hidden ones are left out.
+
+        A record of a child class read through its parent's table shows the parent's fields only.
+        """
         if names is None:
-            own = self._instance.class_of(table, row)
-            wanted = self._instance.fields(own)
+            wanted = self._instance.fields(table)
             return {name: self._one(found, row.get(name, "")) for name, found in wanted.items() if name not in hidden}
         return {
             name: shown for name in names if name not in hidden and (shown := self._named(table, row, name)) is not None
@@ -63,7 +65,7 @@ class Presenter:
         return value
 
     def _named(self, table: str, row: Row, path: str) -> Shown | None:
-        found = self._fields.resolve(table, path) or self._fields.resolve(self._instance.class_of(table, row), path)
+        found = self._fields.resolve(table, path)
         return self._one(found[0], found[1](row)) if found else None
 
     def _one(self, definition: FieldDefinition, value: str) -> Shown:

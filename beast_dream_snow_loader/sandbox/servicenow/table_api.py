@@ -110,7 +110,9 @@ class TableApi:
         return Reply(status=status, headers=headers, body={"result": self._shown(call, table, row)})
 
     def _values(self, call: Call, table: str) -> Mapping[str, object]:
-        values = call.json_object()
+        """Only fields of the table in the path count, also when the record is of a class below it."""
+        known = self._instance.fields(table)
+        values = {name: value for name, value in call.json_object().items() if name in known}
         if not call.account.is_admin and self._admin_only_sys_fields():
             values = {name: value for name, value in values.items() if not name.startswith("sys_")}
         if call.flag("sysparm_input_display_value"):

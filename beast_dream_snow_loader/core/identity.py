@@ -14,6 +14,7 @@ Fingerprint = NewType("Fingerprint", str)
 
 RecordType = Literal["device", "client"]
 
+_RECORDS = get_args(RecordType)
 _MAC12 = re.compile(r"[0-9a-f]{12}\Z")
 _SYS_ID = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -29,7 +30,7 @@ class SourceKey:
     mac: str
 
     def __post_init__(self) -> None:
-        if self.record not in get_args(RecordType) or not _MAC12.match(self.mac):
+        if self.record not in _RECORDS or not _MAC12.match(self.mac):
             raise ValueError(f"not a source key: {self.record}/{self.mac}")
 
     def __str__(self) -> str:

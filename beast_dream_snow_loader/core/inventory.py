@@ -79,6 +79,7 @@ class _Places:
     consoles: Mapping[str, Console]
     gateways: frozenset[str]
     device_macs: frozenset[str]
+    kinds: dict[frozenset[str], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, snapshot: Snapshot, devices: Mapping[str, Device]) -> _Places:
@@ -100,6 +101,12 @@ class _Places:
         return self.sites.get((device.console, device.site)) or Site(
             console=device.console, short_name=device.site, name=device.site
         )
+
+    def kind(self, words: frozenset[str], rules: MappingRules) -> str:
+        """Remembered: an estate has many devices and few sorts of them."""
+        if words not in self.kinds:
+            self.kinds[words] = kind_of(words, rules.kinds)
+        return self.kinds[words]
 
     def roles(self, mac: str, device: Device, model: Model | None) -> Iterator[str]:
         if device.is_console:
@@ -123,7 +130,7 @@ def _placed(mac: str, device: Device, places: _Places, rules: MappingRules) -> P
     return Placed(
         device=device,
         mac=mac,
-        kind=kind_of(evidence(device, model, places.roles(mac, device, model)), rules.kinds),
+        kind=places.kind(evidence(device, model, places.roles(mac, device, model)), rules),
         model=model,
         site=places.site(device),
         console=places.consoles.get(device.console),

@@ -6,9 +6,11 @@ import ipaddress
 import re
 import unicodedata
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _SEPARATORS = str.maketrans("", "", ":-. ")
 _HEX12 = re.compile(r"[0-9a-fA-F]{12}\Z")
+_V4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 _VERSION = re.compile(r"[vV]?(\d+(?:\.\d+){0,2})")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _DROPPED = frozenset(("Cc", "Cs"))
@@ -52,12 +54,25 @@ def locally_administered(mac: str) -> bool:
 
 def ip(text: str | None) -> str | None:
     """A usable address in its shortest spelling; None for ``unknown``, 0.0.0.0, loopback, link-local, multicast."""
+    plain = (text or "").strip()
+    if not plain:
+        return None
+    if _V4.match(plain):
+        return plain if _usable_v4(plain) else None
     try:
-        address = ipaddress.ip_address((text or "").strip())
+        address = ipaddress.IPv6Address(plain)
     except ValueError:
         return None
     useless = address.is_unspecified or address.is_link_local or address.is_loopback or address.is_multicast
-    return None if useless or getattr(address, "scope_id", None) else str(address)
+    return None if useless or address.scope_id else str(address)
+
+
+def _usable_v4(plain: str) -> bool:
+    """Done by hand because a large estate has very many of them. 224 and above is multicast, broadcast or reserved."""
+    parts = plain.split(".")
+    numbers = [int(part) for part in parts]
+    spelled = max(numbers) <= 255 and [str(number) for number in numbers] == parts
+    return spelled and 0 < numbers[0] < 224 and numbers[0] != 127 and numbers[:2] != [169, 254]
 
 
 def text(value: str | None, limit: int | None = None) -> str:
@@ -66,7 +81,7 @@ def text(value: str | None, limit: int | None = None) -> str:
         return ""
     if not (value.isascii() and value.isprintable()):
         value = "".join(_kept(character) for character in unicodedata.normalize("NFC", value))
-    single = " ".join(value.split())
+    single = " ".join(value.split()) if " " in value else value
     return single if limit is None else cut(single, limit)
 
 
@@ -114,6 +129,7 @@ def version3(value: str | None) -> str | None:
     return (found.group(1) if found else plain) or None
 
 
+@lru_cache(maxsize=256)
 def cmdb_time(moment: datetime) -> str:
     """ServiceNow's date-time, always UTC: ``2026-01-10 08:00:00`` (cmdb-model 1.3)."""
     return moment.astimezone(UTC).strftime(_TIME_FORMAT)

@@ -100,8 +100,6 @@ def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
         yield ExitCode.PARTIAL
     if report.snapshot is not None and report.snapshot.partial:
         yield ExitCode.PARTIAL
-    if any(finding.rule == NOT_KEPT for finding in report.findings):
-        yield ExitCode.PARTIAL
     if Outcome.LATER in outcomes:
         yield ExitCode.QUEUED
     if strict and report.stale_source is not None:

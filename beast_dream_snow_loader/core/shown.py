@@ -9,7 +9,8 @@ _BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\
 
 def shown(text: str, limit: int = 200) -> str:
     """Control characters, terminal escapes and bidirectional marks as visible ``\\x1b`` forms; cut to ``limit``."""
-    safe = "".join(_escaped(c) if _hostile(c) else c for c in text)
+    plain = text.isascii() and text.isprintable()
+    safe = text if plain else "".join(_escaped(c) if _hostile(c) else c for c in text)
     return safe if len(safe) <= limit else f"{safe[: limit - 1]}…"
 
 

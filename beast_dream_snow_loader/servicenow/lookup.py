@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.mapping_tables import LABELS
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import UNREADABLE, Reader
@@ -15,13 +16,8 @@ _BELIEVED_TYPES = frozenset(
 """Base types (cmdb-model 3), for an account that may not read cmdb_rel_type."""
 
 _BELIEVED_CHOICES = {
-    "install_status.Installed": "1",
-    "install_status.Retired": "7",
-    "operational_status.Operational": "1",
-    "operational_status.Non-Operational": "2",
-    "operational_status.Retired": "6",
+    f"{element}.{label}": value for element, labels in LABELS.items() for label, value in labels.items()
 }
-"""cmdb-model 1.4."""
 
 
 def relation_types(reader: Reader, wished: Iterable[str]) -> tuple[frozenset[str], tuple[Finding, ...]]:
@@ -46,8 +42,9 @@ def relation_types(reader: Reader, wished: Iterable[str]) -> tuple[frozenset[str
 
 
 def choices(reader: Reader) -> tuple[Mapping[str, str], tuple[Finding, ...]]:
-    """``<element>.<label>`` to stored value for the two status fields; the usual numbers where they cannot be read."""
-    query = Query().equals("name", "cmdb_ci").is_in("element", ("install_status", "operational_status"))
+    """``<element>.<label>`` to stored value for the status fields, exactly as the instance has it (a label it lacks is
+    not in the answer); the usual numbers for a field of which no label can be read."""
+    query = Query().equals("name", "cmdb_ci").is_in("element", LABELS)
     fields = ("name", "element", "label", "value", "inactive")
     try:
         rows = reader.rows(TableRead(table="sys_choice", query=query, fields=fields))
@@ -58,7 +55,9 @@ def choices(reader: Reader) -> tuple[Mapping[str, str], tuple[Finding, ...]]:
         for row in rows
         if row.get("label") and row.get("value") and row.get("inactive") != "true"
     }
-    return {**_BELIEVED_CHOICES, **told}, () if told else (_choices_unreadable("It shows no usable row."),)
+    silent = {element for element in LABELS if not any(choice.startswith(f"{element}.") for choice in told)}
+    believed = {choice: value for choice, value in _BELIEVED_CHOICES.items() if choice.partition(".")[0] in silent}
+    return {**believed, **told}, (_choices_unreadable("It shows no usable row."),) if silent else ()
 
 
 def unreadable(table: str, why: str) -> Finding:

@@ -95,14 +95,12 @@ def _verdict(reference: Reference, answers: Answers) -> _Verdict:
     sys_ids = {row["sys_id"] for answer in answers if not isinstance(answer, SnowloadError) for row in answer}
     if len(sys_ids) == 1:
         return _Verdict(sys_id=sys_ids.pop())
-    return _Verdict(nothing=not sys_ids, finding=_not_one(reference, sorted(sys_ids)))
+    return _Verdict(finding=_several(reference, sorted(sys_ids))) if sys_ids else _Verdict(nothing=True)
 
 
-def _not_one(reference: Reference, sys_ids: Sequence[str]) -> Finding:
+def _several(reference: Reference, sys_ids: Sequence[str]) -> Finding:
+    """That there is no row at all is told by those who wanted it; which rows compete is known only here."""
     what, element = reference.describe or reference.element, reference.element
-    if not sys_ids:
-        message = f"{reference.table} has no row for {what}: {element} stays empty. Create the row if it should not."
-        return Finding(record="instance", rule="reference.none", severity=Severity.INFO, message=message, field=element)
     ends = ", ".join(f"…{sys_id[-4:]}" for sys_id in sys_ids[:5])
     message = (
         f"{reference.table} has {len(sys_ids)} rows for {what} (sys_ids {ends}): {element} stays empty. "

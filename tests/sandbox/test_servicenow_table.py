@@ -269,7 +269,7 @@ def test_refusals_by_content_name_policy_rule_or_access_and_leave_nothing_behind
         protected_tables=["core_company"],
     )
     answer = snow.post("/api/now/table/incident", {"state": "6", "close_code": "invented"})
-    policy = "Data Policy Exception: The following fields are mandatory: Close notes, Close code"
+    policy = "Data Policy Exception: The following fields are mandatory: Resolution notes, Resolution code"
     assert error(answer) == (403, "Operation Failed", policy)
     rule = f"Operation against file 'cmdb_ci_ip_switch' was aborted by Business Rule 'No blanks^{'f' * 32}'."
     status, message, detail = error(snow.post("/api/now/table/cmdb_ci_ip_switch", {}))

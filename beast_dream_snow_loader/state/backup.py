@@ -1,0 +1,59 @@
+"""Copies of a SQLite database, made before it is changed for good."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.state.private_files import private_directory
+
+_FOLDER = "backups"
+
+
+def back_up(file: Path, revision: str, now: datetime) -> Path:
+    """A whole, checked copy of ``file`` as last committed, mode 0600: ``backups/state-0001-20261124T150000Z.sqlite``.
+
+    The copy appears under its name only when it is complete. StateError when it cannot be made.
+    """
+    copy = file.parent / _FOLDER / f"{file.stem}-{revision}-{now:%Y%m%dT%H%M%SZ}.sqlite"
+    beside = copy.with_name(f".{copy.name}")
+    private_directory(copy.parent)
+    try:
+        os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        beside.chmod(0o600)
+        _copy(file, beside)
+        beside.replace(copy)
+    except (OSError, sqlite3.Error) as error:
+        beside.unlink(missing_ok=True)
+        raise StateError(
+            f"Database {file} was not migrated: its backup {copy} cannot be written ({error}).",
+            next_step="Free space or mend the rights there, then run the command again.",
+        ) from None
+    return copy
+
+
+def way_back(file: Path) -> str:
+    """What to do when ``file`` is damaged: the newest backup, or a fresh start."""
+    aside = f"Move it aside (`mv {file} {file}.damaged; rm -f {file}-wal {file}-shm`)"
+    backups = sorted((file.parent / _FOLDER).glob("*.sqlite"), key=lambda copy: copy.name.rpartition("-")[2])
+    if backups:
+        return f"{aside}, put back the newest backup (`cp {backups[-1]} {file}`) and run `snowload load --full`."
+    return f"{aside} and run `snowload load`: what is in the CMDB is found again by its native keys."
+
+
+def _copy(file: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+        target.execute("PRAGMA journal_mode=DELETE")
+        (verdict,) = target.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+    descriptor = os.open(copy, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

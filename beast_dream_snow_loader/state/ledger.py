@@ -1,0 +1,147 @@
+"""The ledger: what we wrote and still believe in. Its only writer but for forgetting and seeing is the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, func, literal, or_, select, update
+
+from beast_dream_snow_loader.core.changes import ItemChange, LinkChange
+from beast_dream_snow_loader.core.fingerprint import fingerprint
+from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
+from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
+from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.state.codec import decode_document, encode_document
+from beast_dream_snow_loader.state.columns import UtcTime
+from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.schema import ledger_items, ledger_relations
+from beast_dream_snow_loader.state.statements import portions, upsert
+
+_LINKED = "linked"
+_ONLY_AT_INSERT = frozenset({"first_seen", "last_seen", "missing_reads"})
+
+
+class SqlLedger:
+    """The Ledger port on a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def known(self) -> KnownState:
+        """Everything we wrote and still believe in, as of one moment."""
+        linked = select(ledger_relations).where(ledger_relations.c.state == _LINKED)
+        with reading(self._engine) as connection:
+            items = [_item(row) for row in connection.execute(select(ledger_items).order_by(ledger_items.c.key))]
+            relations = [_relation(row) for row in connection.execute(linked)]
+        return KnownState(
+            items={item.key: item for item in items},
+            relations={relation.relation_key: relation for relation in relations},
+        )
+
+    def forget(self, keys: Iterable[SourceKey]) -> None:
+        """The CMDB no longer holds these CIs, nor then any edge of theirs: all will be planned as new."""
+        parent, child = ledger_relations.c.parent, ledger_relations.c.child
+        with writing(self._engine) as connection:
+            for portion in portions(map(str, keys)):
+                connection.execute(delete(ledger_items).where(ledger_items.c.key.in_(portion)))
+                connection.execute(delete(ledger_relations).where(or_(parent.in_(portion), child.in_(portion))))
+
+    def seen(self, keys: Iterable[SourceKey], complete: bool, at: datetime) -> None:
+        """These were in the source at ``at``. ``complete``: everything else known was looked for and is missing."""
+        c = ledger_items.c
+        with writing(self._engine) as connection:
+            if complete:
+                connection.execute(
+                    update(ledger_items).values(
+                        missing_reads=c.missing_reads + 1,
+                        missing_since=func.coalesce(c.missing_since, literal(at, UtcTime)),
+                    )
+                )
+            for portion in portions(map(str, keys)):
+                found = update(ledger_items).where(c.key.in_(portion))
+                connection.execute(found.values(last_seen=at, missing_since=None, missing_reads=0))
+
+
+def record(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:
+    """Take over what is DONE, in the transaction of ``connection``."""
+    done = [s for s in settlements if s.receipt.outcome is Outcome.DONE]
+    items = {s.change.subject: (s.change, s.receipt) for s in done if isinstance(s.change, ItemChange)}
+    links = {s.change.subject: (s.change, s.receipt) for s in done if isinstance(s.change, LinkChange)}
+    before = _before(connection, items)
+    rows = [_item_row(change, receipt, before.get(key), now) for key, (change, receipt) in items.items()]
+    upsert(connection, ledger_items, [row for row in rows if row], kept=_ONLY_AT_INSERT)
+    upsert(connection, ledger_relations, [_relation_row(change, receipt) for change, receipt in links.values()])
+
+
+def _before(connection: Connection, keys: Iterable[str]) -> dict[str, KnownItem]:
+    found: dict[str, KnownItem] = {}
+    for portion in portions(keys):
+        for row in connection.execute(select(ledger_items).where(ledger_items.c.key.in_(portion))):
+            found[row.key] = _item(row)
+    return found
+
+
+def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, now: datetime) -> dict[str, Any] | None:
+    """None when nobody knows the CI's sys_id: the next run looks it up by its key."""
+    item, before = change.item, ledger or change.known
+    sys_id = receipt.sys_id or (before.sys_id if before else None)
+    if sys_id is None:
+        return None
+    inserted = receipt.operation is Operation.INSERTED
+    same = before if before and before.sys_id == sys_id and not inserted else None  # else: another CI than we knew
+    seen_at = item.seen_at or now
+    return {
+        "key": str(item.key),
+        "sys_id": sys_id,
+        "class_name": receipt.class_name or item.class_name or (same.class_name if same else ""),
+        "created_by_us": inserted or bool(same and same.created_by_us),
+        "send_serial": change.send_serial,
+        "fingerprint": fingerprint(item.values),
+        "written": encode_document({**(same.written if same else {}), **change.send}),
+        "written_at": now,
+        "name_source": item.name_source,
+        "lane": item.lane,
+        "first_seen": seen_at,
+        "last_seen": seen_at,
+        "missing_reads": 0,
+    }
+
+
+def _relation_row(change: LinkChange, receipt: Receipt) -> dict[str, Any]:
+    relation = change.relation
+    return {
+        "relation_key": relation.key,
+        "parent": str(relation.parent),
+        "child": str(relation.child),
+        "type": relation.type,
+        "sys_id": receipt.sys_id,
+        "state": _LINKED,
+    }
+
+
+def _item(row: Row[Any]) -> KnownItem:
+    written: Mapping[str, str] = decode_document(row.written)
+    return KnownItem(
+        key=SourceKey.parse(row.key),
+        sys_id=SysId(row.sys_id),
+        class_name=row.class_name,
+        created_by_us=row.created_by_us,
+        fingerprint=Fingerprint(row.fingerprint) if row.fingerprint else None,
+        written=written,
+        written_at=row.written_at,
+        name_source=row.name_source,
+        send_serial=row.send_serial,
+    )
+
+
+def _relation(row: Row[Any]) -> KnownRelation:
+    return KnownRelation(
+        relation_key=row.relation_key,
+        parent=SourceKey.parse(row.parent),
+        child=SourceKey.parse(row.child),
+        type=row.type,
+        sys_id=SysId(row.sys_id) if row.sys_id else None,
+    )

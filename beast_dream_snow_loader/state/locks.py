@@ -1,0 +1,113 @@
+"""One run per target: a lock of the operating system, which frees it when its holder dies however it dies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from beast_dream_snow_loader.clock import Clock, SystemClock, rfc3339
+from beast_dream_snow_loader.errors import StateError, StateLocked
+from beast_dream_snow_loader.state.private_files import private_directory
+
+POLL_SECONDS = 0.2
+"""How often a waiting run looks again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a target. ``since`` is RFC 3339."""
+
+    pid: int
+    run_id: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} (process {self.pid}, since {self.since})"
+
+
+@contextmanager
+def one_run_per_target(
+    directory: Path, target: str, run_id: str, *, clock: Clock | None = None, timeout: float = 0.0
+) -> Iterator[None]:
+    """Hold ``target`` while the block runs. ``directory`` is the state directory, made if it is not there.
+
+    Raises StateLocked naming the holder, at once or after ``timeout`` seconds; StateError when no lock can be made.
+    """
+    clock = clock or SystemClock()
+    lock, note = _places(directory, target)
+    _acquire(lock, note, target, clock, timeout)
+    try:
+        _write_note(note, run_id, clock)
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def holder_of(directory: Path, target: str) -> Holder | None:
+    """Who wrote down last that they hold ``target``; None when nobody does or the note does not read."""
+    _, note = _places(directory, target)
+    return _read_note(note)
+
+
+def _places(directory: Path, target: str) -> tuple[FileLock, Path]:
+    """The lock, and beside it the note that says who holds it."""
+    folder = directory / "locks"
+    private_directory(directory)
+    private_directory(folder)
+    name = hashlib.sha256(target.encode()).hexdigest()[:16]
+    return FileLock(folder / f"{name}.lock", mode=0o600, thread_local=False), folder / f"{name}.json"
+
+
+def _acquire(lock: FileLock, note: Path, target: str, clock: Clock, timeout: float) -> None:
+    deadline = clock.monotonic() + timeout
+    while not _taken(lock):
+        if clock.monotonic() >= deadline:
+            holder = _read_note(note)
+            raise StateLocked(
+                f"Target {target} is held by {holder or 'another run that has only just begun'}.",
+                next_step="Wait until it has ended: `snowload runs list`; or stop that process.",
+            )
+        clock.sleep(POLL_SECONDS)
+
+
+def _taken(lock: FileLock) -> bool:
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise StateError(
+            f"Lock {lock.lock_file} cannot be made: {error.strerror}.",
+            next_step="Name a directory on a local disk with SNOWLOAD_STATE_DIR.",
+        ) from None
+    return True
+
+
+def _write_note(note: Path, run_id: str, clock: Clock) -> None:
+    beside = note.with_suffix(".new")
+    beside.unlink(missing_ok=True)
+    text = json.dumps({"pid": os.getpid(), "run_id": run_id, "since": rfc3339(clock.now())})
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        beside.replace(note)
+    except OSError as error:
+        raise StateError(
+            f"File {note} cannot be written: {error.strerror}.", next_step="Free space or mend the rights there."
+        ) from None
+
+
+def _read_note(note: Path) -> Holder | None:
+    try:
+        found = json.loads(note.read_text())
+        return Holder(pid=int(found["pid"]), run_id=str(found["run_id"]), since=str(found["since"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

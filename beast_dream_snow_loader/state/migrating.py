@@ -1,0 +1,86 @@
+"""Bring a database to the newest revision, in one transaction, with a copy kept of what was there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.errors import StateTooNew
+from beast_dream_snow_loader.state.backup import back_up
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_VERSION_TABLE = "alembic_version"
+_MIGRATION_LOCK = 0x6D696772
+"""``migr``: our advisory lock's number on PostgreSQL while a database is migrated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrations:
+    """Where the scripts are and the newest revision among them (so that Alembic is loaded only to migrate)."""
+
+    scripts: Path
+    head: str
+
+
+PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0001")
+
+
+def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED) -> None:
+    """Nothing when the database is at the head. StateTooNew when it is at a revision this program does not know."""
+    with engine.begin() as connection:
+        if revision_of(connection) == migrations.head:
+            return
+        if connection.dialect.name == "postgresql":
+            lock = text("SELECT pg_advisory_xact_lock(:number, hashtext(current_schema()))")
+            connection.execute(lock, {"number": _MIGRATION_LOCK})
+        present = revision_of(connection)  # again: another process may have migrated while this one waited
+        if present == migrations.head:
+            return
+        config = _config(migrations, connection)
+        if present is not None:
+            _refuse_newer(engine, config, present, migrations)
+            if engine.url.database and connection.dialect.name == "sqlite":
+                back_up(Path(engine.url.database), present, clock.now())
+        _upgrade(config)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The database's revision; None when it holds no tables of ours."""
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return None
+    revision = connection.scalar(text(f"SELECT version_num FROM {_VERSION_TABLE}"))
+    return str(revision) if revision is not None else None
+
+
+def _config(migrations: Migrations, connection: Connection) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations.scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _refuse_newer(engine: Engine, config: Config, present: str, migrations: Migrations) -> None:
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if present not in known:
+        raise StateTooNew(
+            f"Database {engine.url.render_as_string(hide_password=True)} is at revision {present}; "
+            f"this program knows revisions up to {migrations.head}.",
+            next_step="Run the newer snowload that made it (`pip install -U beast-dream-snow-loader`).",
+        )
+
+
+def _upgrade(config: Config) -> None:
+    from alembic import command
+
+    command.upgrade(config, "head")

@@ -1,0 +1,96 @@
+"""The database file and its directory: for the owner only, whatever the umask, and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from beast_dream_snow_loader.errors import StateError
+
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""What SQLite lays beside its file; it gives them the file's own mode."""
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def private_directory(directory: Path) -> None:
+    """Make ``directory`` with mode 0700, or see that nobody else may put files into it.
+
+    An empty directory was made for us and is narrowed to 0700. StateError when it is another user's or others may
+    write to it, with the command that mends it.
+    """
+    if not directory.exists():
+        _make(directory)
+    found = directory.stat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise StateError(f"{directory} is not a directory.", next_step="Name another with SNOWLOAD_STATE_DIR.")
+    _refuse_foreign(directory, found, and_root=True)
+    if found.st_mode & _OTHERS and not any(directory.iterdir()) and found.st_uid == _me():
+        directory.chmod(0o700)
+    elif found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
+        raise StateError(
+            f"Directory {directory} can be written by other users, who could replace the database in it.",
+            next_step=f"Run `chmod go-w {directory}` and look who put what there.",
+        )
+
+
+def private_file(file: Path) -> None:
+    """Make ``file`` empty with mode 0600, or see that it is ours and narrow it to 0600.
+
+    StateError when it or one of SQLite's companions is a symbolic link or another user's.
+    """
+    for suffix in COMPANIONS:
+        _refuse_link(file.with_name(file.name + suffix))
+    _refuse_link(file)
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except OSError as error:
+        if file.exists():
+            _refuse_foreign(file, file.stat())
+        raise StateError(
+            f"Database {file} cannot be opened: {error.strerror}.",
+            next_step="Give this user the right to write there, or name another place with SNOWLOAD_STATE_DIR.",
+        ) from None
+    try:
+        found = os.fstat(descriptor)
+        _refuse_foreign(file, found)
+        if stat.S_IMODE(found.st_mode) != 0o600:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _make(directory: Path) -> None:
+    """The ancestors too, none of them open to others."""
+    try:
+        for missing in reversed([p for p in (directory, *directory.parents) if not p.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+            missing.chmod(0o700)
+    except OSError as error:
+        raise StateError(
+            f"Directory {directory} cannot be made: {error.strerror}.",
+            next_step="Name another with SNOWLOAD_STATE_DIR.",
+        ) from None
+
+
+def _refuse_link(file: Path) -> None:
+    if file.is_symlink():
+        raise StateError(
+            f"{file} is a symbolic link; what it points to could be anybody's.",
+            next_step=f"Run `rm {file}`, or name the real file in SNOWLOAD_STATE_URL.",
+        )
+
+
+def _refuse_foreign(path: Path, found: os.stat_result, *, and_root: bool = False) -> None:
+    """``and_root``: root's is as good as ours."""
+    if found.st_uid != _me() and not (and_root and found.st_uid == 0):
+        raise StateError(
+            f"{path} belongs to user {found.st_uid}, this program runs as user {_me()}.",
+            next_step=f"Run as that user, or hand it over with `chown {_me()} {path}`.",
+        )
+
+
+def _me() -> int:
+    return os.geteuid() if hasattr(os, "geteuid") else 0

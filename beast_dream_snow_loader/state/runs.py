@@ -1,0 +1,83 @@
+"""Runs as they are remembered, with the document each printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row, select
+
+from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.state.codec import decode_document, encode_document
+from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.schema import runs
+from beast_dream_snow_loader.state.statements import upsert
+
+
+class SqlRuns:
+    """The part of the Memory port that is about runs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def start_run(self, run: Run) -> None:
+        self._save(run)
+
+    def finish_run(self, run: Run) -> None:
+        """Also remembers a run whose start was not: a report is never lost for want of a row."""
+        self._save(run)
+
+    def run(self, run_id: str) -> Run | None:
+        with reading(self._engine) as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+        return _run(row) if row is not None else None
+
+    def runs(
+        self, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+    ) -> Sequence[Run]:
+        """Newest first, those with ``since <= started_at < until``."""
+        query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
+        if since is not None:
+            query = query.where(runs.c.started_at >= since)
+        if until is not None:
+            query = query.where(runs.c.started_at < until)
+        with reading(self._engine) as connection:
+            return [_run(row) for row in connection.execute(query)]
+
+    def last_success(self, target: str, command: str = "load") -> Run | None:
+        """The newest run of ``command`` against ``target`` that ended ``ok``."""
+        c = runs.c
+        query = select(runs).where(c.target == target, c.command == command, c.status == RunStatus.OK)
+        with reading(self._engine) as connection:
+            row = connection.execute(query.order_by(c.started_at.desc(), c.id.desc()).limit(1)).one_or_none()
+        return _run(row) if row is not None else None
+
+    def _save(self, run: Run) -> None:
+        row = {
+            "id": run.id,
+            "command": run.command,
+            "environment": run.environment,
+            "target": run.target,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "status": run.status.value,
+            "exit_code": run.exit_code,
+            "report": encode_document(run.report),
+        }
+        with writing(self._engine) as connection:
+            upsert(connection, runs, [row])
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        id=row.id,
+        command=row.command,
+        environment=row.environment,
+        target=row.target,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        status=RunStatus(row.status),
+        exit_code=row.exit_code,
+        report=decode_document(row.report),
+    )

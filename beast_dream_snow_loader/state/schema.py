@@ -1,0 +1,131 @@
+"""The tables. ``migrations/`` makes them; a test holds the two equal.
+
+JSON is kept as text: it is read back whole, never queried into, and means the same on both databases.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
+
+from beast_dream_snow_loader.state.columns import RowId, UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class EntryState(StrEnum):
+    """Where a journal entry stands. The first three are pending: at most one such entry per subject."""
+
+    OPEN = "open"
+    """Intended; the request may or may not have left."""
+    UNKNOWN = "unknown"
+    """Sent without a usable answer."""
+    LATER = "later"
+    """Queued."""
+    DONE = "done"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+    """A newer change for the same subject took its place."""
+
+
+UNSETTLED = (EntryState.OPEN, EntryState.UNKNOWN)
+PENDING = (*UNSETTLED, EntryState.LATER)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("started_at", UtcTime, nullable=False, index=True),
+    Column("finished_at", UtcTime),
+    Column("status", Text, nullable=False),
+    Column("exit_code", Integer),
+    Column("report", Text, nullable=False),
+)
+
+_pending = text("state IN ('open', 'unknown', 'later')")
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("origin", RowId),  # the first entry that carried this very change: its place in the queue
+    Column("run_id", Text, nullable=False, index=True),
+    Column("subject", Text, nullable=False),
+    Column("change_type", Text, nullable=False),
+    Column("change", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("intended_at", UtcTime, nullable=False),
+    Column("settled_at", UtcTime),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", UtcTime),
+    Column("code", Text, nullable=False, server_default=""),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("operation", Text, nullable=False, server_default=""),
+    Column("sys_id", Text),
+    Index("uq_journal_pending", "subject", unique=True, sqlite_where=_pending, postgresql_where=_pending),
+    sqlite_autoincrement=True,  # ids order entries, so none may come back after a clean-up
+)
+
+ledger_items = Table(
+    "ledger_items",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("sys_id", Text, nullable=False),
+    Column("class_name", Text, nullable=False),
+    Column("created_by_us", Boolean, nullable=False),
+    Column("send_serial", Boolean, nullable=False),
+    Column("fingerprint", Text),
+    Column("written", Text, nullable=False),
+    Column("written_at", UtcTime),
+    Column("name_source", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Column("missing_since", UtcTime),
+    Column("missing_reads", Integer, nullable=False),
+)
+
+ledger_relations = Table(
+    "ledger_relations",
+    metadata,
+    Column("relation_key", Text, primary_key=True),
+    Column("parent", Text, nullable=False, index=True),
+    Column("child", Text, nullable=False, index=True),
+    Column("type", Text, nullable=False),
+    Column("sys_id", Text),
+    Column("state", Text, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("taken_at", UtcTime, nullable=False, index=True),
+    Column("partial", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+instance_facts = Table(
+    "instance_facts",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("read_at", UtcTime, nullable=False),
+    Column("body", Text, nullable=False),
+)

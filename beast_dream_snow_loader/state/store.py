@@ -1,0 +1,100 @@
+"""The state of one environment behind one door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy import Engine, text
+
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.errors import StateDamaged
+from beast_dream_snow_loader.state.engine import is_sqlite, open_engine, reading
+from beast_dream_snow_loader.state.journal import SqlJournal
+from beast_dream_snow_loader.state.ledger import SqlLedger
+from beast_dream_snow_loader.state.memory import SqlMemory
+from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
+from beast_dream_snow_loader.state.private_files import COMPANIONS
+
+_PROBLEMS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreCheck:
+    """How the database is. ``problems`` are its own words, empty when it is whole. ``pending`` counts the journal's
+    waiting entries by state: ``open``, ``unknown``, ``later``."""
+
+    kind: str
+    revision: str
+    size_bytes: int
+    open: int = 0
+    unknown: int = 0
+    later: int = 0
+    problems: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        return not self.problems
+
+
+class Store:
+    """Journal, ledger and memory on one database. Close it, or use it as a context."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self.journal = SqlJournal(engine, clock)
+        self.ledger = SqlLedger(engine)
+        self.memory = SqlMemory(engine)
+
+    def check(self) -> StoreCheck:
+        """Read the whole database once: seconds for gigabytes. Does not raise for damage, which is in ``problems``."""
+        try:
+            with reading(self._engine) as connection:
+                revision = revision_of(connection) or ""
+            pending = self.journal.pending()
+            problems = self._problems()
+        except StateDamaged as damage:
+            return StoreCheck(kind=self._kind, revision="", size_bytes=self._size(), problems=(str(damage),))
+        return StoreCheck(kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, **pending)
+
+    def close(self) -> None:
+        """Give back every connection; SQLite then folds its write-ahead log into the file."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _kind(self) -> str:
+        return self._engine.url.get_backend_name()
+
+    def _problems(self) -> tuple[str, ...]:
+        """PostgreSQL keeps page checksums itself and has no check that a client may run."""
+        if not is_sqlite(self._engine.url):
+            return ()
+        with reading(self._engine) as connection:
+            said = [str(word) for word in connection.scalars(text(f"PRAGMA integrity_check({_PROBLEMS_SHOWN})"))]
+        return () if said == ["ok"] else tuple(said)
+
+    def _size(self) -> int:
+        """Bytes on disk, SQLite's log included."""
+        if is_sqlite(self._engine.url):
+            file = Path(str(self._engine.url.database))
+            files = (file, *(file.with_name(file.name + suffix) for suffix in COMPANIONS))
+            return sum(one.stat().st_size for one in files if one.exists())
+        with reading(self._engine) as connection:
+            return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+
+
+def open_store(url: str, clock: Clock, migrations: Migrations = PACKAGED) -> Store:
+    """The store behind ``url``: ``sqlite:////path/state.sqlite`` or ``postgresql+psycopg://user@host/database``.
+
+    Makes and migrates what is needed. Raises as :func:`open_engine`.
+    """
+    return Store(open_engine(url, clock, migrations), clock)

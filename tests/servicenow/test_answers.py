@@ -79,6 +79,24 @@ UNDERSTOOD: dict[str, str] = {
     "oauth-error-401-access-denied": "unauthenticated",
     "oauth-jwt-bearer-200": "success",
     "oauth-password-200": "success",
+    "own-error-400-payload-too-large": "refused: too_large",
+    "own-error-403-acl-insert": "refused: acl",
+    "own-error-403-business-rule": "refused: business_rule",
+    "own-error-403-duplicate": "refused: duplicate",
+    "own-error-404-no-record": "refused: not_found",
+    "own-html-200-hibernating": "asleep",
+    "own-html-200-login": "asleep",
+    "own-html-503-node-restart": "fault",
+    "own-ire-200-merged-and-shuffled": "per item: UPDATE (MASKED_ATTRIBUTES), INSERT, UPDATE (MASKED_ATTRIBUTES)",
+    "own-ire-200-older-release": "per item: NO_CHANGE, REQUIRED_ATTRIBUTE_EMPTY",
+    "own-ire-200-source-unknown": "per item: INVALID_INPUT_DATA, INVALID_INPUT_DATA",
+    "own-oauth-error-401": "unauthenticated",
+    "own-redirect-302-developer-site": "asleep",
+    "own-table-200-truncated-json": "truncated",
+    "own-table-200-truncated-quota": "truncated",
+    "own-table-delete-204": "success",
+    "own-table-empty-200": "success",
+    "own-table-post-no-body-201": "success",
     "stats-count-constructed-200": "success",
     "stats-groupby-200": "success",
     "table-200-truncated-timeout": "truncated",
@@ -124,7 +142,7 @@ def shown(fixture: dict[str, Any]) -> str:
     answer = judge(response_of(fixture["response"]))
     if answer.kind is AnswerKind.REFUSED:
         return f"refused: {answer.refusal}"
-    if not fixture["fixture"].startswith("ire-") or answer.kind is not AnswerKind.SUCCESS:
+    if not fixture["fixture"].removeprefix("own-").startswith("ire-") or answer.kind is not AnswerKind.SUCCESS:
         return str(answer.kind)
     read = ire_answer(fixture, answer)
     items = ", ".join(_item(read, index) for index in sorted(read.items))

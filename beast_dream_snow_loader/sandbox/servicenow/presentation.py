@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from beast_dream_snow_loader.sandbox.servicenow.conditions import Fields
+from beast_dream_snow_loader.sandbox.servicenow.conditions import Fields, Read
 from beast_dream_snow_loader.sandbox.servicenow.dictionary import FieldDefinition
 from beast_dream_snow_loader.sandbox.servicenow.moments import parse_moment
 from beast_dream_snow_loader.sandbox.servicenow.records import Instance
@@ -14,6 +14,8 @@ from beast_dream_snow_loader.sandbox.servicenow.storage import Row
 from beast_dream_snow_loader.sandbox.servicenow.values import DATE_TIME_FORMAT
 
 Shown = str | dict[str, str]
+Column = tuple[str, FieldDefinition, Read]
+"""A name of the answer, what it is, and how to read it from a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +34,9 @@ class Presenter:
         self._instance = instance
         self._style = style
         self._link = link
-        self._fields = Fields(instance)
 
-    def record(
-        self, table: str, row: Row, names: Iterable[str] | None, hidden: frozenset[str] = frozenset()
-    ) -> dict[str, Shown]:
-        """All fields of ``table``, or the ``names`` asked for that exist there; hidden ones are left out.
-
-        A record of a child class read through its parent's table shows the parent's fields only.
-        """
-        if names is None:
-            wanted = self._instance.fields(table)
-            return {name: self._one(found, row.get(name, "")) for name, found in wanted.items() if name not in hidden}
-        return {
-            name: shown for name in names if name not in hidden and (shown := self._named(table, row, name)) is not None
-        }
+    def record(self, columns: Iterable[Column], row: Row) -> dict[str, Shown]:
+        return {name: self._one(definition, read(row)) for name, definition, read in columns}
 
     def display_value(self, definition: FieldDefinition, value: str) -> str:
         if not value:
@@ -63,10 +53,6 @@ class Presenter:
         if definition.type == "integer":
             return f"{int(value):,}"
         return value
-
-    def _named(self, table: str, row: Row, path: str) -> Shown | None:
-        found = self._fields.resolve(table, path)
-        return self._one(found[0], found[1](row)) if found else None
 
     def _one(self, definition: FieldDefinition, value: str) -> Shown:
         if definition.is_reference and value and not self._style.exclude_reference_link:
@@ -86,6 +72,17 @@ class Presenter:
     def _local(self, value: str) -> str:
         moment = parse_moment(value)
         return (moment + timedelta(hours=self._style.offset_hours)).strftime(DATE_TIME_FORMAT) if moment else value
+
+
+def columns(instance: Instance, table: str, names: Iterable[str] | None, hidden: frozenset[str]) -> tuple[Column, ...]:
+    """All fields of ``table``, or the ``names`` asked for that exist there; hidden ones are left out.
+
+    A record of a child class read through its parent's table shows the parent's fields only.
+    """
+    fields = Fields(instance)
+    wanted = [name for name in (instance.fields(table) if names is None else names) if name not in hidden]
+    found = ((name, fields.resolve(table, name)) for name in wanted)
+    return tuple((name, *resolved) for name, resolved in found if resolved is not None)
 
 
 def hidden_fields(

@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,15 @@ from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.sandbox.servicenow.derived import derive, first_values
 from beast_dream_snow_loader.sandbox.servicenow.dictionary import (
     Dictionary,
-    FieldDefinition,
-    TableDefinition,
     load_dictionary,
 )
 from beast_dream_snow_loader.sandbox.servicenow.shipped import shipped_rows
-from beast_dream_snow_loader.sandbox.servicenow.storage import Row, RowFile, TableTree
-from beast_dream_snow_loader.sandbox.servicenow.values import DATE_TIME_FORMAT, to_text
+from beast_dream_snow_loader.sandbox.servicenow.storage import Row, RowFile
+from beast_dream_snow_loader.sandbox.servicenow.tables import TableMissing, Tables
+from beast_dream_snow_loader.sandbox.servicenow.values import to_text
 from beast_dream_snow_loader.sandbox.servicenow.write_path import accepted, birth, defaults
 
 __all__ = ["Instance", "RecordMissing", "Row", "TableMissing", "UniqueViolation"]
-
-_INDEXED = frozenset(
-    {"name", "serial_number", "correlation_id", "mac_address", "ip_address", "discovery_source", "id", "number"}
-    | {"target_sys_id", "element", "value", "user_name", "model_number", "configuration_item", "asset_tag"}
-)
-
-
-class TableMissing(LookupError):
-    """No such table on this instance."""
 
 
 class RecordMissing(LookupError):
@@ -49,20 +39,16 @@ class UniqueViolation(ValueError):
         self.display = display
 
 
-class Instance:
+class Instance(Tables):
     """All tables. Take ``lock`` around everything that must be seen together; every method takes it for itself."""
 
     def __init__(self, dictionary: Dictionary, clock: Clock, seed: str, file: RowFile | None = None) -> None:
-        self.dictionary = dictionary
-        self.clock = clock
-        self.lock = threading.RLock()
+        super().__init__(dictionary, clock)
         self._seed = seed
         self._counters: dict[str, int] = {}
         self._file = file
-        self._trees = {root: self._tree(root) for root, table in dictionary.tables.items() if not table.parent}
         self._dirty: dict[tuple[str, str], None] = {}
         self._undo: list[tuple[str, str, Row | None]] | None = None
-        self._choices: dict[tuple[str, str], dict[str, str]] | None = None
         self._acting = threading.local()
 
     @classmethod
@@ -84,116 +70,21 @@ class Instance:
         file = RowFile(path) if path else None
         meta = file.meta() if file else {}
         shape: dict[str, Any] = {"class_models": class_models, "without": sorted(without)}
-        if meta:
+        if "shape" in meta:
             shape = json.loads(meta["shape"])
         removed = frozenset(shape["without"])
         dictionary = load_dictionary(class_models=bool(shape["class_models"]), without=removed)
         token = meta.get("seed") or (secrets.token_hex(8) if seed is None else str(seed))
         instance = cls(dictionary, clock or SystemClock(), token, file)
-        if file and meta:
+        if file and "shape" in meta:
             instance._load(file, meta)
         else:
             instance._install(sources)
-        if file and not meta:
-            file.save((), {"shape": json.dumps(shape), "seed": token, "counters": "{}"})
             instance.flush()
+            # Written last: a file without it is one whose first filling was cut short, and is filled again.
+            if file:
+                file.save((), {"shape": json.dumps(shape), "seed": token})
         return instance
-
-    # Tables
-
-    @property
-    def tables(self) -> Mapping[str, TableDefinition]:
-        return self.dictionary.tables
-
-    def ancestors(self, table: str) -> tuple[str, ...]:
-        return self.dictionary.ancestors(table)
-
-    def descendants(self, table: str) -> tuple[str, ...]:
-        return self.dictionary.descendants(table)
-
-    def fields(self, table: str) -> Mapping[str, FieldDefinition]:
-        return self.dictionary.fields(table)
-
-    # Reading
-
-    def get(self, table: str, sys_id: str) -> Row | None:
-        """The record if it is of this table or of one that extends it."""
-        row = self.tree(table).rows.get(sys_id)
-        return row if row is not None and self._belongs(table, row) else None
-
-    def find(self, table: str, **equals: str) -> list[Row]:
-        """Records whose fields equal these values, compared without case; one of them should be an indexed field."""
-        with self.lock:
-            found = (self.get(table, sys_id) for sys_id in self._candidates(table, equals))
-            wanted = [(element, value.casefold()) for element, value in equals.items()]
-            return [
-                row for row in found if row is not None and all(row[name].casefold() == value for name, value in wanted)
-            ]
-
-    def rows(self, table: str) -> Iterator[Row]:
-        """Every record of the table and of those that extend it."""
-        tree = self.tree(table)
-        return (tree.rows[sys_id] for sys_id in list(tree.of_classes(self.lineage(table))))
-
-    def count(self, table: str) -> int:
-        return self.tree(table).count(self.lineage(table))
-
-    def lineage(self, table: str) -> tuple[str, ...]:
-        """The table and every one below."""
-        return (table, *self.dictionary.descendants(table))
-
-    def tree(self, table: str) -> TableTree:
-        if table not in self.dictionary.tables:
-            raise TableMissing(table)
-        return self._trees[self.dictionary.root(table)]
-
-    @property
-    def version(self) -> int:
-        """Moves with every change to any record: what was computed before holds while it stands still."""
-        return sum(tree.version for tree in self._trees.values())
-
-    def class_of(self, table: str, row: Row) -> str:
-        return self.tree(table).class_of(row)
-
-    def display(self, table: str, row: Mapping[str, str]) -> str:
-        """How the record shows itself, one reference deep."""
-        element = self.dictionary.display_element(table)
-        definition = self.fields(table)[element]
-        value = row.get(element, "")
-        return self.name_of(definition.reference, value) if definition.is_reference else value
-
-    def name_of(self, table: str, sys_id: str) -> str:
-        """Display value of a referenced record; ``""`` when it or its table is not there."""
-        row = self.get(table, sys_id) if sys_id and table in self.tables else None
-        return self.display(self.class_of(table, row), row) if row is not None else ""
-
-    def choices(self, definition: FieldDefinition) -> Mapping[str, str]:
-        """Active values of a choice field with their labels, from sys_choice."""
-        if self._choices is None:
-            self._choices = {}
-            for row in self.rows("sys_choice"):
-                if row["inactive"] != "true":
-                    self._choices.setdefault((row["name"], row["element"]), {})[row["value"]] = row["label"]
-        return self._choices.get((definition.table, definition.element), {})
-
-    def system_property(self, name: str, default: str = "") -> str:
-        """A row of sys_properties."""
-        found = self.find("sys_properties", name=name)
-        return found[0]["value"] if found else default
-
-    def set_property(self, name: str, value: str) -> None:
-        """Change a system property, or add it."""
-        with self.lock:
-            found = self.find("sys_properties", name=name)
-            if found:
-                self.update("sys_properties", found[0]["sys_id"], {"value": value})
-            else:
-                self.insert("sys_properties", {"name": name, "value": value})
-
-    def now(self) -> str:
-        return self.clock.now().strftime(DATE_TIME_FORMAT)
-
-    # Writing
 
     @contextlib.contextmanager
     def acting_as(self, user_name: str) -> Iterator[None]:
@@ -281,6 +172,15 @@ class Instance:
                     self._store("cmdb_rel_ci", link["sys_id"], None)
             return True
 
+    def set_property(self, name: str, value: str) -> None:
+        """Change a system property, or add it."""
+        with self.lock:
+            found = self.find("sys_properties", name=name)
+            if found:
+                self.update("sys_properties", found[0]["sys_id"], {"value": value})
+            else:
+                self.insert("sys_properties", {"name": name, "value": value})
+
     def new_sys_id(self) -> str:
         number = self._next("sys_id")
         return hashlib.blake2b(f"{self._seed}:{number}".encode(), digest_size=16).hexdigest()
@@ -298,12 +198,6 @@ class Instance:
         if self._file:
             self._file.close()
 
-    # Inside
-
-    def _tree(self, root: str) -> TableTree:
-        every = {element: found for name in self.lineage(root) for element, found in self.fields(name).items()}
-        return TableTree(root, [name for name, found in every.items() if name in _INDEXED or found.type == "reference"])
-
     def _load(self, file: RowFile, meta: Mapping[str, str]) -> None:
         self._counters = json.loads(meta["counters"])
         for root, sys_id, row in file.rows():
@@ -313,16 +207,6 @@ class Instance:
     def _install(self, sources: Iterable[str]) -> None:
         for table, values in shipped_rows(self.dictionary, sources):
             self.insert(table, values)
-
-    def _belongs(self, table: str, row: Row) -> bool:
-        return self.dictionary.is_a(self.class_of(table, row), table)
-
-    def _candidates(self, table: str, equals: Mapping[str, str]) -> Collection[str]:
-        tree = self.tree(table)
-        if "sys_id" in equals:
-            return (equals["sys_id"],)
-        buckets = [tree.lookup(name, value) for name, value in equals.items() if value and tree.is_indexed(name)]
-        return list(min(buckets, key=len) if buckets else tree.of_classes(self.lineage(table)))
 
     def _existing(self, table: str, sys_id: str) -> Row:
         row = self.get(table, sys_id)

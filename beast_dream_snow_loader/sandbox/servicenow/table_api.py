@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from beast_dream_snow_loader.sandbox.servicenow import access
 from beast_dream_snow_loader.sandbox.servicenow.backend import Backend
@@ -18,7 +18,7 @@ from beast_dream_snow_loader.sandbox.servicenow.calls import (
 )
 from beast_dream_snow_loader.sandbox.servicenow.input_values import from_display
 from beast_dream_snow_loader.sandbox.servicenow.listing import Page, may_read, page_links, read_page
-from beast_dream_snow_loader.sandbox.servicenow.presentation import Presenter, Shown, Style, hidden_fields
+from beast_dream_snow_loader.sandbox.servicenow.presentation import Presenter, Shown, Style, columns, hidden_fields
 from beast_dream_snow_loader.sandbox.servicenow.records import UniqueViolation
 from beast_dream_snow_loader.sandbox.servicenow.rules import check_access, check_content
 from beast_dream_snow_loader.sandbox.servicenow.storage import Row
@@ -55,7 +55,7 @@ class TableApi:
         if row is None or not may_read(self._backend, call, table, row):
             raise no_record()
         if call.method == "GET":
-            return Reply(body={"result": self._shown(call, table, row)})
+            return Reply(body={"result": self._shown(call, table, [row])[0]})
         if call.method == "DELETE":
             return self._delete(call, table, row)
         return self._update(call, table, row)
@@ -67,9 +67,9 @@ class TableApi:
         headers = self._list_headers(call, page)
         budget = self._backend.options.row_budget
         if budget is not None and len(page.rows) > budget:
-            shown = [self._shown(call, table, row) for row in page.rows[:budget]]
+            shown = self._shown(call, table, page.rows[:budget])
             return Reply(body={"result": shown, **failure(_TIMED_OUT, f"{_TIMED_OUT} {_HINT}")}, headers=headers)
-        return Reply(body={"result": [self._shown(call, table, row) for row in page.rows]}, headers=headers)
+        return Reply(body={"result": self._shown(call, table, page.rows)}, headers=headers)
 
     def _list_headers(self, call: Call, page: Page) -> tuple[tuple[str, str], ...]:
         headers = [] if call.flag("sysparm_no_count") else [("X-Total-Count", str(page.total))]
@@ -107,7 +107,7 @@ class TableApi:
     def _written(self, call: Call, table: str, row: Row, *, status: int, headers: tuple[tuple[str, str], ...]) -> Reply:
         if call.header("X-no-response-body").lower() == "true":
             return Reply(status=status, headers=headers)
-        return Reply(status=status, headers=headers, body={"result": self._shown(call, table, row)})
+        return Reply(status=status, headers=headers, body={"result": self._shown(call, table, [row])[0]})
 
     def _values(self, call: Call, table: str) -> Mapping[str, object]:
         """Only fields of the table in the path count, also when the record is of a class below it."""
@@ -122,18 +122,17 @@ class TableApi:
     def _admin_only_sys_fields(self) -> bool:
         return self._instance.system_property("glide.rest.table_api.admin_only_sys_fields") == "true"
 
-    def _shown(self, call: Call, table: str, row: Row) -> dict[str, Shown]:
+    def _shown(self, call: Call, table: str, rows: Sequence[Row]) -> list[dict[str, Shown]]:
         style = Style(
             display=call.parameter("sysparm_display_value", "false").lower(),
             exclude_reference_link=call.flag("sysparm_exclude_reference_link"),
             offset_hours=self._backend.options.display_offset_hours,
         )
         presenter = Presenter(self._instance, style, lambda target, sys_id: call.url("table", target, sys_id))
-        name = self._instance.class_of(table, row)
-        options = self._backend.options
-        hidden_here = {} if call.account.is_admin else options.hidden_fields
-        hidden = hidden_fields(self._instance, name, hidden_here, access.readable_fields(call.account, table))
-        return presenter.record(table, row, _asked(call), hidden)
+        hidden = {} if call.account.is_admin else self._backend.options.hidden_fields
+        left_out = hidden_fields(self._instance, table, hidden, access.readable_fields(call.account, table))
+        chosen = columns(self._instance, table, _asked(call), left_out)
+        return [presenter.record(chosen, row) for row in rows]
 
 
 def _asked(call: Call) -> tuple[str, ...] | None:

@@ -16,18 +16,16 @@ from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
 from beast_dream_snow_loader.sandbox.servicenow import pages
 from beast_dream_snow_loader.sandbox.servicenow.auth import Authenticator, User, Users
 from beast_dream_snow_loader.sandbox.servicenow.backend import Backend
-from beast_dream_snow_loader.sandbox.servicenow.batch_api import BatchApi
 from beast_dream_snow_loader.sandbox.servicenow.calls import Account, ApiError, Call, Reply
 from beast_dream_snow_loader.sandbox.servicenow.control_pages import ControlPages
+from beast_dream_snow_loader.sandbox.servicenow.installed_apis import installed_apis
 from beast_dream_snow_loader.sandbox.servicenow.limits import QueueFull, RateLimits, Semaphore, check_content_length
 from beast_dream_snow_loader.sandbox.servicenow.oauth import TOKEN_PATH, OAuth, OAuthClient
 from beast_dream_snow_loader.sandbox.servicenow.options import Options
 from beast_dream_snow_loader.sandbox.servicenow.records import Instance
-from beast_dream_snow_loader.sandbox.servicenow.routing import Route, Router, check_route
+from beast_dream_snow_loader.sandbox.servicenow.routing import Router, check_route
 from beast_dream_snow_loader.sandbox.servicenow.seeds import seed_demo
 from beast_dream_snow_loader.sandbox.servicenow.sessions import Session, SessionBusy, SessionStore
-from beast_dream_snow_loader.sandbox.servicenow.stats_api import StatsApi
-from beast_dream_snow_loader.sandbox.servicenow.table_api import TableApi
 from beast_dream_snow_loader.sandbox.servicenow.wire_headers import plain_headers, wrap, wrap_refused
 
 DEMO_USER = User(user_name="snowload", password="snowload-demo", roles=frozenset({"itil"}), api_key="snowload-demo-key")
@@ -50,7 +48,7 @@ class ServiceNowApp:
         self._authenticator = Authenticator(self.backend, self.users, self.oauth)
         self._semaphore = Semaphore(self.backend)
         self._rates = RateLimits(self.backend)
-        self._router = Router(_routes(self.backend, BatchApi(self.backend, self._inner)))
+        self._router = Router(installed_apis(self.backend, self._inner))
         self._control = ControlPages(self.backend, self.users, self.oauth)
         self._transactions = itertools.count(1)
         self._seed = seed
@@ -193,14 +191,6 @@ class ServiceNowApp:
         if found and found[0]["sys_mod_count"] == "0":
             self.instance.update("sys_properties", found[0]["sys_id"], {"value": "true"})
         self.instance.flush()
-
-
-def _routes(backend: Backend, batch: BatchApi) -> dict[tuple[str, ...], Route]:
-    return {
-        ("table",): Route(name="Table API", api=TableApi(backend)),
-        ("stats",): Route(name="Aggregate API", api=StatsApi(backend)),
-        ("batch",): Route(name="Batch API", api=batch, locked=False),
-    }
 
 
 def _overridden(request: HttpRequest) -> HttpRequest:

@@ -29,6 +29,9 @@ class Scope:
         )
 
 
+EVERYTHING = Scope()
+
+
 def _named(wanted: frozenset[str], *names: str | None) -> bool:
     lowered = {name.lower() for name in wanted}
     return not wanted or any(name is not None and name.lower() in lowered for name in names)

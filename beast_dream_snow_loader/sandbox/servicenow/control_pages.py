@@ -27,7 +27,7 @@ from beast_dream_snow_loader.sandbox.servicenow.backend import Backend
 from beast_dream_snow_loader.sandbox.servicenow.encoded_query import parse
 from beast_dream_snow_loader.sandbox.servicenow.oauth import OAuth
 from beast_dream_snow_loader.sandbox.servicenow.options import BusinessRule, DataPolicy, Options
-from beast_dream_snow_loader.sandbox.servicenow.records import RecordMissing, TableMissing, UniqueViolation
+from beast_dream_snow_loader.sandbox.servicenow.records import UniqueViolation
 from beast_dream_snow_loader.sandbox.servicenow.shipped import choice
 
 _PREFIX = "/_sandbox/"
@@ -58,7 +58,7 @@ class ControlPages:
             with self._instance.lock, self._instance.acting_as(request.parameter("by", "admin")):
                 value = handler(request, rest)
                 self._instance.flush()
-        except (TableMissing, RecordMissing, UniqueViolation, TypeError) as error:
+        except (LookupError, UniqueViolation, TypeError) as error:
             return _json({"error": f"{type(error).__name__}: {error}"}, 400)
         return None if value is None else _json(value)
 

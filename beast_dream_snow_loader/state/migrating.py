@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 
+from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateTooNew
 from beast_dream_snow_loader.state.backup import back_up
+from beast_dream_snow_loader.state.schema import meta
+from beast_dream_snow_loader.state.statements import upsert
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _VERSION_TABLE = "alembic_version"
+_PROGRAM = "migrated_by"
+"""In ``meta``: the version of the program that migrated last."""
 _MIGRATION_LOCK = 0x6D696772
 """``migr``: our advisory lock's number on PostgreSQL while a database is migrated."""
 
@@ -44,10 +49,11 @@ def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED) -> 
             return
         config = _config(migrations, connection)
         if present is not None:
-            _refuse_newer(engine, config, present, migrations)
+            _refuse_newer(connection, config, present, migrations)
             if engine.url.database and connection.dialect.name == "sqlite":
                 back_up(Path(engine.url.database), present, clock.now())
         _upgrade(config)
+        upsert(connection, meta, [{"key": _PROGRAM, "value": __version__}])
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -68,15 +74,17 @@ def _config(migrations: Migrations, connection: Connection) -> Config:
     return config
 
 
-def _refuse_newer(engine: Engine, config: Config, present: str, migrations: Migrations) -> None:
+def _refuse_newer(connection: Connection, config: Config, present: str, migrations: Migrations) -> None:
     from alembic.script import ScriptDirectory
 
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if present not in known:
+        program = connection.scalar(select(meta.c.value).where(meta.c.key == _PROGRAM)) or "a newer version"
         raise StateTooNew(
-            f"Database {engine.url.render_as_string(hide_password=True)} is at revision {present}; "
+            f"Database {connection.engine.url.render_as_string(hide_password=True)} is at revision {present}; "
             f"this program knows revisions up to {migrations.head}.",
-            next_step="Run the newer snowload that made it (`pip install -U beast-dream-snow-loader`).",
+            next_step=f"Run the snowload that made it ({program}) or a later one: "
+            "`pip install -U beast-dream-snow-loader`.",
         )
 
 

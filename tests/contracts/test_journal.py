@@ -1,0 +1,158 @@
+"""The journal keeps its promises on every database."""
+
+from __future__ import annotations
+
+import pytest
+
+from beast_dream_snow_loader.core.changes import ChangeType
+from beast_dream_snow_loader.core.receipts import Operation, Outcome
+from beast_dream_snow_loader.errors import StateError
+
+
+def test_what_is_intended_is_unknown_until_it_is_settled(store, make):
+    store.journal.intend("run-1", [make.change(1), make.link(1, 2)])
+    entries = store.journal.unknown()
+    assert [entry.change for entry in entries] == [make.change(1), make.link(1, 2)]
+    assert all(entry.run_id == "run-1" and entry.intended_at > make.noon for entry in entries)
+
+
+def test_intents_survive_the_program_that_wrote_them(place, make):
+    with place.open() as store:
+        store.journal.intend("run-1", [make.change(1)])
+    with place.open() as store:
+        assert [entry.change for entry in store.journal.unknown()] == [make.change(1)]
+
+
+def test_done_and_refused_changes_are_neither_unknown_nor_queued(store, make):
+    store.journal.intend("run-1", [make.change(1), make.change(2)])
+    refused = make.settlement(make.change(2), Outcome.REFUSED, code="REQUIRED_ATTRIBUTE_EMPTY")
+    store.journal.settle("run-1", [make.inserted(1), refused])
+    assert not store.journal.unknown()
+    assert not store.journal.queued()
+
+
+def test_a_change_settled_later_is_queued_with_its_count_and_reason(store, make):
+    store.journal.intend("run-1", [make.change(1)])
+    store.journal.settle("run-1", [make.settlement(make.change(1), Outcome.LATER, code="transport.not_sent")])
+    (entry,) = store.journal.queued()
+    assert (entry.change, entry.attempts, entry.code) == (make.change(1), 1, "transport.not_sent")
+    assert not store.journal.unknown()
+
+
+def test_a_change_settled_unknown_stays_to_be_looked_up(store, make):
+    store.journal.intend("run-1", [make.change(1)])
+    store.journal.settle("run-1", [make.settlement(make.change(1), Outcome.UNKNOWN, code="transport.outcome_unknown")])
+    (entry,) = store.journal.unknown()
+    assert entry.code == "transport.outcome_unknown"
+    assert not store.journal.queued()
+
+
+def test_a_later_run_settles_what_an_earlier_one_left_unknown(store, make):
+    store.journal.intend("run-1", [make.change(1)])
+    store.journal.settle("run-2", [make.inserted(1)])
+    assert not store.journal.unknown()
+    assert make.key(1) in store.ledger.known().items
+
+
+def test_looking_up_an_unknown_outcome_counts_as_no_attempt(store, make):
+    store.journal.intend("run-1", [make.change(1)])
+    store.journal.settle("run-1", [make.settlement(make.change(1), Outcome.UNKNOWN)])
+    store.journal.settle("run-2", [make.settlement(make.change(1), Outcome.LATER)])
+    assert [entry.attempts for entry in store.journal.queued()] == [1]
+
+
+def test_the_queue_is_oldest_first_and_can_be_cut(store, make):
+    changes = [make.change(number) for number in (5, 3, 9, 1)]
+    store.journal.intend("run-1", changes)
+    store.journal.settle("run-1", [make.settlement(change, Outcome.LATER) for change in changes])
+    assert [entry.change for entry in store.journal.queued()] == changes
+    assert [entry.change for entry in store.journal.queued(limit=2)] == changes[:2]
+
+
+def test_a_write_sent_again_in_vain_keeps_its_place_and_its_count(store, make):
+    changes = [make.change(1), make.change(2)]
+    later = [make.settlement(change, Outcome.LATER) for change in changes]
+    store.journal.intend("run-1", changes)
+    store.journal.settle("run-1", later)
+    store.journal.intend("run-2", changes[:1])
+    store.journal.settle("run-2", later[:1])
+    assert [(entry.change, entry.attempts) for entry in store.journal.queued()] == [(changes[0], 2), (changes[1], 1)]
+
+
+def test_a_newer_change_of_the_same_subject_takes_the_place_of_the_queued_one(store, make):
+    old, new = make.change(1), make.change(1, ChangeType.UPDATE, send={"name": "renamed"})
+    store.journal.intend("run-1", [old])
+    store.journal.settle("run-1", [make.settlement(old, Outcome.LATER)])
+    store.journal.intend("run-2", [new])
+    assert not store.journal.queued()
+    assert [(entry.change, entry.attempts) for entry in store.journal.unknown()] == [(new, 0)]
+
+
+def test_of_two_changes_of_one_subject_in_a_batch_only_the_last_is_open(store, make):
+    first, last = make.change(1), make.change(1, ChangeType.UPDATE, send={"name": "renamed"})
+    store.journal.intend("run-1", [first, make.change(2), last])
+    assert [entry.change for entry in store.journal.unknown()] == [make.change(2), last]
+
+
+def test_superseding_drops_queued_and_unknown_entries_and_says_how_many(store, make):
+    changes = [make.change(number) for number in (1, 2, 3)]
+    store.journal.intend("run-1", changes)
+    store.journal.settle("run-1", [make.settlement(changes[0], Outcome.LATER)])
+    dropped = store.journal.supersede([changes[0].subject, changes[1].subject, "device/ffffffffffff"])
+    assert dropped == 2
+    assert not store.journal.queued()
+    assert [entry.change for entry in store.journal.unknown()] == [changes[2]]
+
+
+def test_what_was_never_intended_cannot_be_settled_and_nothing_of_its_batch_is(store, make):
+    store.journal.intend("run-1", [make.change(1)])
+    with pytest.raises(StateError, match="cannot settle 1 changes, the first of device/000000000002"):
+        store.journal.settle("run-1", [make.inserted(1), make.inserted(2)])
+    assert [entry.change for entry in store.journal.unknown()] == [make.change(1)]
+    assert not store.ledger.known().items
+
+
+def test_a_run_whose_changes_another_has_taken_over_cannot_settle_them(store, make):
+    store.journal.intend("run-1", [make.change(1)])
+    store.journal.supersede([make.change(1).subject])
+    with pytest.raises(StateError, match="Another process has taken them over"):
+        store.journal.settle("run-1", [make.inserted(1)])
+
+
+def test_empty_batches_are_nothing(store):
+    store.journal.intend("run-1", [])
+    store.journal.settle("run-1", [])
+    assert store.journal.supersede([]) == 0
+    assert store.journal.pending() == {"open": 0, "unknown": 0, "later": 0}
+
+
+def test_more_subjects_than_fit_one_statement_are_superseded_and_settled(store, make):
+    changes = [make.change(number) for number in range(2500)]
+    store.journal.intend("run-1", changes)
+    store.journal.intend("run-2", changes)
+    store.journal.settle("run-2", [make.inserted(number) for number in range(2500)])
+    assert not store.journal.unknown()
+    assert len(store.ledger.known().items) == 2500
+
+
+def test_waiting_entries_are_counted_by_state(store, make):
+    changes = [make.change(number) for number in (1, 2, 3)]
+    store.journal.intend("run-1", changes)
+    store.journal.settle(
+        "run-1", [make.settlement(changes[0], Outcome.LATER), make.settlement(changes[1], Outcome.UNKNOWN)]
+    )
+    assert store.journal.pending() == {"open": 1, "unknown": 1, "later": 1}
+
+
+def test_awkward_text_comes_back_as_it_went_in(store, make):
+    text = "Büro\u202e\x00\x1b[31m'\"; DROP TABLE journal; -- 🛰 " + "x" * 70_000
+    change = make.change(1, send={"name": text})
+    store.journal.intend("run-1", [change])
+    assert store.journal.unknown()[0].change == change
+
+
+def test_an_unchanged_answer_settles_as_done(store, make):
+    change = make.change(1, ChangeType.HEARTBEAT, known=make.known(1))
+    store.journal.intend("run-1", [change])
+    store.journal.settle("run-1", [make.settlement(change, operation=Operation.UNCHANGED, sys_id=make.sys_id(1))])
+    assert store.journal.pending() == {"open": 0, "unknown": 0, "later": 0}

@@ -1,0 +1,96 @@
+"""Runs, snapshots and facts are remembered as they were given, on every database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from beast_dream_snow_loader.core.facts import ClassFacts, FieldFacts, InstanceFacts
+from beast_dream_snow_loader.core.observed import Console, Device, Read, Snapshot, Subject
+from beast_dream_snow_loader.core.run import Run, RunStatus
+
+
+@pytest.fixture
+def run(make):
+    return Run(
+        id="20261124T120000Z-000001",
+        command="load",
+        environment="testing",
+        target="https://dev1.example",
+        started_at=make.noon,
+    )
+
+
+def finished(run, number, hours, status=RunStatus.OK, **more):
+    started = run.started_at + timedelta(hours=hours)
+    return replace(run, id=f"run-{number}", started_at=started, finished_at=started, status=status, exit_code=0, **more)
+
+
+def test_a_started_run_is_running_until_it_is_finished(store, run):
+    store.memory.start_run(run)
+    assert store.memory.run(run.id) == run
+    done = replace(
+        run, finished_at=run.started_at, status=RunStatus.OK, exit_code=0, report={"written": {"created": 3}}
+    )
+    store.memory.finish_run(done)
+    assert store.memory.run(run.id) == done
+
+
+def test_an_unheard_of_run_is_none(store):
+    assert store.memory.run("run-0") is None
+
+
+def test_runs_come_newest_first_from_a_half_open_interval(store, run):
+    runs = [finished(run, number, hours=number) for number in range(5)]
+    for one in runs:
+        store.memory.finish_run(one)
+    assert [one.id for one in store.memory.runs()] == ["run-4", "run-3", "run-2", "run-1", "run-0"]
+    between = store.memory.runs(since=runs[1].started_at, until=runs[3].started_at)
+    assert [one.id for one in between] == ["run-2", "run-1"]
+    assert [one.id for one in store.memory.runs(limit=1)] == ["run-4"]
+
+
+def test_the_last_success_is_a_load_of_that_target_that_ended_well(store, run):
+    for one in (
+        finished(run, 1, hours=1),
+        finished(run, 2, hours=2, status=RunStatus.PARTIAL),
+        finished(run, 3, hours=3, target="https://dev2.example"),
+        finished(run, 4, hours=4, command="replay-queue"),
+    ):
+        store.memory.finish_run(one)
+    assert store.memory.last_success(run.target).id == "run-1"
+    assert store.memory.last_success("https://dev3.example") is None
+
+
+def test_the_latest_snapshot_is_the_one_taken_last(store, make):
+    def taken(hours):
+        return Snapshot(
+            taken_at=make.noon + timedelta(hours=hours),
+            consoles=(Console(key="console-1", name="HQ"),),
+            devices=(Device(mac="0000000000aa", console="console-1", features=frozenset({"switching", "ports"})),),
+            reads=(Read(console="console-1", subject=Subject.DEVICES, complete=hours > 1, records=1),),
+        )
+
+    assert store.memory.latest_snapshot() is None
+    for hours in (0, 1, 5, 2, 4):
+        store.memory.save_snapshot(taken(hours))
+    assert store.memory.latest_snapshot() == taken(5)
+
+
+def test_facts_are_kept_per_target_and_replaced(store, make):
+    first = InstanceFacts(
+        read_at=make.noon,
+        classes={"cmdb_ci_ip_switch": ClassFacts(name="cmdb_ci_ip_switch", usable=True, fields={"name": FieldFacts()})},
+        relation_types=frozenset({"Connects to::Connected by"}),
+        references={"cmn_location?name='HQ'": None},
+        choices={"install_status.Installed": "1"},
+    )
+    second = replace(first, read_at=make.noon + timedelta(hours=1), classes={})
+    store.memory.save_facts("https://dev1.example", first)
+    store.memory.save_facts("https://dev2.example", first)
+    store.memory.save_facts("https://dev1.example", second)
+    assert store.memory.facts("https://dev1.example") == second
+    assert store.memory.facts("https://dev2.example") == first
+    assert store.memory.facts("https://dev3.example") is None

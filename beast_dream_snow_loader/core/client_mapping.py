@@ -15,7 +15,7 @@ from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.mapping_tables import HARDWARE
 from beast_dream_snow_loader.core.observed import Client, Snapshot
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.core.values import wire_values
+from beast_dream_snow_loader.core.values import WireValues
 
 KIND = "client"
 
@@ -48,7 +48,10 @@ def map_clients(
     left_out: Counter[str] = Counter()
     chosen = _chosen(snapshot.clients, rules, devices, left_out)
     findings.extend(_left_out(left_out))
-    return {mac: (client, _item(mac, client, rules, snapshot.taken_at)) for mac, client in sorted(chosen.items())}
+    values = WireValues(rules)
+    return {
+        mac: (client, _item(mac, client, rules, values, snapshot.taken_at)) for mac, client in sorted(chosen.items())
+    }
 
 
 def _chosen(
@@ -92,7 +95,7 @@ def _freshness(client: Client) -> tuple[bool, datetime]:
     return (client.connected, client.last_seen or LONG_AGO)
 
 
-def _item(mac: str, client: Client, rules: MappingRules, taken_at: datetime) -> ConfigItem:
+def _item(mac: str, client: Client, rules: MappingRules, values: WireValues, taken_at: datetime) -> ConfigItem:
     colons = normalize.colon_mac(mac)
     host = normalize.text(client.host_name) or normalize.text(client.name) or "client"
     name = f"{normalize.cut(host, 230)} ({colons})"
@@ -112,7 +115,7 @@ def _item(mac: str, client: Client, rules: MappingRules, taken_at: datetime) -> 
         lane=client.console,
         site=client.site,
         class_chain=chain,
-        values=wire_values("client", KIND, sources, rules),
+        values=values.of("client", KIND, sources),
         name_forms=(name,),
         online=client.connected,
         seen_at=_seen_at(client, taken_at),

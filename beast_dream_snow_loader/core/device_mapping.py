@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from beast_dream_snow_loader.core import normalize
@@ -16,7 +17,7 @@ from beast_dream_snow_loader.core.mapping_tables import KIND_WORDS
 from beast_dream_snow_loader.core.naming import name_forms
 from beast_dream_snow_loader.core.observed import Presence
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.core.values import wire_values
+from beast_dream_snow_loader.core.values import WireValues
 from beast_dream_snow_loader.core.wanted_rows import WantedRows
 
 NAME_LENGTH = 255
@@ -27,7 +28,7 @@ def map_devices(
     placed: Mapping[str, Placed], rules: MappingRules, taken_at: datetime, findings: list[Finding]
 ) -> dict[SourceKey, ConfigItem]:
     """One item per device, under the first of its name forms; names are settled among all items afterwards."""
-    rows = WantedRows(rules=rules)
+    made = _Made(rows=WantedRows(rules=rules), values=WireValues(rules), rules=rules, taken_at=taken_at)
     serials = _serials(placed, findings)
     holders = Counter(place.name.casefold() for place in placed.values())
     items: dict[SourceKey, ConfigItem] = {}
@@ -36,13 +37,21 @@ def map_devices(
         forms = name_forms(place.name, place.site_name, mac, shared=shared, limit=NAME_LENGTH)
         if shared:
             findings.append(_shared(place, holders[place.name.casefold()]))
-        items[SourceKey("device", mac)] = _item(place, forms, serials[mac], rows, taken_at)
+        items[SourceKey("device", mac)] = _item(place, forms, serials[mac], made)
     return items
 
 
-def _item(
-    place: Placed, forms: tuple[str, ...], serial: tuple[str, bool], rows: WantedRows, taken_at: datetime
-) -> ConfigItem:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What items are made with."""
+
+    rows: WantedRows
+    values: WireValues
+    rules: MappingRules
+    taken_at: datetime
+
+
+def _item(place: Placed, forms: tuple[str, ...], serial: tuple[str, bool], made: _Made) -> ConfigItem:
     device, key = place.device, SourceKey("device", place.mac)
     sources = _sources(place, forms[0], serial[0])
     model_name = normalize.text(device.model_name)
@@ -51,12 +60,12 @@ def _item(
         kind=place.kind,
         lane=device.console,
         site=place.site.short_name if place.site else None,
-        class_chain=rows.rules.chain(place.kind, device.model_code),
-        values=wire_values("device", place.kind, sources, rows.rules),
+        class_chain=made.rules.chain(place.kind, device.model_code),
+        values=made.values.of("device", place.kind, sources),
         name_forms=forms,
-        references=rows.of_device(place.sku, model_name, place.site),
+        references=made.rows.of_device(place.sku, model_name, place.site),
         online=device.presence is not Presence.OFFLINE,
-        seen_at=_seen_at(place, taken_at),
+        seen_at=_seen_at(place, made.taken_at),
         serial_derived=serial[1],
         name_source=normalize.cut(place.name, NAME_LENGTH),
         label=shown(f"{place.name}/{normalize.colon_mac(place.mac)}"),

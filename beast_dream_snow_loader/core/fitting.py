@@ -71,17 +71,22 @@ def split_relations(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
-    """What one class takes: the elements it lacks, their lengths."""
+    """What one class takes: elements it has not, those it demands, and how long each value may be."""
 
     name: str
-    fields: Mapping[str, FieldFacts] | None
+    lacks: frozenset[str]
+    demands: frozenset[str]
+    lengths: Mapping[str, int]
 
-    def has(self, element: str) -> bool:
-        return self.fields is None or element in self.fields
-
-    def length(self, element: str, fallback: int) -> int:
-        told = self.fields.get(element) if self.fields is not None else None
-        return told.max_length if told is not None and told.max_length else fallback
+    @classmethod
+    def of(cls, facts: ClassFacts, believed: Mapping[str, int]) -> _Shape:
+        fields: Mapping[str, FieldFacts] = facts.fields if facts.fields is not None else {}
+        return cls(
+            name=facts.name,
+            lacks=frozenset(believed) - fields.keys() if facts.fields is not None else frozenset(),
+            demands=frozenset(name for name, told in fields.items() if told.mandatory),
+            lengths={**believed, **{name: told.max_length for name, told in fields.items() if told.max_length}},
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +97,7 @@ class _Fitting:
     rules: MappingRules
     findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     _classes: dict[tuple[str, ...], ClassFacts | None] = field(default_factory=dict)
+    _shapes: dict[str, _Shape] = field(default_factory=dict)
     _rows: dict[tuple[Reference, ...], dict[str, str]] = field(default_factory=dict)
     _lengths: Mapping[str, int] = field(default_factory=dict)
     _identifiers: frozenset[str] = frozenset()
@@ -105,21 +111,24 @@ class _Fitting:
         chosen = self._class(item)
         if chosen is None:
             return None
-        shape = _Shape(name=chosen.name, fields=chosen.fields)
+        shape = self._shape(chosen)
         values = {**item.values, **self._references(item.references)}
-        fitted: dict[str, str] = {}
-        for element, value in values.items():
-            stored = self._number(element, value) if element in LABELS else value
-            if stored is not None and self._present(shape, element):
-                fitted[element] = stored
-        if self._too_long(item, shape, fitted):
+        self._choose(values)
+        self._drop(shape, values)
+        if self._too_long(item, shape, values):
             return None
-        self._mandatory(shape, fitted)
-        forms = refit(item.name_forms, item.name_source, shape.length("name", self._lengths.get("name", 255)))
-        if forms[0] != fitted.get("name") and "name" in fitted:
-            self._cut(item, "name", len(forms[0]))
-            fitted["name"] = forms[0]
-        return replace(item, class_name=chosen.name, values=fitted, name_forms=forms)
+        if not shape.demands <= values.keys():
+            self._tell(_demanded(shape.name, sorted(shape.demands - values.keys())), shape.name)
+        forms = refit(item.name_forms, item.name_source, shape.lengths["name"])
+        if "name" in values and forms[0] != values["name"]:
+            self._cut(item, "name", shape.lengths["name"])
+            values["name"] = forms[0]
+        return replace(item, class_name=chosen.name, values=values, name_forms=forms)
+
+    def _shape(self, chosen: ClassFacts) -> _Shape:
+        if chosen.name not in self._shapes:
+            self._shapes[chosen.name] = _Shape.of(chosen, self._lengths)
+        return self._shapes[chosen.name]
 
     def _class(self, item: ConfigItem) -> ClassFacts | None:
         chain = item.class_chain
@@ -167,17 +176,22 @@ class _Fitting:
             return None
         return LABELS[element].get(label, label)
 
-    def _present(self, shape: _Shape, element: str) -> bool:
-        if shape.has(element):
-            return True
-        self._tell(_no_field(shape.name, element), shape.name, element)
-        return False
+    def _choose(self, values: dict[str, str]) -> None:
+        for element in [element for element in LABELS if element in values]:
+            stored = self._number(element, values.pop(element))
+            if stored is not None:
+                values[element] = stored
+
+    def _drop(self, shape: _Shape, values: dict[str, str]) -> None:
+        for element in sorted(shape.lacks & values.keys()):
+            del values[element]
+            self._tell(_no_field(shape.name, element), shape.name, element)
 
     def _too_long(self, item: ConfigItem, shape: _Shape, values: dict[str, str]) -> bool:
         """Cuts free text in place; True when an identifier does not fit (cmdb-model 6.3, length rule)."""
         refused = False
         for element, value in values.items():
-            limit = shape.length(element, self._lengths.get(element, 255))
+            limit = shape.lengths.get(element, 255)
             if len(value) <= limit or element == "name":
                 continue
             if element in self._identifiers:
@@ -198,17 +212,8 @@ class _Fitting:
         )
         self._tell(finding, str(item.key), element)
 
-    def _mandatory(self, shape: _Shape, values: Mapping[str, str]) -> None:
-        """Fields the instance demands and we have no value for; told once per class."""
-        if shape.fields is None or ("mandatory", shape.name) in self.findings:
-            return
-        lacking = sorted(name for name, facts in shape.fields.items() if facts.mandatory and name not in values)
-        if lacking:
-            self._tell(_demanded(shape.name, lacking), "mandatory", shape.name)
-
     def _tell(self, finding: Finding, *about: str) -> None:
-        key = about if about[0] == "mandatory" else (finding.rule, *about)
-        self.findings.setdefault(key, finding)
+        self.findings.setdefault((finding.rule, *about), finding)
 
 
 def _fit_relations(relations: tuple[Relation, ...], fitting: _Fitting) -> tuple[Relation, ...]:

@@ -97,7 +97,7 @@ class MappingRules:
 
     def max_lengths(self) -> Mapping[str, int]:
         """Lengths to go by where the instance does not tell (cmdb-model 1.3)."""
-        return {rule.element: rule.max_length for rule in self.fields}
+        return {**dict.fromkeys(self.extra_fields, 255), **{rule.element: rule.max_length for rule in self.fields}}
 
     def protects(self, element: str) -> bool:
         """True for a field that is never ours to write."""

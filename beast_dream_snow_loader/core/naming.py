@@ -20,6 +20,8 @@ def name_forms(name: str, site: str, mac: str, *, shared: bool, limit: int = 255
     endings = [f" ({site})", f" ({site}) {mac[-6:]}", f" ({site}) {mac}"] if site else [f" {mac[-6:]}", f" {mac}"]
     if not shared:
         endings.insert(0, "")
+    if len(name) + len(endings[-1]) <= limit and len(endings[-1]) <= limit // 2:
+        return tuple(f"{name}{end}" for end in endings)
     forms = (f"{cut(name, max(1, limit - len(end)))}{end}" for end in (_short(e, limit) for e in endings))
     return tuple(dict.fromkeys(forms))
 

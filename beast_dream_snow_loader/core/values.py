@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from beast_dream_snow_loader.core import normalize
 from beast_dream_snow_loader.core.identity import RecordType
@@ -10,6 +10,8 @@ from beast_dream_snow_loader.core.mapping_rules import MappingRules
 
 Sources = Mapping[str, str | None]
 """One record's values by the names in ``mapping_tables.SOURCES``."""
+
+_Step = tuple[str, str, Callable[[str], str | None]]
 
 
 def _count(value: str) -> str | None:
@@ -28,14 +30,28 @@ TRANSFORMS: Mapping[str, Callable[[str], str | None]] = {
 """``label`` values become numbers in core/fitting.py, when the instance's choices are known."""
 
 
-def wire_values(record: RecordType, kind: str, sources: Sources, rules: MappingRules) -> dict[str, str]:
-    """ServiceNow element → wire text. No empty text: it would clear the field (cmdb-model 1.3)."""
-    found: dict[str, str] = {}
-    for rule in rules.fields:
-        raw = sources.get(rule.source)
-        if raw and rule.applies_to(record, kind) and (value := TRANSFORMS[rule.transform](raw)):
-            found[rule.element] = value
-    for element, source in rules.extra_fields.items():
-        if value := normalize.text(sources.get(source)):
-            found[element] = value
-    return found
+class WireValues:
+    """Makes the values of records, under one set of rules; what applies to a kind is worked out once."""
+
+    def __init__(self, rules: MappingRules) -> None:
+        self._rules = rules
+        self._steps: dict[tuple[RecordType, str], tuple[_Step, ...]] = {}
+
+    def of(self, record: RecordType, kind: str, sources: Sources) -> dict[str, str]:
+        """ServiceNow element → wire text. No empty text: it would clear the field (cmdb-model 1.3)."""
+        steps = self._steps.get((record, kind))
+        if steps is None:
+            steps = self._steps[record, kind] = tuple(self._applicable(record, kind))
+        found: dict[str, str] = {}
+        for element, source, transform in steps:
+            raw = sources.get(source)
+            if raw and (value := transform(raw)):
+                found[element] = value
+        return found
+
+    def _applicable(self, record: RecordType, kind: str) -> Iterator[_Step]:
+        for rule in self._rules.fields:
+            if not rule.references and rule.applies_to(record, kind):
+                yield rule.element, rule.source, TRANSFORMS[rule.transform]
+        for element, source in self._rules.extra_fields.items():
+            yield element, source, normalize.text

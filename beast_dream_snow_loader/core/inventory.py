@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from beast_dream_snow_loader.core import normalize
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.kinds import EXTENDERS, evidence, kind_of
+from beast_dream_snow_loader.core.kinds import EXTENDERS, NAMED_BY_LINE, evidence, kind_of
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.models import Model
 from beast_dream_snow_loader.core.observed import Console, Device, Presence, Site, Snapshot, Subject
@@ -39,10 +39,12 @@ class Placed:
 
     @property
     def site_name(self) -> str:
-        """Of the site, else of the console."""
+        """Of the site, else of the console; empty when both are nameless, for a key is no name."""
         if self.site is not None:
             return normalize.text(self.site.name) or normalize.text(self.site.short_name)
-        return normalize.text(self.console.name) if self.console else ""
+        if self.console is None or self.console.name == self.console.key:
+            return ""
+        return normalize.text(self.console.name)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -200,7 +202,7 @@ def _unknown_models(placed: Iterable[Placed]) -> Iterator[Finding]:
     """Once per code: the list of products is never complete."""
     seen: dict[str, list[Placed]] = {}
     for place in placed:
-        if place.model is None:
+        if place.model is None and place.kind not in NAMED_BY_LINE:
             seen.setdefault(place.device.model_code or place.device.model_name or "", []).append(place)
     for code, places in sorted(seen.items()):
         kinds = ", ".join(sorted({place.kind for place in places}))

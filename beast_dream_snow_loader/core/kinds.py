@@ -105,6 +105,9 @@ _PREFIXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("sensor", ("up-sense", "up sense", "usl-", "ufp-sense")),
 )
 
+NAMED_BY_LINE = frozenset({"camera", "access", "sensor", "display"})
+"""Kinds of product lines whose models are not in the model list: they are recognised by line and name alone."""
+
 EXTENDERS = frozenset({"UX", "UX7", "UDR", "UDR7", "UDR-5G-Max"})
 """Gateways that may also serve as a plain access point below another device (unifi-api 4.2)."""
 

@@ -162,8 +162,16 @@ class _Fitting:
             sys_id = reference.sys_id or self.facts.references.get(reference.key)
             if sys_id:
                 yield reference.element, sys_id
-            else:
+            elif not self._told_already(reference):
                 self._tell(_unresolved(reference), reference.element, reference.key)
+
+    def _told_already(self, reference: Reference) -> bool:
+        """Who looked the row up has said why there is none."""
+        what = reference.describe or reference.element
+        return any(
+            told.rule.startswith("reference.") and told.field == reference.element and what in told.message
+            for told in self.facts.findings
+        )
 
     def _number(self, element: str, label: str) -> str | None:
         """The stored value of a status label (cmdb-model 1.4); None when this instance has no such choice."""

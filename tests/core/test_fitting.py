@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.facts import ClassFacts, FieldFacts, InstanceFacts
-from beast_dream_snow_loader.core.findings import Severity
+from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.fitting import fit, wishes
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.mapping import map_snapshot
@@ -115,6 +115,21 @@ def test_rows_are_filled_in_and_the_missing_ones_told_once(estate: Estate, found
     assert "location" not in item.values
     assert item.values["manufacturer"] == item.values["model_id"] == "a" * 32
     assert found(_new(desired, fitted)) == ["reference.unresolved"]
+
+
+def test_a_missing_row_is_not_told_again_after_the_look_up_told_it(estate: Estate) -> None:
+    desired = _desired(estate)
+    told = Finding(
+        record="instance",
+        rule="reference.none",
+        severity=Severity.INFO,
+        message="cmn_location has no row for site HQ",
+        field="location",
+    )
+    facts = estate.facts(desired)
+    locations = dict.fromkeys(key for key in facts.references if key.startswith("cmn_location"))
+    facts = replace(facts, references={**facts.references, **locations}, findings=(told,))
+    assert _new(desired, fit(desired, facts, DEFAULT_RULES)) == []
 
 
 def test_status_labels_become_the_numbers_of_this_instance(estate: Estate, found: Found) -> None:

@@ -38,10 +38,10 @@ def encode(kind: type[T], value: T) -> str:
     from pydantic_core import PydanticSerializationError
 
     try:
-        return _adapter(kind).dump_json(value).decode()
+        return _adapter(kind).dump_json(value, fallback=_plain, warnings="none").decode()
     except (PydanticSerializationError, UnicodeError):
         raise StateError(
-            f"A {kind.__name__} cannot be stored: one of its texts is not valid Unicode.",
+            f"A {kind.__name__} cannot be stored: one of its texts is not valid Unicode, or one of its values no JSON.",
             next_step="Run `snowload validate` to find the record, and rename it in UniFi.",
         ) from None
 

@@ -98,6 +98,7 @@ def _write_note(note: Path, run_id: str, clock: Clock) -> None:
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
+        beside.chmod(0o600)  # whatever the umask took away
         beside.replace(note)
     except OSError as error:
         raise StateError(

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateDamaged
-from beast_dream_snow_loader.state.engine import is_sqlite, open_engine, reading
+from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading
 from beast_dream_snow_loader.state.journal import SqlJournal
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
@@ -92,9 +92,9 @@ class Store:
             return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
 
-def open_store(url: str, clock: Clock, migrations: Migrations = PACKAGED) -> Store:
+def open_store(url: str, clock: Clock, migrations: Migrations = PACKAGED, busy_seconds: float = BUSY_SECONDS) -> Store:
     """The store behind ``url``: ``sqlite:////path/state.sqlite`` or ``postgresql+psycopg://user@host/database``.
 
     Makes and migrates what is needed. Raises as :func:`open_engine`.
     """
-    return Store(open_engine(url, clock, migrations), clock)
+    return Store(open_engine(url, clock, migrations, busy_seconds), clock)

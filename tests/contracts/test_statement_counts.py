@@ -11,7 +11,6 @@ from sqlalchemy import Engine, event
 
 from beast_dream_snow_loader.core.receipts import Operation
 
-
 VERB_AND_TABLE = re.compile(r"(?P<verb>SELECT\b.*?\bFROM|INSERT INTO|UPDATE|DELETE FROM)\s+(?P<table>\w+)", re.DOTALL)
 
 

@@ -1,0 +1,52 @@
+"""SQLite made to keep its promises: a private file, WAL, a sync at every commit, transactions that begin as writers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from beast_dream_snow_loader.errors import StateLocked
+from beast_dream_snow_loader.state.backup import way_back
+from beast_dream_snow_loader.state.faults import translate_faults
+from beast_dream_snow_loader.state.private_files import private_directory, private_file
+
+READING = "snowload_reading"
+"""The execution option of a connection that will only read."""
+
+
+@contextmanager
+def opening(file: Path, busy_seconds: float) -> Iterator[None]:
+    """Only one process at a time makes ``file``, turns WAL on or migrates. The file is there and ours in the block."""
+    private_directory(file.parent)
+    try:
+        with FileLock(file.with_name(f"{file.name}.opening"), timeout=busy_seconds, mode=0o600):
+            private_file(file)
+            yield
+    except Timeout:
+        raise StateLocked(
+            f"Database {file} is being opened or migrated by another process.",
+            next_step="Run the command again when that has ended.",
+        ) from None
+
+
+def sqlite_engine(url: URL, file: Path, busy_seconds: float) -> Engine:
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": busy_seconds})
+    translate_faults(engine, str(file), way_back(file))
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own transactions would leave a SELECT outside of them
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get(READING)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine

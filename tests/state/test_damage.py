@@ -1,0 +1,136 @@
+"""A damaged or full database is told as such, with the way back, and never as a traceback of a driver."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.run import Run
+from beast_dream_snow_loader.errors import StateDamaged, StateError, StateLocked
+from beast_dream_snow_loader.state import engine as state_engine
+from beast_dream_snow_loader.state.store import open_store
+
+
+def filled(url, clock):
+    with open_store(url, clock) as store:
+        for number in range(400):
+            store.memory.start_run(
+                Run(
+                    id=f"run-{number}",
+                    command="load",
+                    environment="testing",
+                    target="dev1",
+                    started_at=clock.now(),
+                    report={"text": "x" * 300},
+                )
+            )
+
+
+def overwritten(file, start, count):
+    with file.open("r+b") as opened:
+        opened.seek(start)
+        opened.write(b"\xa5" * count)
+
+
+def sql(file, statement):
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(statement)
+
+
+def test_a_file_that_is_no_database_is_damaged_and_the_way_back_is_to_start_afresh(file, url, clock):
+    file.parent.mkdir(parents=True, mode=0o700)
+    file.write_bytes(b"\x00\x01 not a database at all" * 100)
+    with pytest.raises(StateDamaged) as damaged:
+        open_store(url, clock)
+    assert f"mv {file} {file}.damaged" in damaged.value.next_step
+    assert "snowload load" in damaged.value.next_step
+
+
+def test_where_there_is_a_backup_the_newest_is_the_way_back(file, url, clock):
+    filled(url, clock)
+    backups = file.parent / "backups"
+    backups.mkdir(mode=0o700)
+    for name in ("state-0009-20261101T000000Z.sqlite", "state-0010-20261102T000000Z.sqlite"):
+        (backups / name).touch()
+    overwritten(file, 0, 100)
+    with pytest.raises(StateDamaged, match=r"cp .*state-0010-20261102T000000Z\.sqlite"):
+        open_store(url, clock)
+
+
+def test_the_check_of_a_database_with_broken_pages_names_the_damage(file, url, clock):
+    filled(url, clock)
+    overwritten(file, 30 * 4096, 20 * 4096)
+    with open_store(url, clock) as store:
+        check = store.check()
+    assert not check.whole
+    assert check.problems
+
+
+def test_reading_over_broken_pages_says_damaged(file, url, clock):
+    filled(url, clock)
+    overwritten(file, 20 * 4096, 40 * 4096)
+    with open_store(url, clock) as store, pytest.raises(StateDamaged, match="is damaged"):
+        store.memory.runs()
+
+
+def test_a_stored_value_that_does_not_read_is_damage_and_is_not_shown(file, url, clock):
+    filled(url, clock)
+    sql(file, "UPDATE runs SET report = '{\"token\": hunter2' WHERE id = 'run-7'")
+    with open_store(url, clock) as store, pytest.raises(StateDamaged) as damaged:
+        store.memory.run("run-7")
+    assert "hunter2" not in str(damaged.value)
+
+
+def test_a_snapshot_or_facts_that_do_not_read_count_as_not_there(file, url, clock):
+    with open_store(url, clock) as store:
+        store.memory.save_snapshot(Snapshot(taken_at=clock.now()))
+        facts = InstanceFacts(read_at=clock.now(), classes={}, relation_types=frozenset())
+        store.memory.save_facts("dev1", facts)
+    sql(file, "UPDATE snapshots SET body = x'00'")
+    sql(file, "UPDATE instance_facts SET body = '[]'")
+    with open_store(url, clock) as store:
+        assert store.memory.latest_snapshot() is None
+        assert store.memory.facts("dev1") is None
+
+
+def test_a_database_that_cannot_grow_says_so_and_keeps_what_it_has(file, url, clock):
+    filled(url, clock)
+    run = Run(id="big", command="load", environment="testing", target="dev1", started_at=clock.now())
+    engine = state_engine.open_engine(url, clock)
+    with state_engine.writing(engine) as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        with pytest.raises(StateError, match="disk is full"):
+            connection.exec_driver_sql("INSERT INTO meta VALUES ('big', zeroblob(10000000))")
+    engine.dispose()
+    with open_store(url, clock) as store:
+        store.memory.start_run(run)
+        assert len(store.memory.runs()) == 401
+
+
+def test_a_writer_that_waits_too_long_is_told_so_while_readers_go_on(file, url, clock):
+    filled(url, clock)
+    with (
+        open_store(url, clock, busy_seconds=0.2) as store,
+        closing(sqlite3.connect(file, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateLocked, match="held by another process"):
+            store.memory.start_run(
+                Run(id="late", command="load", environment="testing", target="dev1", started_at=clock.now())
+            )
+        assert store.memory.run("run-1") is not None
+
+
+def test_every_write_is_synced_before_it_is_believed(url, clock):
+    engine = state_engine.open_engine(url, clock)
+    with engine.connect() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    engine.dispose()
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}

@@ -1,0 +1,140 @@
+"""A database is brought up to date whole or not at all, and never by a program too old for it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from beast_dream_snow_loader.core.run import Run
+from beast_dream_snow_loader.errors import StateError, StateTooNew
+from beast_dream_snow_loader.state.engine import open_engine
+from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations
+from beast_dream_snow_loader.state.schema import metadata
+from beast_dream_snow_loader.state.store import open_store
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "next"
+down_revision = "{down}"
+
+def upgrade():
+    op.add_column("runs", sa.Column("added", sa.Text))
+    {then}
+"""
+
+
+@pytest.fixture
+def later(tmp_path):
+    """The packaged revisions and one more, as a later release would have it. ``then`` is its last statement."""
+
+    def scripts(then: str = "pass") -> Migrations:
+        place = tmp_path / "later"
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(PACKAGED.scripts, place)
+        (place / "versions" / "next.py").write_text(NEXT.format(down=PACKAGED.head, then=then))
+        return Migrations(scripts=place, head="next")
+
+    return scripts
+
+
+def asked(file: Path, question: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(question).fetchall()
+
+
+def a_run(clock) -> Run:
+    return Run(id="run-1", command="load", environment="testing", target="dev1", started_at=clock.now())
+
+
+def test_an_empty_place_becomes_a_database_at_the_newest_revision(url, clock):
+    with open_store(url, clock) as store:
+        check = store.check()
+    assert (check.revision, check.whole, check.problems) == (PACKAGED.head, True, ())
+    assert check.size_bytes > 0
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(url, clock):
+    engine = open_engine(url, clock)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_the_head_is_the_newest_packaged_revision():
+    config = Config()
+    config.set_main_option("script_location", str(PACKAGED.scripts))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [PACKAGED.head]
+
+
+def test_before_a_migration_a_private_backup_is_made(file, url, clock, later):
+    with open_store(url, clock) as store:
+        store.memory.start_run(a_run(clock))
+    open_store(url, clock, later()).close()
+    (backup,) = (file.parent / "backups").iterdir()
+    assert backup.name == "state-0001-20261124T120000Z.sqlite"
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert asked(backup, "SELECT id FROM runs") == [("run-1",)]
+    assert asked(backup, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert asked(file, "SELECT id, added FROM runs") == [("run-1", None)]
+
+
+def test_an_up_to_date_database_is_not_backed_up(file, url, clock):
+    for _ in range(2):
+        open_store(url, clock).close()
+    assert not (file.parent / "backups").exists()
+
+
+def test_a_newer_database_is_refused_untouched_with_the_version_that_made_it(file, url, clock, later):
+    open_store(url, clock, later()).close()
+    before = file.read_bytes()
+    with pytest.raises(StateTooNew, match=r"at revision next; this program knows revisions up to 0001.*0\.1\.0"):
+        open_store(url, clock)
+    assert file.read_bytes() == before
+
+
+def test_a_migration_that_fails_half_way_leaves_the_database_as_it_was(file, url, clock, later):
+    open_store(url, clock).close()
+    with pytest.raises(StateError):
+        open_store(url, clock, later("op.execute('SELECT nothing FROM nowhere')"))
+    assert asked(file, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert "added" not in [column[1] for column in asked(file, "PRAGMA table_info(runs)")]
+    open_store(url, clock, later()).close()
+    assert asked(file, "SELECT version_num FROM alembic_version") == [("next",)]
+
+
+def test_a_program_killed_while_it_migrates_leaves_the_database_as_it_was(file, url, clock, later):
+    open_store(url, clock).close()
+    scripts = later("import os; os.kill(os.getpid(), 9)")
+    program = (
+        "import sys; from pathlib import Path; from beast_dream_snow_loader.clock import SystemClock;"
+        "from beast_dream_snow_loader.state.migrating import Migrations;"
+        "from beast_dream_snow_loader.state.store import open_store;"
+        "open_store(sys.argv[1], SystemClock(), Migrations(scripts=Path(sys.argv[2]), head='next'))"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, url, str(scripts.scripts)], check=False)
+    assert killed.returncode == -9
+    with open_store(url, clock) as store:
+        assert store.check().whole
+        assert store.check().revision == "0001"
+
+
+def test_a_backup_that_cannot_be_written_stops_the_migration(file, url, clock, later):
+    open_store(url, clock).close()
+    (file.parent / "backups").touch()
+    with pytest.raises(StateError, match="backups"):
+        open_store(url, clock, later())
+    assert asked(file, "SELECT version_num FROM alembic_version") == [("0001",)]

@@ -9,7 +9,10 @@ from sqlalchemy import URL, Engine, create_engine, event
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.state.faults import translate_faults
 
-_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+_DURABLE = (
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+)
 """A server set up for speed would lose the last commits with a crash: not ours."""
 
 

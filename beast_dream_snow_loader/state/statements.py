@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
 AT_ONCE = 1000
 """Values named in one statement; both databases take more, none of our batches has more."""
@@ -24,8 +27,18 @@ def upsert(
     """Insert ``rows``; where the primary key is there already, update every column named but those in ``kept``."""
     if not rows:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
+    statement = _insert(connection, table)
     keys = {column.name for column in table.primary_key}
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys | kept}
     connection.execute(statement.on_conflict_do_update(index_elements=sorted(keys), set_=changed), list(rows))
+
+
+def _insert(connection: Connection, table: Table) -> SqliteInsert | PostgresqlInsert:
+    """Each database is imported when it is the one in use: it costs tens of milliseconds."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)

@@ -126,12 +126,17 @@ def make() -> Make:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A store's place on each kind of database, empty."""
     if request.param == "sqlite":
-        yield Place(url=f"sqlite:///{tmp_path / 'state' / 'state.sqlite'}")
-    else:
-        with own_schema(os.environ.get("SNOWLOAD_TEST_POSTGRES_URL") or LOCAL_POSTGRES) as url:
-            yield Place(url=url)
+        return Place(url=f"sqlite:///{tmp_path / 'state' / 'state.sqlite'}")
+    return Place(url=request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    with own_schema(os.environ.get("SNOWLOAD_TEST_POSTGRES_URL") or LOCAL_POSTGRES) as url:
+        yield url
 
 
 @pytest.fixture

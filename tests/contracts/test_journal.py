@@ -127,12 +127,12 @@ def test_empty_batches_are_nothing(store):
 
 
 def test_more_subjects_than_fit_one_statement_are_superseded_and_settled(store, make):
-    changes = [make.change(number) for number in range(2500)]
+    changes = [make.change(number) for number in range(1500)]
     store.journal.intend("run-1", changes)
     store.journal.intend("run-2", changes)
-    store.journal.settle("run-2", [make.inserted(number) for number in range(2500)])
+    store.journal.settle("run-2", [make.inserted(number) for number in range(1500)])
     assert not store.journal.unknown()
-    assert len(store.ledger.known().items) == 2500
+    assert len(store.ledger.known().items) == 1500
 
 
 def test_waiting_entries_are_counted_by_state(store, make):

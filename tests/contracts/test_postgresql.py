@@ -1,0 +1,58 @@
+"""What PostgreSQL needs told, that SQLite does not."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import make_url
+
+from beast_dream_snow_loader.clock import SystemClock
+from beast_dream_snow_loader.errors import StateLocked
+from beast_dream_snow_loader.state.engine import open_engine, reading, writing
+from beast_dream_snow_loader.state.store import open_store
+
+pytestmark = pytest.mark.postgres
+
+
+def test_a_server_set_up_for_speed_is_told_to_keep_every_commit(postgres_url):
+    options = str(make_url(postgres_url).query["options"])
+    hasty = make_url(postgres_url).update_query_dict({"options": f"{options} -csynchronous_commit=off"})
+    engine = open_engine(hasty.render_as_string(hide_password=False), SystemClock())
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+    engine.dispose()
+
+
+def test_a_url_without_a_driver_means_the_one_we_ship(postgres_url):
+    plain = make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with open_store(plain, SystemClock()) as store:
+        assert store.check().kind == "postgresql"
+
+
+def test_a_writer_that_waits_too_long_is_told_so_while_readers_go_on(postgres_url):
+    engine = open_engine(postgres_url, SystemClock())
+    with open_store(postgres_url, SystemClock(), busy_seconds=0.2) as store, writing(engine):
+        with pytest.raises(StateLocked):
+            store.journal.supersede(["device/000000000001"])
+        assert not store.ledger.known().items
+    engine.dispose()
+
+
+def test_what_is_read_in_one_look_is_of_one_moment(postgres_url):
+    engine = open_engine(postgres_url, SystemClock())
+    count = "SELECT count(*) FROM meta"
+
+    def write() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("INSERT INTO meta VALUES ('new', '1')")
+
+    with reading(engine) as connection:
+        before = connection.exec_driver_sql(count).scalar_one()
+        other = threading.Thread(target=write)
+        other.start()
+        other.join()
+        assert connection.exec_driver_sql(count).scalar_one() == before
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql(count).scalar_one() == before + 1
+    engine.dispose()

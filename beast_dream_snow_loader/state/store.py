@@ -22,8 +22,8 @@ _PROBLEMS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCheck:
-    """How the database is. ``problems`` are its own words, empty when it is whole. ``pending`` counts the journal's
-    waiting entries by state: ``open``, ``unknown``, ``later``."""
+    """How the database is. ``problems`` are its own words, empty when it is whole. ``open``, ``unknown`` and
+    ``later`` count the journal's waiting entries."""
 
     kind: str
     revision: str

@@ -1,4 +1,4 @@
-"""Who is missing is counted only over complete reads, so that a later retirement stands on firm ground (cmdb-model 6.10)."""
+"""Who is missing is counted only over complete reads, so that retirement stands on firm ground (cmdb-model 6.10)."""
 
 from __future__ import annotations
 

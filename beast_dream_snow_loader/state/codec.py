@@ -41,7 +41,7 @@ def encode(kind: type[T], value: T) -> str:
         return _adapter(kind).dump_json(value, fallback=_plain, warnings="none").decode()
     except (PydanticSerializationError, UnicodeError):
         raise StateError(
-            f"A {kind.__name__} cannot be stored: one of its texts is not valid Unicode, or a value has no form in JSON.",
+            f"A {kind.__name__} cannot be stored: a text in it is not valid Unicode, or a value has no JSON form.",
             next_step="Run `snowload validate` to find the record, and rename it in UniFi.",
         ) from None
 

@@ -1,0 +1,1 @@
+"""UniFi's three APIs over one estate, or over recorded payloads."""

@@ -132,7 +132,7 @@ def _server() -> EstateConsole:
 
 
 def _sites(hq: EstateConsole, branch: EstateConsole, lab: EstateConsole) -> dict[str, EstateSite]:
-    plan = (("hq", hq, "Head Office"), ("wh", hq, "Warehouse"), ("br", branch, "Branch"), ("lab", lab, "Lab"))
+    plan = (("hq", hq, "Amsterdam"), ("wh", hq, "Utrecht"), ("br", branch, "Köln"), ("lab", lab, "Lab"))
     return {
         mark: EstateSite(
             host_id=console.host_id,

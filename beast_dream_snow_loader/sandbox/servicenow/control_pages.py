@@ -25,6 +25,7 @@ from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
 from beast_dream_snow_loader.sandbox.servicenow.auth import User, Users
 from beast_dream_snow_loader.sandbox.servicenow.backend import Backend
 from beast_dream_snow_loader.sandbox.servicenow.encoded_query import parse
+from beast_dream_snow_loader.sandbox.servicenow.ire.options import read_ire_options
 from beast_dream_snow_loader.sandbox.servicenow.oauth import OAuth
 from beast_dream_snow_loader.sandbox.servicenow.options import BusinessRule, DataPolicy, Options
 from beast_dream_snow_loader.sandbox.servicenow.records import UniqueViolation
@@ -130,6 +131,8 @@ def _option(name: str, value: Any) -> Any:
         return tuple(DataPolicy(**{**policy, "fields": tuple(policy["fields"])}) for policy in value)
     if name == "business_rules":
         return tuple(BusinessRule(**rule) for rule in value)
+    if name == "ire":
+        return read_ire_options(value)
     return value
 
 

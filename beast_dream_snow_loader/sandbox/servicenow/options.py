@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPolicy:
@@ -48,6 +50,8 @@ class Options:
     Time
         ``request_seconds`` each request takes, ``ire_item_seconds`` more for each item of an IRE payload.
         ``display_offset_hours`` of the users' time zone from UTC.
+    Identification
+        ``ire``: see :class:`IreOptions`.
     """
 
     hibernating: bool = False
@@ -75,3 +79,4 @@ class Options:
     ire_item_seconds: float = 0.0
     display_offset_hours: int = -8
     instance_url: str = ""
+    ire: IreOptions = field(default_factory=IreOptions)

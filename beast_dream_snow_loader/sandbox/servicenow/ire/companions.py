@@ -13,6 +13,7 @@ from beast_dream_snow_loader.sandbox.servicenow.ire.rules import IdentificationR
 from beast_dream_snow_loader.sandbox.servicenow.records import Instance
 from beast_dream_snow_loader.sandbox.servicenow.storage import Row
 from beast_dream_snow_loader.sandbox.servicenow.values import to_text
+from beast_dream_snow_loader.sandbox.servicenow.write_path import ENGINE_FIELDS
 
 
 def check_companions(item: Item, rule: IdentificationRule, wish: Wish) -> None:
@@ -42,12 +43,14 @@ class Companions:
     def _store(self, sub: SubItem, rule: IdentificationRule, ci: str) -> SubOutcome:
         known = rule.lookup(sub.class_name) if sub.is_lookup else rule.related_rule(sub.class_name)
         field = known.referenced_field if known else "cmdb_ci"
+        values = {name: value for name, value in sub.values.items() if name not in ENGINE_FIELDS and name != field}
         row = self._existing(sub, sub_attributes(sub, rule), field, ci)
         if row is None:
             born = self._discovered() if self._instance.dictionary.is_a(sub.class_name, "cmdb_ci") else {}
-            row = self._instance.insert(sub.class_name, {**born, **sub.values, field: ci})
+            row = self._instance.insert(sub.class_name, {**born, **values, field: ci})
             return SubOutcome(sub=sub, operation="INSERT", sys_id=row["sys_id"])
-        after = self._instance.update(sub.class_name, row["sys_id"], sub.values)
+        changed = any(row[name] != to_text(value) for name, value in values.items())
+        after = self._instance.update(sub.class_name, row["sys_id"], values) if changed else row
         return SubOutcome(sub=sub, operation="NO_CHANGE" if after is row else "UPDATE", sys_id=row["sys_id"])
 
     def _existing(self, sub: SubItem, attributes: Sequence[str], field: str, ci: str) -> Row | None:

@@ -18,7 +18,7 @@ from beast_dream_snow_loader.sandbox.servicenow.ire.reconciliation import Reconc
 from beast_dream_snow_loader.sandbox.servicenow.records import Instance
 from beast_dream_snow_loader.sandbox.servicenow.storage import Row
 from beast_dream_snow_loader.sandbox.servicenow.values import to_text
-from beast_dream_snow_loader.sandbox.servicenow.write_path import accepted
+from beast_dream_snow_loader.sandbox.servicenow.write_path import ENGINE_FIELDS, accepted
 
 _SET_BY_ENGINE = frozenset({"discovery_source", "first_discovered", "duplicate_of", "sys_domain", "sys_domain_path"})
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
@@ -61,28 +61,26 @@ class Reconciler:
             self._mark(source, outcome)
 
     def _insert(self, item: Item, outcome: ItemOutcome) -> None:
-        values = self._values(item, item.class_name, outcome)
+        values = self._known(item, item.class_name, outcome)
         self._rules.check_insert(item.class_name, values)
-        seen = values.get("last_discovered") or self._now
-        row = self._instance.insert(
-            item.class_name,
-            {**values, "discovery_source": self._source, "first_discovered": seen, "last_discovered": seen},
-        )
+        seen = self._accepted(item.class_name, {"last_discovered": values.get("last_discovered")})["last_discovered"]
+        discovered = dict.fromkeys(("first_discovered", "last_discovered"), seen or self._now)
+        row = self._instance.insert(item.class_name, {**values, "discovery_source": self._source, **discovered})
         outcome.operation, outcome.sys_id, outcome.class_name = "INSERT", row["sys_id"], item.class_name
 
     def _update(self, item: Item, row: Row, outcome: ItemOutcome) -> None:
         sys_id, current = row["sys_id"], self._instance.class_of("cmdb_ci", row)
         change = decide_class(self._instance, self._setting.properties, item, current)
-        values = self._values(item, change.class_name, outcome)
-        outcome.masked = self._rules.masked(row, change.class_name, values)
+        values = self._accepted(change.class_name, self._known(item, change.class_name, outcome))
+        changed = {name: value for name, value in values.items() if value != row[name]}
+        outcome.masked = self._rules.masked(row, change.class_name, changed)
         for name in outcome.masked:
-            del values[name]
-        if values.get("last_discovered", row["last_discovered"]) < row["last_discovered"]:
-            del values["last_discovered"]
-        changed = any(row[name] != value for name, value in values.items())
+            del changed[name]
+        if changed.get("last_discovered", row["last_discovered"]) < row["last_discovered"]:
+            del changed["last_discovered"]
         if change.operation:
             self._instance.change_class("cmdb_ci", sys_id, change.class_name)
-        self._instance.update("cmdb_ci", sys_id, {**self._seen(row, values), **values})
+        self._instance.update("cmdb_ci", sys_id, {**self._seen(row, values), **changed})
         if change.info:
             outcome.info.append(change.info)
         outcome.operation = change.operation or ("UPDATE" if changed or self._just_made(row) else "NO_CHANGE")
@@ -97,20 +95,24 @@ class Reconciler:
     def _just_made(self, row: Row) -> bool:
         return self._setting.options.resend_says_update and row["sys_mod_count"] == "0"
 
-    def _values(self, item: Item, class_name: str, outcome: ItemOutcome) -> dict[str, str]:
-        """What the write path will take: a reference that is no record is left out, and said where asked for."""
+    def _known(self, item: Item, class_name: str, outcome: ItemOutcome) -> dict[str, object]:
+        """The values of fields the class has. A reference that is no record is left out, and said where asked for."""
         fields = self._instance.fields(class_name)
         kept: dict[str, object] = {}
         for name, value in item.values.items():
             definition = fields.get(name)
-            if definition is None or name in _SET_BY_ENGINE:
+            if definition is None or name in _SET_BY_ENGINE or name in ENGINE_FIELDS:
                 continue
             if definition.is_reference and not self._refers(definition, to_text(value)):
                 if self._setting.options.reference_warnings:
                     outcome.warnings.append(issues.reference_unknown(name, to_text(value)))
                 continue
             kept[name] = value
-        return accepted(fields, kept, self._instance.choices)
+        return kept
+
+    def _accepted(self, class_name: str, values: Mapping[str, object]) -> dict[str, str]:
+        """As the write path will store them: cut, of the column's type, without unknown choices."""
+        return accepted(self._instance.fields(class_name), values, self._instance.choices)
 
     def _refers(self, definition: FieldDefinition, value: str) -> bool:
         """Empty clears. Of tables this sandbox lacks, anything that looks like a sys_id is believed."""
@@ -129,7 +131,7 @@ class Reconciler:
         elif not self._setting.wish.skip_updating_last_scan_to_now:
             values["last_scan"] = self._now
         known = source_rows(self._instance, source)
-        if known:
-            self._instance.update("sys_object_source", known[0]["sys_id"], values)
-        else:
+        if not known:
             self._instance.insert("sys_object_source", {"name": source.name, "id": source.native_key, **values})
+        elif any(known[0][name] != value for name, value in values.items()):
+            self._instance.update("sys_object_source", known[0]["sys_id"], values)

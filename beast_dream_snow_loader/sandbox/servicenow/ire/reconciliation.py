@@ -11,6 +11,7 @@ from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
 from beast_dream_snow_loader.sandbox.servicenow.ire.properties import Properties
 from beast_dream_snow_loader.sandbox.servicenow.records import Instance
 from beast_dream_snow_loader.sandbox.servicenow.storage import Row
+from beast_dream_snow_loader.sandbox.servicenow.values import to_text
 
 _LOWEST = 10**9
 
@@ -27,19 +28,19 @@ class Reconciliation:
         self._blocks = [row for row in instance.rows("cmdb_ire_data_source_rule") if row["active"] != "false"]
 
     def masked(self, row: Row, class_name: str, values: Mapping[str, str]) -> list[str]:
-        """Which of these new values another source's better rule keeps out of this existing CI."""
+        """Which of these changed values another source's better rule keeps out of this existing CI."""
         if not self._rules:
             return []
         return sorted(
             name for name, value in values.items() if value != row[name] and self._kept(row, class_name, name)
         )
 
-    def check_insert(self, class_name: str, values: Mapping[str, str]) -> None:
+    def check_insert(self, class_name: str, values: Mapping[str, object]) -> None:
         """ItemRefused when this source may not create such a CI, or the CI lacks a field it must have."""
         for block in self._blocks:
             if block["data_source"] == self._source and self._instance.dictionary.is_a(class_name, block["cmdb_class"]):
                 raise ItemRefused(issues.insert_blocked(class_name, self._source))
-        missing = [name for name in self._required(class_name) if not values.get(name)]
+        missing = [name for name in self._required(class_name) if not to_text(values.get(name))]
         if missing:
             raise ItemRefused(*(issues.required_field_empty(class_name, name) for name in missing))
 

@@ -99,3 +99,30 @@ def test_an_application_is_hosted_by_the_child_of_its_relation(ire: Any) -> None
     relations = [{"parent": 0, "child": 1, "type": "Runs on::Runs"}]
     assert [one["operation"] for one in ire.send(items, relations)["items"]] == ["INSERT", "INSERT"]
     assert [one["operation"] for one in ire.send(items, relations)["items"]] == ["NO_CHANGE", "NO_CHANGE"]
+
+
+def test_equal_chains_are_merged_link_by_link_whatever_the_order(ire: Any) -> None:
+    chain = [
+        {"className": "cmdb_ci_ip_address", "values": {"ip_address": "10.0.0.1"}},
+        ire.adapter("aa:aa:aa:aa:aa:aa"),
+        ire.device(1),
+    ]
+    relations = [
+        {"parent": first + above, "child": first + below, "type": OWNS}
+        for first in (0, 3)
+        for above, below in ((1, 0), (2, 1))
+    ]
+    result = ire.send([*chain, *chain], relations)
+    assert [one["inputIndices"] for one in result["items"]] == [[0, 3], [1, 4], [2, 5]]
+    assert [one["inputIndices"] for one in result["relations"]] == [[0, 2], [1, 3]]
+    assert (ire.count("cmdb_ci"), ire.count("cmdb_rel_ci")) == (3, 2)
+
+
+def test_an_address_cannot_host_its_adapter(ire: Any, codes: Any) -> None:
+    items = [
+        ire.adapter("aa:aa:aa:aa:aa:aa"),
+        {"className": "cmdb_ci_ip_address", "values": {"ip_address": "10.0.0.1"}},
+    ]
+    relations = [{"parent": 0, "child": 1, "type": OWNS}, {"parent": 1, "child": 0, "type": OWNS}]
+    told = ire.send(items, relations)["items"]
+    assert [codes(one) for one in told] == [["MISSING_DEPENDENCY"], ["ABANDONED"]]

@@ -37,8 +37,8 @@ class Duplicates:
         self.found: list[Duplicate] = []
 
     def look(self, items: Sequence[Item]) -> None:
-        """Independent items first, because a dependent one is known by its host."""
-        for item in sorted(items, key=lambda one: one.index in self._hosts):
+        """Hosts before what hangs on them, because a dependent item is known by its host."""
+        for item in sorted(items, key=lambda one: self._depth(one.index)):
             if not item.anchor:
                 self._place(item)
 
@@ -47,6 +47,14 @@ class Duplicates:
         while index in self._leader:
             index = self._leader[index]
         return index
+
+    def _depth(self, index: int) -> int:
+        """How many hosts are above; a loop, which is refused later, ends the count."""
+        above: set[int] = set()
+        while index in self._hosts and index not in above:
+            above.add(index)
+            index = self._hosts[index]
+        return len(above)
 
     def _place(self, item: Item) -> None:
         for key, elements in self._keys(item):

@@ -106,14 +106,14 @@ class Settling:
         return Host(sys_id=outcome.sys_id, class_name=outcome.class_name, tie=tie)
 
     def _check_ties(self, item: Item, ties: Sequence[Tie]) -> None:
-        printed, name = item.printed(self._setting.wish.data_source), item.class_name
-        rules = self._book.hosts_of(name)
+        """Some rule must tie the item to just one host."""
+        rules, source = self._book.hosts_of(item.class_name), self._setting.wish.data_source
         if not rules:
-            raise ItemRefused(issues.metadata_rule_missing(name, printed))
+            raise ItemRefused(issues.metadata_rule_missing(item.class_name, item.printed(source)))
         if not ties:
-            raise ItemRefused(issues.dependency_missing(name, [str(rule) for rule in rules], printed))
+            listed = [str(rule) for rule in rules]
+            raise ItemRefused(issues.dependency_missing(item.class_name, listed, item.printed(source)))
         hosts = sorted({self.outcome_of(tie.host).item.index for tie in ties})
         if len(hosts) > 1:
-            source = self._setting.wish.data_source
             one, other = (self.outcome_of(index).item.printed(source) for index in hosts[:2])
             raise ItemRefused(issues.several_hosts(one, other))

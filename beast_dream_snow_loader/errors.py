@@ -115,7 +115,13 @@ class ServerFault(TransportError):
 
 
 class OutcomeUnknown(TransportError):
+    """Sent, and no whole answer. ``repeat_helps`` False: another try would end the same way (an answer too large)."""
+
     code = "transport.outcome_unknown"
+
+    def __init__(self, message: str, *, next_step: str = "", repeat_helps: bool = True) -> None:
+        super().__init__(message, next_step=next_step)
+        self.repeat_helps = repeat_helps
 
 
 class Rejected(TransportError):

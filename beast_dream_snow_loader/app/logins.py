@@ -55,8 +55,8 @@ def _servicenow_problems(settings: ServiceNowSettings) -> list[str]:
 def _unifi_problems(settings: UniFiSettings) -> list[str]:
     if not unifi_sources(settings):
         return [
-            "no UniFi source: set UNIFI_API_KEY (Site Manager), or UNIFI_CONSOLE_URL with UNIFI_CONSOLE_API_KEY or with "
-            "UNIFI_USERNAME and UNIFI_PASSWORD"
+            "no UniFi source: set UNIFI_API_KEY (Site Manager), or UNIFI_CONSOLE_URL with UNIFI_CONSOLE_API_KEY "
+            "or with UNIFI_USERNAME and UNIFI_PASSWORD"
         ]
     return [
         f"UniFi console {console.url} has no login: an API key, or a user name and password"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.errors import SnowloadError
 
@@ -27,11 +28,11 @@ class Result:
     error: SnowloadError | None = None
 
 
-def document(result: Result, version: str) -> dict[str, Any]:
+def document(result: Result) -> dict[str, Any]:
     """The JSON document of a result: the envelope every command shares, then its own part."""
     envelope: dict[str, Any] = {
         "schema": f"snowload.{result.command}/1",
-        "snowload_version": version,
+        "snowload_version": __version__,
         "run_id": result.run_id or None,
         "environment": result.environment or None,
         "generated_at": result.generated_at,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from beast_dream_snow_loader.clock import SystemClock
+from beast_dream_snow_loader.core.exit_codes import ExitCode
 
 
 class Stop:
@@ -20,6 +21,13 @@ class Stop:
     def __call__(self) -> bool:
         return self.signal is not None
 
+    @property
+    def exit_code(self) -> ExitCode | None:
+        """What a shell expects of a program ended by that signal."""
+        if self.signal is None:
+            return None
+        return ExitCode.TERMINATED if self.signal == signal.SIGTERM else ExitCode.INTERRUPTED
+
 
 @contextmanager
 def stop_on_signals(clock: SystemClock) -> Iterator[Stop]:
@@ -29,7 +37,7 @@ def stop_on_signals(clock: SystemClock) -> Iterator[Stop]:
         yield stop
         return
 
-    def asked(number: int, frame: FrameType | None) -> None:
+    def asked(number: int, _: FrameType | None) -> None:
         if stop.signal is not None:
             raise KeyboardInterrupt
         stop.signal = number

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import orjson
 
-from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.app.ground import Ground, ground
-from beast_dream_snow_loader.app.load_body import load_body, status_of
 from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.places import report_file, state_directory
+from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.private_files import write_private
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
@@ -20,9 +19,11 @@ from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wi
 from beast_dream_snow_loader.clock import SystemClock, rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of
+from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.core.scope import Scope
 from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.runner import Load
 from beast_dream_snow_loader.pipeline.world import Order
 from beast_dream_snow_loader.state.locks import one_run_per_target
@@ -32,9 +33,8 @@ from beast_dream_snow_loader.state.store import Store
 def load(options: LoadOptions, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
     try:
-        with ground(options.place) as here, opened(here) as store:
-            with stop_on_signals(here.clock) as stop:
-                return _load(options, here, store, stop, listener)
+        with ground(options.place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
+            return _load(options, here, store, stop, listener)
     except SnowloadError as error:
         return failed("load", error, environment=options.place.environment or "")
 
@@ -105,18 +105,41 @@ def _run(options: LoadOptions, here: Ground, wiring: Wiring, order: Order, run: 
         work.run()
     except SnowloadError as stopped:
         error = stopped
-    finished = here.clock.now()
-    status, code = status_of(work.outcome, error, stop.signal)
-    body = load_body(work.outcome, run.started_at, finished, wiring.meter.counts(), dry_run=options.dry_run)
+    report = _report(work.outcome, wiring, run, here, error, stop)
+    status, code = status_of(report)
+    changes = list(plan_rows(report.plan)) if options.dry_run and report.plan is not None else []
     return Result(
         command="load",
-        status=status,
+        status=status.value,
         exit_code=code,
         environment=here.environment,
         run_id=run.id,
-        generated_at=rfc3339(finished),
-        body=body,
+        generated_at=rfc3339(report.finished_at),
+        body={"dry_run": options.dry_run, **report.document(), "changes": changes},
         error=error,
+    )
+
+
+def _report(
+    outcome: LoadOutcome, wiring: Wiring, run: Run, here: Ground, error: SnowloadError | None, stop: Stop
+) -> RunReport:
+    return RunReport(
+        started_at=run.started_at,
+        finished_at=here.clock.now(),
+        snapshot=outcome.snapshot,
+        desired=outcome.desired,
+        plan=outcome.plan,
+        settlements=outcome.settlements,
+        unlinked=outcome.unlinked,
+        findings=outcome.findings,
+        held=outcome.held,
+        steps=outcome.steps,
+        requests=wiring.meter.counts(),
+        stale_source=outcome.stale_seconds,
+        checked=outcome.checked,
+        error=error,
+        interrupted=stop.exit_code,
+        run_id=run.id,
     )
 
 
@@ -124,7 +147,7 @@ def _finished(options: LoadOptions, here: Ground, store: Store, run: Run, result
     """The run closed in the state, its report kept as a file and, if asked, where the user said."""
     kept = report_file(here.settings, run.id)
     result = replace(result, body={**result.body, "report_file": str(options.report_file or kept)})
-    text = document(result, __version__)
+    text = document(result)
     for file in filter(None, (kept, options.report_file)):
         write_private(Path(file), orjson.dumps(text, option=orjson.OPT_INDENT_2, default=str))
     store.memory.finish_run(

@@ -42,9 +42,8 @@ def _say(line: str) -> None:
 def _print_json(result: Result) -> None:
     import orjson
 
-    from beast_dream_snow_loader import __version__
     from beast_dream_snow_loader.app.result import document
 
-    text = orjson.dumps(document(result, __version__), option=orjson.OPT_INDENT_2, default=str)
+    text = orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str)
     sys.stdout.write(text.decode("utf-8") + "\n")
     sys.stdout.flush()

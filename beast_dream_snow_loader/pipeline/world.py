@@ -10,7 +10,7 @@ from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.ports import Cmdb, Journal, Ledger, Memory, Source, Spread
-from beast_dream_snow_loader.core.scope import Scope
+from beast_dream_snow_loader.core.scope import EVERYTHING, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Order:
     run_id: str
     target: str
     rules: MappingRules
-    scope: Scope = Scope()
+    scope: Scope = EVERYTHING
     dry_run: bool = False
     full: bool = False
     lanes: int = 4

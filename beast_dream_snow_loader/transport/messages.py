@@ -12,6 +12,7 @@ class Request:
 
     ``operation`` is a short name for logs and metrics (``ire.enhanced``). ``reads`` False marks what changes the
     far side: a read-only transport refuses it. ``timeout`` overrides the client's read timeout, in seconds.
+    ``attempt`` counts from 1 and is set by the retrying layer.
     """
 
     method: str
@@ -23,6 +24,7 @@ class Request:
     repeatable: bool = False
     reads: bool = True
     timeout: float | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

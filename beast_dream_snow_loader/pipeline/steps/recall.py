@@ -74,9 +74,7 @@ def _without_the_gone(world: World, order: Order, known: KnownState) -> Recalled
     if not order.dry_run:
         world.ledger.forget(gone)
     items = {key: item for key, item in known.items.items() if key in there}
-    relations = {
-        name: edge for name, edge in known.relations.items() if edge.parent in items and edge.child in items
-    }
+    relations = {name: edge for name, edge in known.relations.items() if edge.parent in items and edge.child in items}
     finding = Finding(
         record="instance",
         rule="ledger.gone",

@@ -27,7 +27,9 @@ class Recognised:
     findings: list[Finding] = field(default_factory=list)
 
 
-def recognise(world: World, order: Order, desired: DesiredState, keys: Iterable[SourceKey], known: KnownState) -> Recognised:
+def recognise(
+    world: World, order: Order, desired: DesiredState, keys: Iterable[SourceKey], known: KnownState
+) -> Recognised:
     """Each new record is tried under its name forms until the engine takes it for nobody else's.
 
     Where the instance offers no simulation, new records get the name form with their MAC, which nobody shares.
@@ -82,9 +84,7 @@ def _round(
     return again
 
 
-def _look(
-    world: World, matches: Iterable[Match], items: Iterable[ConfigItem], order: Order
-) -> Mapping[str, Candidate]:
+def _look(world: World, matches: Iterable[Match], items: Iterable[ConfigItem], order: Order) -> Mapping[str, Candidate]:
     tried = {str(item.key): item for item in items}
     bound = {sys_id for key, sys_id in order.bindings if key in tried}
     sys_ids = sorted({sys_id for match in matches for sys_id in match.sys_ids} | bound)

@@ -87,6 +87,10 @@ class Estate:
     def find_device(self, mac: str) -> EstateDevice | None:
         return self._devices.get(mac)
 
+    def gateway_of(self, legacy_id: str) -> str:
+        """The MAC of a site's gateway, ``""`` without one."""
+        return self._indexed().gateways.get(legacy_id, "")
+
     def clients(self, legacy_id: str) -> tuple[EstateClient, ...]:
         return self._indexed().clients.get(legacy_id, ())
 
@@ -112,7 +116,7 @@ class Estate:
     def move_device(self, mac: str, site: str, uplink: str = "") -> EstateDevice:
         """To another site (a legacy id), under ``uplink`` or that site's gateway."""
         place = self._sites[site]
-        parent = self._devices[uplink].mac if uplink else self._gateway(site)
+        parent = self._devices[uplink].mac if uplink else self.gateway_of(site)
         return self._change(
             mac, lambda device: replace(device, host_id=place.host_id, site=site, uplink=parent, uplink_port=0)
         )
@@ -137,7 +141,7 @@ class Estate:
                 model_code=model_of(model).code,
                 name=name,
                 ip=f"10.{self._sites[site].number % 250}.14.{self._added % 250 + 2}",
-                uplink=self._devices[uplink].mac if uplink else self._gateway(site),
+                uplink=self._devices[uplink].mac if uplink else self.gateway_of(site),
             )
             self._devices[device.mac] = device
             self._index = None
@@ -170,9 +174,6 @@ class Estate:
             del self._clients[key]
             self._index = None
 
-    def _gateway(self, site: str) -> str:
-        return next((device.mac for device in self.site_devices(site) if device.is_gateway), "")
-
     def _change(self, mac: str, change: Callable[[EstateDevice], EstateDevice]) -> EstateDevice:
         with self._lock:
             changed = change(self._devices[mac])
@@ -200,10 +201,14 @@ class _Index:
     def __init__(self, devices: Iterable[EstateDevice], clients: Iterable[EstateClient]) -> None:
         hosts: dict[str, list[EstateDevice]] = {}
         sites: dict[str, list[EstateDevice]] = {}
+        gateways: dict[str, str] = {}
         for device in devices:
             hosts.setdefault(device.host_id, []).append(device)
             if device.listed:
                 sites.setdefault(device.site, []).append(device)
+                if device.is_gateway:
+                    gateways.setdefault(device.site, device.mac)
+        self.gateways = gateways
         people: dict[str, list[EstateClient]] = {}
         for client in clients:
             people.setdefault(client.site, []).append(client)

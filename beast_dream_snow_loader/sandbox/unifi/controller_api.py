@@ -11,6 +11,8 @@ from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
 from beast_dream_snow_loader.sandbox.unifi.answers import Json, legacy, legacy_error, text_answer
 
 _YEAR_IN_HOURS = 8760
+_EMPTY = frozenset(("rest/dpiapp", "rest/dpigroup", "rest/portforward", "rest/wlanconf", "rest/tag", "stat/rogueap"))
+"""Configuration the estate has none of, which client libraries ask for at start."""
 
 
 class ControllerContent(Protocol):
@@ -64,8 +66,8 @@ class ControllerApi:
             "stat/alluser": lambda: self._content.known_rows(site, _hours(request.body)),
             "rest/networkconf": lambda: self._content.network_rows(site),
         }
-        if page in lists:
-            return legacy(lists[page]())
+        if page in lists or page in _EMPTY:
+            return legacy(lists[page]() if page in lists else [])
         return self._single(site, page)
 
     def _single(self, site: str, page: str) -> HttpAnswer:

@@ -12,6 +12,7 @@ from beast_dream_snow_loader.sandbox.unifi.answers import Json
 def station_record(estate: Estate, client: EstateClient) -> Json:
     """A connected client; VPN clients are not in this list."""
     now = int(estate.clock.now().timestamp())
+    gateway = estate.gateway_of(client.site)
     record = {
         **_known(estate, client, now),
         "user_id": _key(client),
@@ -19,6 +20,7 @@ def station_record(estate: Estate, client: EstateClient) -> Json:
         "last_ip": client.ip,
         "network": "Default",
         "network_id": object_id(f"network/{client.site}"),
+        **({"gw_mac": colons(gateway)} if gateway else {}),
         "assoc_time": int(estate.moment(client.seen_ago % 86400).timestamp()),
         "uptime": 3600 + client.port,
         "authorized": True,
@@ -27,7 +29,7 @@ def station_record(estate: Estate, client: EstateClient) -> Json:
         "rx_bytes": 12867114,
         "tx_bytes-r": 483,
         "rx_bytes-r": 326.25,
-        **(_wired(client, now) if client.link is Link.WIRED else _wireless(estate, client, now)),
+        **(_wired(estate, client, now) if client.link is Link.WIRED else _wireless(estate, client, now)),
     }
     return _made_odd(record, client.odd)
 
@@ -36,6 +38,7 @@ def known_record(estate: Estate, client: EstateClient) -> Json:
     """A client ever seen; one in many has lost its ``mac``."""
     record = _known(estate, client, int(estate.clock.now().timestamp()))
     record |= {"last_ip": client.ip, "last_connection_network_name": "Default", "noted": bool(client.name)}
+    record |= {"network_id": object_id(f"network/{client.site}"), "note": "asset 4711" if client.port else ""}
     if client.uplink:
         record["last_uplink_mac"] = colons(client.uplink)
     if client.port:
@@ -67,12 +70,15 @@ def _known(estate: Estate, client: EstateClient, now: int) -> Json:
         "dev_cat": profile.category,
         "dev_family": profile.family,
         "dev_vendor": profile.vendor_code,
-        **({"os_name": profile.os_name} if profile.os_name else {}),
+        "dev_id": 4000 + client.profile,
+        "dev_id_override": 0,
+        **({"os_name": profile.os_name, "os_class": 16} if profile.os_name else {}),
         "fingerprint_source": 0,
     }
 
 
-def _wired(client: EstateClient, now: int) -> Json:
+def _wired(estate: Estate, client: EstateClient, now: int) -> Json:
+    parent = estate.find_device(client.uplink)
     return {
         "sw_mac": colons(client.uplink) if client.uplink else "",
         "sw_port": client.port,
@@ -81,7 +87,9 @@ def _wired(client: EstateClient, now: int) -> Json:
         "wired-tx_bytes-r": 2.68,
         "gw_vlan": 1,
         "_last_seen_by_usw": now - 10,
+        "_last_seen_by_ugw": now - 10,
         **({"last_uplink_mac": colons(client.uplink), "last_uplink_remote_port": client.port} if client.uplink else {}),
+        **({"last_uplink_name": parent.name} if parent and parent.name is not None else {}),
     }
 
 

@@ -20,6 +20,7 @@ from beast_dream_snow_loader.sandbox.unifi.answers import Json
 
 _DAY = 86400
 _STATUS = {0: "offline", 4: "updating", 5: "gettingReady"}
+_ISSUES = [{"index": 5879001, "latencyAvgMs": 12, "wanDowntime": True}, {"index": 5879007, "highLatency": True}]
 _APPLICATIONS = ("network", "protect", "access", "talk")
 
 
@@ -91,7 +92,7 @@ def _console_state(console: EstateConsole) -> Json:
         "controllers": [_application(console, name) for name in _APPLICATIONS],
         "country": 528,
         "deviceState": "online",
-        "firmwareUpdate": {"latestAvailableVersion": None},
+        "firmwareUpdate": {"latestAvailableVersion": "5.1.26" if console.runs_network else None},
         "hardware": _hardware(console, model),
         "host_type": model.system_id,
         "hostname": console.name.lower().replace(" ", "-").encode("ascii", "ignore").decode(),
@@ -228,7 +229,7 @@ def site_view(estate: Estate, site: EstateSite) -> Json:
         "statistics": {
             "counts": _counts(devices, estate.clients(site.legacy_id)),
             **({"gateway": _gateway(console, gateway)} if gateway else {}),
-            "internetIssues": [{"index": 5879001, "highLatency": True}] if site.number % 3 == 1 else [],
+            "internetIssues": _ISSUES if site.number % 3 == 1 else [],
             **_provider(gateway),
             "percentages": {"wanUptime": 100} if site.number % 2 else {"txRetry": 2.03, "wanUptime": 99.86},
         },

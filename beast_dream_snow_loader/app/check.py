@@ -1,0 +1,168 @@
+"""What ``load`` would refuse: the use cases behind ``validate`` and ``config``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.layers import installation
+from beast_dream_snow_loader.app.logins import require_logins
+from beast_dream_snow_loader.app.options import Place
+from beast_dream_snow_loader.app.private_files import write_private
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.sync import failed
+from beast_dream_snow_loader.app.wiring import mapping_rules, opened, wire
+from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.desired import DesiredState
+from beast_dream_snow_loader.core.events import ignore
+from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.fitting import fit, wishes
+from beast_dream_snow_loader.core.mapping import map_snapshot
+from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.run import RunStatus
+from beast_dream_snow_loader.core.validation import check
+from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+from beast_dream_snow_loader.redaction import HIDDEN, Secret
+from beast_dream_snow_loader.unifi.offline import read_saved
+
+
+def validate(place: Place, payloads: Path | None) -> Result:
+    """Settings, mapping and data. With ``payloads`` offline, else from a live read of both ends; writes nothing."""
+    try:
+        with ground(place) as here:
+            rules = mapping_rules(here.settings)
+            if payloads is not None:
+                snapshot = read_saved(payloads)
+                desired = map_snapshot(snapshot, rules)
+            else:
+                snapshot, desired = _live(here)
+            return _verdict(here, snapshot, desired)
+    except SnowloadError as error:
+        return failed("validate", error, environment=place.environment or "")
+
+
+def check_config(place: Place) -> Result:
+    """Settings and mapping, every problem at once; nothing is contacted."""
+    try:
+        with ground(place) as here:
+            problems = [
+                *_problems(lambda: require_logins(here.settings)),
+                *_problems(lambda: mapping_rules(here.settings)),
+            ]
+            if problems:
+                raise ConfigurationError(
+                    f"The configuration has {len(problems)} problem{'s' if len(problems) > 1 else ''}.",
+                    next_step="Mend them, then run this again.",
+                    problems=tuple(problems),
+                )
+            return _ok("config-check", here, {"problems": []})
+    except SnowloadError as error:
+        return failed("config-check", error, environment=place.environment or "")
+
+
+def show_config(place: Place) -> Result:
+    """Every setting in force with its source; secrets hidden."""
+    try:
+        with ground(place) as here:
+            origins = here.loaded.origins
+            rows = [
+                {"key": key, "value": value, "source": origins.get(key, "default")}
+                for key, value in _flat(here.settings)
+            ]
+            return _ok("config", here, {"settings": rows})
+    except SnowloadError as error:
+        return failed("config", error, environment=place.environment or "")
+
+
+def starter_file(file: Path | None) -> str:
+    """The commented starter file; written to ``file`` when one is named, which must not exist yet."""
+    text = (installation() / "starter.toml").read_text(encoding="utf-8")
+    if file is None:
+        return text.rstrip("\n")
+    if file.exists():
+        raise ConfigurationError(f"{file} exists already and is left as it is.", next_step="Name another file.")
+    write_private(file, text.encode("utf-8"))
+    return f"wrote {file}; use it with: snowload load --config {file} --env development"
+
+
+def _live(here: Ground) -> tuple[Snapshot, DesiredState]:
+    with opened(here) as store:
+        wiring = wire(here, store, ignore, read_only=True)
+        rules = mapping_rules(here.settings)
+        snapshot = wiring.source.read()
+        desired = map_snapshot(snapshot, rules)
+        facts = wiring.cmdb.facts(wishes(desired, rules))
+        return snapshot, fit(desired, facts, rules)
+
+
+def _verdict(here: Ground, snapshot: Snapshot, desired: DesiredState) -> Result:
+    findings = [*snapshot.findings, *desired.findings, *check(desired)]
+    bad = any(finding.severity is Severity.ERROR for finding in findings)
+    body = {
+        "source": {name: len(getattr(snapshot, name)) for name in ("consoles", "sites", "devices", "clients")},
+        "records": len(desired.items),
+        "relations": len(desired.relations),
+        "findings": [_row(finding) for finding in findings],
+    }
+    result = _ok("validate", here, body)
+    if not bad:
+        return result
+    return Result(
+        command="validate",
+        status=RunStatus.PARTIAL.value,
+        exit_code=ExitCode.PARTIAL,
+        environment=result.environment,
+        generated_at=result.generated_at,
+        body=body,
+    )
+
+
+def _row(finding: Finding) -> dict[str, str]:
+    names = ("record", "field", "rule", "message", "value")
+    return {**{name: getattr(finding, name) for name in names}, "severity": finding.severity.value}
+
+
+def _ok(command: str, here: Ground, body: Mapping[str, Any]) -> Result:
+    return Result(
+        command=command,
+        status=RunStatus.OK.value,
+        environment=here.environment,
+        generated_at=rfc3339(here.clock.now()),
+        body=body,
+    )
+
+
+def _problems(checked: Any) -> list[str]:
+    try:
+        checked()
+    except ConfigurationError as error:
+        return list(error.problems) or [str(error)]
+    return []
+
+
+def _flat(settings: Settings) -> Iterable[tuple[str, object]]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from ((f"{name}.{leaf}", _plain(getattr(value, leaf))) for leaf in type(value).model_fields)
+        else:
+            yield name, _plain(value)
+
+
+def _plain(value: object) -> object:
+    """A value fit to be shown: secrets hidden, wherever they stand."""
+    if isinstance(value, Secret):
+        return HIDDEN
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, tuple | list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,97 @@
+"""Connections that know whether a byte of the request has left: what makes NotSent a fact and not a guess."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+class _Progress(threading.local):
+    """One request per thread at a time, so a thread-local says it all."""
+
+    sent: bool = False
+
+
+progress = _Progress()
+
+
+class _Noting(HTTPConnection):
+    """Bytes of a proxy's CONNECT are not bytes of the request."""
+
+    _connecting: bool = False
+
+    def connect(self) -> None:
+        self._connecting = True
+        try:
+            super().connect()
+        finally:
+            self._connecting = False
+
+    def send(self, data: Any) -> None:
+        if self.sock is None and self.auto_open:
+            self.connect()
+        if not self._connecting:
+            progress.sent = True
+        super().send(data)
+
+
+class _PlainConnection(_Noting):
+    pass
+
+
+class _SecureConnection(_Noting, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+_POOLS = {"http": _PlainPool, "https": _SecurePool}
+
+
+class Adapter(HTTPAdapter):
+    """One pooled connection per host, no retries of urllib3's own, and TLS only as ``context`` and ``pin`` say."""
+
+    def __init__(self, context: ssl.SSLContext, pin: str) -> None:
+        self._tls: dict[str, Any] = {"ssl_context": context, "assert_fingerprint": pin or None}
+        super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, (self._tls if host["scheme"] == "https" else {})
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing: requests would add its own bundle of authorities to the context."""
+
+
+def causes(error: BaseException) -> Iterable[BaseException]:
+    """The error and everything behind it, as urllib3 and requests wrap things: by cause, context, reason, argument."""
+    seen: set[int] = set()
+    waiting: list[BaseException] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        behind = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        waiting.extend(other for other in behind if isinstance(other, BaseException))

@@ -93,7 +93,7 @@ def starter_file(file: Path | None) -> str:
 
 def _live(here: Ground) -> tuple[Snapshot, DesiredState]:
     with opened(here) as store:
-        wiring = wire(here, store, ignore, read_only=True)
+        wiring = wire(here, store, ignore, dry_run=True)
         rules = mapping_rules(here.settings)
         snapshot = wiring.source.read()
         desired = map_snapshot(snapshot, rules)

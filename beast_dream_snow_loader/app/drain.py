@@ -32,7 +32,7 @@ def replay_queue(place: Place, *, dry_run: bool, limit: int | None, listener: Li
     """Never raises a SnowloadError: what stopped it is in the result."""
     try:
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
-            wiring = wire(here, store, listener, read_only=dry_run, stopping=stop)
+            wiring = wire(here, store, listener, dry_run=dry_run, stopping=stop)
             if dry_run:
                 return _replay(here, store, wiring, stop, limit, dry_run=True)
             return _recorded(here, store, wiring, stop, limit)

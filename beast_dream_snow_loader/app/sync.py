@@ -63,7 +63,7 @@ def status_word(code: ExitCode) -> str:
 
 
 def _load(options: LoadOptions, here: Ground, store: Store, stop: Stop, listener: Listener) -> Result:
-    wiring = wire(here, store, listener, read_only=options.dry_run, stopping=stop)
+    wiring = wire(here, store, listener, dry_run=options.dry_run, stopping=stop)
     run = Run(
         id=new_run_id(here.clock.now()),
         command="load",

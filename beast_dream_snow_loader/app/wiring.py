@@ -18,12 +18,13 @@ from beast_dream_snow_loader.dispatch.inline import spread
 from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.pipeline.world import World
+from beast_dream_snow_loader.servicenow.authentication import authenticating
 from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
 from beast_dream_snow_loader.state.store import Store, open_store
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.observing import RequestMeter
-from beast_dream_snow_loader.transport.stack import build_stack
+from beast_dream_snow_loader.transport.stack import Around, build_stack, read_only
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
 from beast_dream_snow_loader.unifi.source import UniFiSource
 
@@ -59,7 +60,8 @@ class Transports:
             listener=self.listener,
             clock=self.clock,
         )
-        return self._stack(SERVICENOW, http, read_only=self.read_only)
+        stack = self._stack(SERVICENOW, http, lambda inner: authenticating(inner, mine, self.clock, self.listener))
+        return read_only(stack) if self.read_only else stack
 
     def unifi(self, service: str, console: ConsoleSettings | None) -> Transport:
         """UniFi is only ever read; logging in is a POST that changes nothing there."""
@@ -73,14 +75,14 @@ class Transports:
             listener=self.listener,
             clock=self.clock,
         )
-        return self._stack(service, http, read_only=False)
+        return self._stack(service, http)
 
-    def _stack(self, service: str, http: HttpTransport, *, read_only: bool) -> Transport:
+    def _stack(self, service: str, http: HttpTransport, around: Around = lambda inner: inner) -> Transport:
         retry, breaker = self.settings.retry, self.settings.circuit_breaker
         return build_stack(
             http,
             policy=RetryPolicy(
-                max_attempts=retry.max_attempts,
+                max_attempts=retry.max_attempts or 3,
                 base_delay_seconds=retry.base_delay_seconds,
                 max_delay_seconds=retry.max_delay_seconds,
             ),
@@ -92,7 +94,7 @@ class Transports:
             listener=self.listener,
             meter=self.meter,
             clock=self.clock,
-            read_only=read_only,
+            around=around,
         )
 
 
@@ -111,7 +113,7 @@ def wire(
     store: Store,
     listener: Listener,
     *,
-    read_only: bool = False,
+    dry_run: bool = False,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Wiring:
     """Transports, clients and state as one world.
@@ -120,7 +122,7 @@ def wire(
     """
     settings = with_secrets(require_logins(ground.settings))
     meter = RequestMeter()
-    making = Transports(settings=settings, clock=ground.clock, listener=listener, meter=meter, read_only=read_only)
+    making = Transports(settings=settings, clock=ground.clock, listener=listener, meter=meter, read_only=dry_run)
     source = UniFiSource(settings.unifi, making.unifi, ground.clock, listener)
     cmdb = ServiceNowAPIClient(settings.servicenow, making.servicenow(), ground.clock, listener)
     world = World(

@@ -22,10 +22,11 @@ def render(result: Result) -> None:
 
 
 def show_findings(findings: Sequence[Mapping[str, Any]], most: int = MOST) -> None:
-    """The worst first; when there are many, how many more the JSON report holds."""
-    order = {"error": 0, "warning": 1, "info": 2}
-    ranked = sorted(findings, key=lambda f: order.get(f["severity"], 3))
+    """Errors, then warnings; notes are counted only: the JSON report holds them all."""
+    order = {"error": 0, "warning": 1}
+    ranked = sorted((f for f in findings if f["severity"] in order), key=lambda f: order[f["severity"]])
     rows = [(f["severity"], f["record"], f["field"] or "", f["rule"], f["message"]) for f in ranked[:most]]
     table(("severity", "record", "field", "rule", "finding"), rows, title="Findings")
-    if len(ranked) > most:
-        line(f"… and {len(ranked) - most} more: see the JSON report")
+    more, notes = max(0, len(ranked) - most), len(findings) - len(ranked)
+    if more or notes:
+        line(f"in the JSON report: {more} more findings, {notes} notes")

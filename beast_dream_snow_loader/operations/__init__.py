@@ -1,0 +1,1 @@
+"""How we stay standing: mechanism and policy; no network, no SQL."""

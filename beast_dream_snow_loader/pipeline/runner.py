@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from beast_dream_snow_loader.core.changes import ItemChange, Plan
+from beast_dream_snow_loader.core.changes import Change, ItemChange, Plan
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.fitting import fit, wishes
 from beast_dream_snow_loader.core.guards import refuse_empty_source
-from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.planner import make_plan
@@ -132,9 +131,10 @@ class Load:
 
     def _supersede(self, plan: Plan) -> None:
         """A whole fresh plan covers all that was queued before; a narrowed one only what it names."""
-        queued = [entry.change for entry in self._world.journal.queued()]
+        queued: list[Change] = [entry.change for entry in self._world.journal.queued()]
         if not self._order.scope.whole:
-            planned = {change.subject for change in (*plan.items, *plan.links)}
+            every: tuple[Change, ...] = (*plan.items, *plan.links)
+            planned = {change.subject for change in every}
             queued = [change for change in queued if change.subject in planned]
         self._world.journal.supersede([change.subject for change in queued])
 
@@ -165,5 +165,5 @@ def _with_recognised(
     desired: DesiredState, known: KnownState, recognised: Recognised
 ) -> tuple[DesiredState, KnownState]:
     renamed = apply_names(desired, recognised.names)
-    items: dict[SourceKey, object] = {**known.items, **recognised.accepted}
+    items = {**known.items, **recognised.accepted}
     return renamed, replace(known, items=items)

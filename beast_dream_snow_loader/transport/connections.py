@@ -73,11 +73,11 @@ class Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = _POOLS
         return manager
 
-    def build_connection_pool_key_attributes(
+    def build_connection_pool_key_attributes(  # type: ignore[override]
         self, request: Any, verify: Any, cert: Any = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, (self._tls if host["scheme"] == "https" else {})
+        return dict(host), (self._tls if host["scheme"] == "https" else {})
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: requests would add its own bundle of authorities to the context."""

@@ -6,7 +6,6 @@ import ipaddress
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -111,7 +110,7 @@ class HttpTransport:
             body = self._body(request, answer, started)
         finally:
             answer.raw.close() if not answer.raw.isclosed() else None
-        requests.cookies.extract_cookies_to_jar(lane.session.cookies, answer.request, answer.raw)
+        requests.cookies.extract_cookies_to_jar(lane.session.cookies, answer.request, answer.raw)  # type: ignore[no-untyped-call]
         if answer.status_code == 401:
             lane.session.cookies.clear()  # a refused login sets a session cookie too (servicenow-api 9.4)
         return Response(

@@ -91,27 +91,30 @@ def mapping() -> str:
     ]
     kinds = [(rule.kind, "; ".join(f"`{line}`" for line in rule.any_of if line) or "the rest") for rule in KIND_RULES]
     models = [(f"`{model.code}`", model.sku, model.kind) for model in MODELS]
-    return "\n\n".join(
-        (
-            "# Mapping",
-            "The `[mapping]` table of a settings file changes these tables; `snowload config check` reads it.",
-            "## Kinds\n\nThe first line that applies wins. Words: `model:` what the model table says, `feature:` what the "
-            "APIs showed, `type:` the controller's type, `line:` the product line; `!` means without.",
-            table(("kind", "recognised by"), kinds),
-            "## Classes of devices\n\nThe first that exists, is hardware and has an active independent rule.",
-            table(("kind", "chain"), chains),
-            "## Classes of clients\n\nOnly with `clients.mode = \"create\"`.",
-            table(("category", "chain"), clients),
-            "## Fields\n\n`always`: follows UniFi. `ours`: on CIs that snowload created, elsewhere only where empty. "
-            "`once`: at insert.",
-            table(("UniFi", "element", "written", "required"), fields),
-            "## Relations\n\nThe first type that the instance has.",
-            table(("edge", "types"), edges),
-            "## Never written\n\n" + ", ".join(f"`{name}`" for name in sorted(rules.never_written)),
-            f"## Models\n\n{len(models)} codes.",
-            table(("code", "product", "kind"), models),
+    return (
+        "\n\n".join(
+            (
+                "# Mapping",
+                "The `[mapping]` table of a settings file changes these tables; `snowload config check` reads it.",
+                "## Kinds\n\nThe first line that applies wins. Words: `model:` what the model table says, `feature:` what the "
+                "APIs showed, `type:` the controller's type, `line:` the product line; `!` means without.",
+                table(("kind", "recognised by"), kinds),
+                "## Classes of devices\n\nThe first that exists, is hardware and has an active independent rule.",
+                table(("kind", "chain"), chains),
+                '## Classes of clients\n\nOnly with `clients.mode = "create"`.',
+                table(("category", "chain"), clients),
+                "## Fields\n\n`always`: follows UniFi. `ours`: on CIs that snowload created, elsewhere only where empty. "
+                "`once`: at insert.",
+                table(("UniFi", "element", "written", "required"), fields),
+                "## Relations\n\nThe first type that the instance has.",
+                table(("edge", "types"), edges),
+                "## Never written\n\n" + ", ".join(f"`{name}`" for name in sorted(rules.never_written)),
+                f"## Models\n\n{len(models)} codes.",
+                table(("code", "product", "kind"), models),
+            )
         )
-    ) + "\n"
+        + "\n"
+    )
 
 
 def commands() -> str:

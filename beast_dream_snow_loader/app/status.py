@@ -1,0 +1,130 @@
+"""The use case behind ``snowload health``: is everything working now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.logins import servicenow_methods
+from beast_dream_snow_loader.app.options import Place
+from beast_dream_snow_loader.app.places import state_directory
+from beast_dream_snow_loader.app.private_files import private_directory
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.sync import failed
+from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
+from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.events import ignore
+from beast_dream_snow_loader.core.exit_codes import HealthCode
+from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+from beast_dream_snow_loader.operations.durations import parse_duration
+from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor, HealthStatus
+from beast_dream_snow_loader.state.store import Store
+
+_CODES = {
+    HealthStatus.HEALTHY: HealthCode.HEALTHY,
+    HealthStatus.DEGRADED: HealthCode.DEGRADED,
+    HealthStatus.UNHEALTHY: HealthCode.UNHEALTHY,
+}
+
+
+def health(place: Place, *, only: Sequence[str], timeout: str) -> Result:
+    """Every dependency, side by side. What keeps the checks themselves from running is status ``unknown``."""
+    try:
+        with ExitStack() as stack:
+            here = stack.enter_context(ground(place))
+            store = stack.enter_context(opened(here))
+            wiring = wire(here, store, ignore, dry_run=True)
+            monitor = _monitor(here, store, wiring, timeout, only)
+            return _result(here, asyncio.run(monitor.run_all_checks(only)))
+    except SnowloadError as error:
+        result = failed("health", error, environment=place.environment or "")
+        return Result(
+            command="health",
+            status="unknown",
+            exit_code=HealthCode.UNKNOWN,
+            environment=result.environment,
+            generated_at=result.generated_at,
+            error=error,
+        )
+
+
+def _monitor(here: Ground, store: Store, wiring: Wiring, timeout: str, only: Sequence[str]) -> HealthMonitor:
+    try:
+        limit = parse_duration(timeout)
+    except ValueError:
+        raise ConfigurationError(f"{timeout!r} is no duration.", next_step="Write --timeout 10s.") from None
+    monitor = HealthMonitor(wiring.cmdb, clock=here.clock, timeout=limit)
+    directory = private_directory(state_directory(here.settings))
+    monitor.register_check("servicenow", monitor.check_servicenow_connectivity)
+    monitor.register_check("unifi", lambda: _unifi(wiring))
+    methods = servicenow_methods(here.settings.servicenow)
+    monitor.register_check("credentials", lambda: monitor.check_credential_availability(methods))
+    monitor.register_check("database", lambda: _database(store))
+    monitor.register_check("queue", lambda: _queue(store))
+    monitor.register_check("last-success", lambda: _last_success(here, store))
+    monitor.register_check("system", lambda: monitor.check_system_resources(directory))
+    unknown = sorted(set(only) - set(monitor.names))
+    if unknown:
+        raise ConfigurationError(
+            f"There is no health check {', '.join(unknown)}.", next_step=f"There are: {', '.join(monitor.names)}."
+        )
+    return monitor
+
+
+def _unifi(wiring: Wiring) -> HealthCheck:
+    found = wiring.source.probe()
+    bad = [f"{service}: {error}" for service, error in found if error is not None]
+    details = {service: "ok" if error is None else error.code for service, error in found}
+    if not bad:
+        return HealthCheck("unifi", HealthStatus.HEALTHY, f"{len(found)} answer", details=details)
+    status = HealthStatus.UNHEALTHY if len(bad) == len(found) else HealthStatus.DEGRADED
+    return HealthCheck("unifi", status, "; ".join(bad), details=details)
+
+
+def _database(store: Store) -> HealthCheck:
+    found = store.check()
+    details = {"size_bytes": found.size_bytes, "revision": found.revision}
+    if found.whole:
+        return HealthCheck("database", HealthStatus.HEALTHY, f"{found.kind}, whole", details=details)
+    return HealthCheck("database", HealthStatus.UNHEALTHY, "; ".join(found.problems), details=details)
+
+
+def _queue(store: Store) -> HealthCheck:
+    found = store.check()
+    if not found.later:
+        return HealthCheck("queue", HealthStatus.HEALTHY, "empty")
+    message = f"{found.later} writes wait: send them with snowload replay-queue"
+    return HealthCheck("queue", HealthStatus.DEGRADED, message, details={"queued": found.later})
+
+
+def _last_success(here: Ground, store: Store) -> HealthCheck:
+    run = store.memory.last_success(here.target)
+    if run is None:
+        return HealthCheck("last-success", HealthStatus.HEALTHY, "no load has succeeded yet")
+    moment = rfc3339(run.finished_at or run.started_at)
+    return HealthCheck("last-success", HealthStatus.HEALTHY, f"load at {moment}", details={"run_id": run.id})
+
+
+def _result(here: Ground, checks: Sequence[HealthCheck]) -> Result:
+    overall = HealthMonitor.get_overall_status(checks)
+    return Result(
+        command="health",
+        status=overall.value,
+        exit_code=_CODES[overall],
+        environment=here.environment,
+        generated_at=rfc3339(here.clock.now()),
+        body={"checks": [_row(check) for check in checks]},
+    )
+
+
+def _row(check: HealthCheck) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "status": check.status.value,
+        "message": check.message,
+        "response_time_ms": check.response_time_ms,
+        "details": dict(check.details),
+    }

@@ -1,0 +1,57 @@
+"""Every exchange counted and told, whatever became of it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+from beast_dream_snow_loader.core.events import Listener, RequestFinished
+from beast_dream_snow_loader.errors import TransportError
+from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.messages import Request, Response
+
+
+class RequestMeter:
+    """Requests by family of service (``servicenow``, ``unifi``), and retries. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def count(self, name: str) -> None:
+        with self._lock:
+            self._counts[name] += 1
+
+    def counts(self) -> dict[str, int]:
+        with self._lock:
+            return {name: self._counts[name] for name in ("servicenow", "unifi", "retries")}
+
+
+class Observing:
+    def __init__(self, inner: Transport, service: str, meter: RequestMeter, listener: Listener) -> None:
+        self._inner = inner
+        self._service = service
+        self._meter = meter
+        self._listener = listener
+
+    def send(self, request: Request) -> Response:
+        self._meter.count(self._service.partition(":")[0])
+        try:
+            response = self._inner.send(request)
+        except TransportError as error:
+            self._tell(request, None, 0.0, error.code)
+            raise
+        self._tell(request, response.status, response.milliseconds, "")
+        return response
+
+    def _tell(self, request: Request, status: int | None, milliseconds: float, error: str) -> None:
+        self._listener(
+            RequestFinished(
+                service=self._service,
+                operation=request.operation,
+                method=request.method,
+                status=status,
+                milliseconds=milliseconds,
+                error=error,
+            )
+        )

@@ -90,21 +90,22 @@ def mapping() -> str:
         for role, kinds in rules.relation_types.items()
     ]
     kinds = [(rule.kind, "; ".join(f"`{line}`" for line in rule.any_of if line) or "the rest") for rule in KIND_RULES]
-    models = [(f"`{model.code}`", model.sku, model.kind) for model in MODELS]
+    models = [(", ".join(f"`{code}`" for code in model.codes), model.sku, model.kind) for model in MODELS]
     return (
         "\n\n".join(
             (
                 "# Mapping",
                 "The `[mapping]` table of a settings file changes these tables; `snowload config check` reads it.",
-                "## Kinds\n\nThe first line that applies wins. Words: `model:` what the model table says, `feature:` what the "
-                "APIs showed, `type:` the controller's type, `line:` the product line; `!` means without.",
+                "## Kinds\n\nThe first line that applies wins. Words: `model:` what the model table says, "
+                "`feature:` what the APIs showed, `type:` the controller's type, `line:` the product line; "
+                "`!` means without.",
                 table(("kind", "recognised by"), kinds),
                 "## Classes of devices\n\nThe first that exists, is hardware and has an active independent rule.",
                 table(("kind", "chain"), chains),
                 '## Classes of clients\n\nOnly with `clients.mode = "create"`.',
                 table(("category", "chain"), clients),
-                "## Fields\n\n`always`: follows UniFi. `ours`: on CIs that snowload created, elsewhere only where empty. "
-                "`once`: at insert.",
+                "## Fields\n\n`always`: follows UniFi. `ours`: on CIs that snowload created, elsewhere only where "
+                "empty. `once`: at insert.",
                 table(("UniFi", "element", "written", "required"), fields),
                 "## Relations\n\nThe first type that the instance has.",
                 table(("edge", "types"), edges),
@@ -148,7 +149,7 @@ def main(arguments: list[str]) -> int:
         for name in stale:
             (PLACE / name).write_text(PAGES[name](), encoding="utf-8")
         return 0
-    print("\n".join(stale))
+    sys.stdout.write("\n".join(stale) + "\n")
     return 1 if stale else 0
 
 

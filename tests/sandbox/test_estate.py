@@ -96,9 +96,9 @@ def test_every_console_has_the_default_site_with_the_constant_uuid() -> None:
 def test_a_generated_estate_has_its_share_of_awkward_devices() -> None:
     devices = _devices(Estate.of(Shape(sites=4, devices=2000, awkward=0.05)))
     names = [device.name for device in devices]
-    assert sum(
-        name is None or name == "" or not name.isascii() or len(name) > 200 or "^" in name for name in names
-    ) > 60
+    assert (
+        sum(name is None or name == "" or not name.isascii() or len(name) > 200 or "^" in name for name in names) > 60
+    )
     assert None in names
     assert any(names.count(name) > 1 for name in set(names) if name)
     assert any(device.state == 0 and not device.ip for device in devices)

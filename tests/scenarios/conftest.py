@@ -1,0 +1,54 @@
+"""A sandbox of a test's own, and the command pointed at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
+from beast_dream_snow_loader.sandbox.town import Account, Sandbox
+from tests.conftest import Snowload
+
+
+class Town:
+    """A running sandbox, the ServiceNow behind it, and ``snowload`` with its variables set."""
+
+    def __init__(self, estate: Estate, snowload: Snowload) -> None:
+        self.app = ServiceNowApp.create()
+        self.sandbox = Sandbox.create(estate=estate, servicenow=self.app)
+        self.sandbox.account = Account(username="snowload", password="snowload-demo")
+        self.estate = estate
+        self.run = snowload
+
+    def __enter__(self) -> Town:
+        self.sandbox.start()
+        self.run.variables |= dict(self.sandbox.environment())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sandbox.stop()
+        self.app.close()
+
+    def writes(self) -> int:
+        """Requests so far that could have changed the CMDB."""
+        lines = self.sandbox.log.lines("servicenow")
+        return sum(1 for line in lines if line.path.endswith("/identifyreconcile/enhanced"))
+
+    def servicenow_reads(self) -> list[str]:
+        return [line.path for line in self.sandbox.log.lines("servicenow")]
+
+
+@pytest.fixture
+def town(snowload: Snowload, tmp_path: Path) -> Iterator[Callable[[Estate], Town]]:
+    opened: list[Town] = []
+
+    def opening(estate: Estate) -> Town:
+        opened.append(Town(estate, snowload).__enter__())
+        return opened[-1]
+
+    yield opening
+    for one in opened:
+        one.__exit__()

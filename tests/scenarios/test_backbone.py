@@ -1,0 +1,162 @@
+"""The path from UniFi to the CMDB, judged by reading the sandbox's tables, not by the tool's own report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.scenarios.conftest import Town
+
+OpenTown = Callable[[Estate], Town]
+LOAD = ("load", "--env", "testing", "--json")
+
+
+def clean(town: Town) -> None:
+    assert not oracle.duplicate_keys(town.app.instance)
+    assert not oracle.duplicate_edges(town.app.instance)
+    assert not oracle.orphans(town.app.instance)
+
+
+def test_a_first_load_creates_and_links_and_a_second_writes_nothing(town: OpenTown) -> None:
+    """L3, L4, L7: over environment variables only."""
+    here = town(Estate.demo())
+    first = here.run(*LOAD)
+    assert first.code in (0, 3), first.err
+    items, edges = oracle.by_native_key(here.app.instance, "UniFi"), oracle.edges(here.app.instance, "UniFi")
+    assert len(items) == first.document["written"]["created"] + first.document["written"]["updated"]
+    assert len([edge for edge in edges if edge.type]) >= first.document["written"]["linked"]
+    clean(here)
+    before = oracle.everything(here.app.instance)
+    here.sandbox.log.clear()
+    second = here.run(*LOAD)
+    assert second.code == first.code
+    assert not any(second.document["written"].values())
+    assert here.writes() == 0
+    assert oracle.everything(here.app.instance) == before
+    assert max(Counter(here.servicenow_reads()).values(), default=0) <= 1
+
+
+def test_two_thousand_devices_land_once_each_in_at_most_25_write_requests(town: OpenTown) -> None:
+    """L3, P2: 2,000 devices on 10 sites; every device and relation exactly once; a second load writes nothing."""
+    here = town(Estate.generate(seed=7, sites=10, devices=2000))
+    first = here.run(*LOAD, timeout=110)
+    assert first.code in (0, 3), first.err
+    devices = [key for key in oracle.by_native_key(here.app.instance, "UniFi") if key.startswith("device/")]
+    held = len(first.document["held"]) + len(first.document["failed"])
+    assert len(devices) + held >= 2000
+    assert here.writes() <= 25
+    clean(here)
+    here.sandbox.log.clear()
+    second = here.run(*LOAD, timeout=110)
+    assert (here.writes(), any(second.document["written"].values())) == (0, False)
+
+
+def test_one_changed_device_costs_one_write(town: OpenTown) -> None:
+    """P4."""
+    estate = Estate.generate(seed=3, sites=2, devices=60)
+    here = town(estate)
+    assert here.run(*LOAD).code in (0, 3)
+    device = next(
+        d
+        for d in estate.devices(estate.consoles()[0].host_id)
+        if d.name and d.adopted and d.model_code.startswith("US")
+    )
+    estate.rename_device(device.mac, "renamed-by-a-test")
+    here.sandbox.log.clear()
+    again = here.run(*LOAD)
+    assert again.document["plan"]["update"] == 1
+    assert here.writes() == 1
+    names = [item.name for item in oracle.config_items(here.app.instance, "UniFi") if item.native_keys]
+    assert "renamed-by-a-test" in names
+
+
+def test_a_foreign_ci_of_the_same_name_is_never_touched(town: OpenTown) -> None:
+    """cmdb-model 2.4: a match by name alone to a CI with another serial number is refused; the next name is used."""
+    estate = Estate.generate(seed=3, sites=1, devices=20)
+    here = town(estate)
+    device = next(
+        d
+        for d in estate.devices(estate.consoles()[0].host_id)
+        if d.name and d.adopted and d.model_code.startswith("US")
+    )
+    with here.app.instance.lock:
+        foreign = here.app.instance.insert(
+            "cmdb_ci_ip_switch", {"name": device.name, "serial_number": "FOREIGN1", "discovery_source": "ServiceNow"}
+        )
+        before = dict(here.app.instance.get("cmdb_ci_ip_switch", foreign["sys_id"]))
+    assert here.run(*LOAD).code in (0, 3)
+    assert dict(here.app.instance.get("cmdb_ci_ip_switch", foreign["sys_id"])) == before
+    assert f"device/{device.mac.lower().replace(':', '')}" in oracle.by_native_key(here.app.instance, "UniFi")
+    clean(here)
+
+
+def test_an_outage_queues_the_changes_and_a_replay_sends_them_once(town: OpenTown) -> None:
+    """R6.5."""
+    estate = Estate.generate(seed=3, sites=2, devices=40)
+    here = town(estate)
+    assert here.run(*LOAD).code in (0, 3)
+    device = next(
+        d
+        for d in estate.devices(estate.consoles()[0].host_id)
+        if d.name and d.adopted and d.model_code.startswith("US")
+    )
+    estate.rename_device(device.mac, "renamed-during-an-outage")
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))
+    away = here.run(*LOAD)
+    assert away.code == 8, (away.out[-2000:], away.err)
+    assert away.document["queued"] == 1
+    here.sandbox.servicenow.faults.clear()
+    here.sandbox.log.clear()
+    replayed = here.run("replay-queue", "--env", "testing", "--json")
+    assert (replayed.code, replayed.document["sent"], here.writes()) == (0, 1, 1), replayed.err
+    again = here.run("replay-queue", "--env", "testing", "--json")
+    assert (again.code, again.document["sent"], here.writes()) == (0, 0, 1)
+    assert not any(here.run(*LOAD).document["written"].values())
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(town: OpenTown) -> None:
+    here = town(Estate.demo())
+    before = oracle.everything(here.app.instance)
+    planned = here.run(*LOAD, "--dry-run")
+    assert planned.code in (0, 3), planned.err
+    assert planned.document["plan"]["create"] > 0
+    assert planned.document["changes"]
+    assert here.writes() == 0
+    assert oracle.everything(here.app.instance) == before
+
+
+@pytest.mark.parametrize("variable", ["SERVICENOW_PASSWORD", "UNIFI_API_KEY"])
+def test_a_wrong_password_exits_with_7_or_says_which_source_failed(town: OpenTown, variable: str) -> None:
+    """R1.4."""
+    here = town(Estate.generate(seed=3, sites=1, devices=5))
+    ended = here.run(*LOAD, **{variable: "canary-wrong", "SNOWLOAD_UNIFI__CONSOLES": "[]"})
+    assert ended.code == 7, ended.err
+    assert variable in ended.err
+    assert "canary" not in ended.out + ended.err
+
+
+def test_health_is_green_against_a_working_sandbox_and_red_when_it_sleeps(town: OpenTown) -> None:
+    """R4.1."""
+    here = town(Estate.demo())
+    well = here.run("health", "--env", "testing", "--json")
+    assert well.code == 0, well.out
+    here.app.backend.set_options(hibernating=True)
+    ill = here.run("health", "--env", "testing", "--json")
+    assert ill.code == 2
+    assert next(c for c in ill.document["checks"] if c["name"] == "servicenow")["status"] == "unhealthy"
+
+
+def test_runs_are_remembered_and_reported(town: OpenTown) -> None:
+    """R8.1."""
+    here = town(Estate.generate(seed=3, sites=1, devices=5))
+    load = here.run(*LOAD)
+    report = here.run("report", "--env", "testing", "--since", "1h", "--json")
+    assert report.document["summary"]["runs"] == 1
+    assert report.document["summary"]["created"] == load.document["written"]["created"]
+    shown = here.run("runs", "show", load.document["run_id"], "--env", "testing", "--json")
+    assert shown.document["run"]["report"]["written"] == load.document["written"]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from beast_dream_snow_loader.core.shown import shown
 
+WIDTH_OF_A_FILE = 180
+
 
 def console() -> Any:
-    """A rich console on stdout: tables when it is a terminal, the same without colour elsewhere."""
+    """A rich console on stdout: as wide as the terminal; in a file wide enough that cells are not broken up."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else WIDTH_OF_A_FILE
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def line(text: str) -> None:

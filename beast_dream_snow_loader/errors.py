@@ -105,13 +105,19 @@ class Throttled(TransportError):
 
 
 class ServerFault(TransportError):
-    """A 5xx answer. For a write the outcome is unknown unless the caller knows better."""
+    """A 5xx answer. For a write the outcome is unknown unless the caller knows better.
+
+    ``retry_after`` is in seconds, None when the server did not say.
+    """
 
     code = "transport.server_fault"
 
-    def __init__(self, message: str, *, next_step: str = "", status: int = 500) -> None:
+    def __init__(
+        self, message: str, *, next_step: str = "", status: int = 500, retry_after: float | None = None
+    ) -> None:
         super().__init__(message, next_step=next_step)
         self.status = status
+        self.retry_after = retry_after
 
 
 class OutcomeUnknown(TransportError):

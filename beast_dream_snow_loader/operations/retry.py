@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 import requests
 import tenacity
@@ -15,12 +16,20 @@ import tenacity
 from beast_dream_snow_loader.clock import Clock, SystemClock
 
 T = TypeVar("T")
+Delay = Callable[[BaseException, int], float | None]
+"""Seconds to wait after an exception in an attempt (they count from 1); None: do not try again."""
+
+_WORTH_REPEATING = frozenset({429, 500, 502, 503, 504})
+_YEAR_SECONDS = 366 * 86400.0
+_TOLERANCE_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """``max_attempts`` counts the first one; delays in seconds. With ``jitter`` the wait is uniform between 0 and the
-    exponential bound (AWS full jitter), so that many clients do not come back at once."""
+    exponential bound (AWS full jitter), so that many clients do not come back at once. No attempt starts later than
+    ``deadline_seconds`` after the first.
+    """
 
     max_attempts: int = 3
     base_delay_seconds: float = 1.0
@@ -28,14 +37,36 @@ class RetryPolicy:
     exponential_base: float = 2.0
     jitter: bool = True
     retryable_exceptions: tuple[type[BaseException], ...] = (requests.exceptions.RequestException,)
+    deadline_seconds: float | None = None
+
+
+class Answer(Protocol):
+    """Any response with headers, ours or that of requests."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
+class _Woken(Exception):
+    """The wait was cut short: the program is asked to stop."""
 
 
 class RetryManager:
-    """Runs an operation again while its policy says so. ``clock.sleep`` waits, so a stop request wakes it."""
+    """Runs an operation again while its policy says so. ``clock.sleep`` waits; a sleep that is cut short ends it all.
 
-    def __init__(self, default_policy: RetryPolicy | None = None, *, clock: Clock | None = None) -> None:
+    ``uniform`` draws the jitter between two bounds.
+    """
+
+    def __init__(
+        self,
+        default_policy: RetryPolicy | None = None,
+        *,
+        clock: Clock | None = None,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
         self._policy = default_policy or RetryPolicy()
         self._clock = clock or SystemClock()
+        self._uniform = uniform
 
     def execute_with_retry(
         self,
@@ -43,70 +74,121 @@ class RetryManager:
         policy: RetryPolicy | None = None,
         operation_name: str = "unknown",
         *,
-        wait: Callable[[BaseException, int], float | None] | None = None,
+        delay: Delay | None = None,
     ) -> T:
-        """The operation's result, or its last exception. ``wait`` may name the seconds for an exception (None: ours);
-        a negative number gives up. ``operation_name`` is for the exception notes."""
+        """The operation's result, or its last exception with a note of the attempts made.
+
+        ``delay`` stands in for the policy's choice of what is tried again, and when; the policy's limits hold anyway.
+        """
         chosen = policy or self._policy
+        attempts = _Attempts(self._clock, chosen, delay or (lambda error, count: self._delay(error, count, chosen)))
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(chosen.max_attempts),
-            wait=lambda state: max(0.0, self._wait(state, chosen, wait)),
-            retry=lambda state: self._again(state, chosen, wait),
-            sleep=self._clock.sleep,
+            retry=attempts.again,
+            wait=attempts.wait,
+            sleep=attempts.sleep,
             reraise=True,
         )
         try:
             return retrying(operation)
-        except chosen.retryable_exceptions as error:
-            error.add_note(f"operation {operation_name}, at most {chosen.max_attempts} attempts")
+        except _Woken:
+            assert attempts.error is not None  # there is no wait without an exception before it
+            attempts.note(attempts.error, operation_name)
+            raise attempts.error from None
+        except BaseException as error:
+            attempts.note(error, operation_name)
             raise
 
     def is_retryable_error(self, exception: BaseException, policy: RetryPolicy | None = None) -> bool:
+        """Of the policy's classes, and not an HTTP answer that would be the same again (4xx other than 429)."""
+        answer = getattr(exception, "response", None)
+        if isinstance(answer, requests.Response) and answer.status_code not in _WORTH_REPEATING:
+            return False
         return isinstance(exception, (policy or self._policy).retryable_exceptions)
 
     def calculate_delay(self, attempt: int, policy: RetryPolicy | None = None) -> float:
         """Seconds before attempt ``attempt + 1``; attempts count from 1."""
         chosen = policy or self._policy
-        exponent = min(attempt - 1, 64)
+        exponent = min(max(attempt, 1) - 1, 64)
         bound = min(chosen.max_delay_seconds, chosen.base_delay_seconds * chosen.exponential_base**exponent)
-        return random.uniform(0, bound) if chosen.jitter else bound
+        return self._uniform(0.0, bound) if chosen.jitter else bound
 
-    def handle_rate_limit(self, response: Any) -> float:
+    def handle_rate_limit(self, response: Answer) -> float:
         """Seconds a 429 asks for: ``Retry-After`` (seconds or date), else ``X-RateLimit-Reset`` (UNIX time), else the
         policy's first delay."""
         asked = retry_after(response.headers, self._clock.now())
         return self.calculate_delay(1) if asked is None else asked
 
-    def _again(self, state: tenacity.RetryCallState, policy: RetryPolicy, wait: Any) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        if error is None or not self.is_retryable_error(error, policy):
+    def _delay(self, error: BaseException, attempt: int, policy: RetryPolicy) -> float | None:
+        if not self.is_retryable_error(error, policy):
+            return None
+        answer = getattr(error, "response", None)
+        if isinstance(answer, requests.Response) and answer.status_code == 429:
+            return self.handle_rate_limit(answer)
+        return self.calculate_delay(attempt, policy)
+
+
+class _Attempts:
+    """What tenacity asks during one call."""
+
+    def __init__(self, clock: Clock, policy: RetryPolicy, delay: Delay) -> None:
+        self.error: BaseException | None = None
+        self.count = 0
+        self._clock = clock
+        self._delay = delay
+        self._next = 0.0
+        self._ends = math.inf if policy.deadline_seconds is None else clock.monotonic() + policy.deadline_seconds
+
+    def again(self, state: tenacity.RetryCallState) -> bool:
+        self.count = state.attempt_number
+        self.error = state.outcome.exception() if state.outcome else None
+        seconds = None if self.error is None else self._delay(self.error, self.count)
+        if seconds is None or self._clock.monotonic() + seconds >= self._ends:
             return False
-        asked = wait(error, state.attempt_number) if wait else None
-        return asked is None or asked >= 0
+        self._next = seconds
+        return True
 
-    def _wait(self, state: tenacity.RetryCallState, policy: RetryPolicy, wait: Any) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = wait(error, state.attempt_number) if wait and error is not None else None
-        return self.calculate_delay(state.attempt_number, policy) if asked is None else float(asked)
+    def wait(self, _state: tenacity.RetryCallState) -> float:
+        return self._next
+
+    def sleep(self, seconds: float) -> None:
+        before = self._clock.monotonic()
+        self._clock.sleep(seconds)
+        if self._clock.monotonic() - before < seconds - _TOLERANCE_SECONDS:
+            raise _Woken
+
+    def note(self, error: BaseException, operation_name: str) -> None:
+        if self.count > 1:
+            error.add_note(f"{operation_name}: given up after {self.count} attempts")
 
 
-def retry_after(headers: Any, now: datetime) -> float | None:
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds the server asks to wait, None when it does not say. Header names in any case."""
-    named = {str(name).lower(): str(value) for name, value in dict(headers).items()}
+    named = {name.lower(): value.strip() for name, value in headers.items()}
     if (text := named.get("retry-after")) is not None:
         return _seconds_or_date(text, now)
-    if (reset := named.get("x-ratelimit-reset")) is not None and reset.isdigit():
-        return max(0.0, int(reset) - now.timestamp())
-    return None
+    reset = _number(named.get("x-ratelimit-reset", ""))
+    if reset is None:
+        return None
+    # ServiceNow sends a UNIX time; others send the seconds that are left, which are never so many
+    return max(0.0, reset if reset < _YEAR_SECONDS else reset - now.timestamp())
 
 
 def _seconds_or_date(text: str, now: datetime) -> float | None:
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
+    """RFC 9110, 10.2.3."""
+    number = _number(text)
+    if number is not None:
+        return max(0.0, number)
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
     return max(0.0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds())
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

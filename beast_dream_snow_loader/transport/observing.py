@@ -28,6 +28,8 @@ class RequestMeter:
 
 
 class Observing:
+    """One RequestFinished per exchange on the wire, a login's own included."""
+
     def __init__(self, inner: Transport, service: str, meter: RequestMeter, listener: Listener) -> None:
         self._inner = inner
         self._service = service
@@ -52,6 +54,7 @@ class Observing:
                 method=request.method,
                 status=status,
                 milliseconds=milliseconds,
+                attempt=request.attempt,
                 error=error,
             )
         )

@@ -10,57 +10,71 @@ from beast_dream_snow_loader.operations.retry import RetryManager, RetryPolicy, 
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.statuses import FAULTS, THROTTLED
 
-GIVE_UP = -1.0
+DEADLINE_SECONDS = 60.0
 
 
 class Retrying:
-    """NotSent and 429 are always safe; an unknown outcome and a 5xx only for a repeatable request.
+    """NotSent and 429 are always safe; an unknown outcome and a fault only for a repeatable request.
 
-    ``deadline`` is in seconds over all attempts. Raises the last error; Throttled carries the wait that was asked for.
+    Raises the last error: Throttled for 429, with the wait that was asked for; ServerFault for 500, 502, 503 and 504;
+    what came from below for the rest. Every other status is an answer and is returned.
     """
 
-    def __init__(
-        self, inner: Transport, policy: RetryPolicy, meter: RequestMeter, clock: Clock, deadline: float = 60.0
-    ) -> None:
+    def __init__(self, inner: Transport, service: str, policy: RetryPolicy, meter: RequestMeter, clock: Clock) -> None:
         self._inner = inner
-        self._policy = replace(policy, retryable_exceptions=(NotSent, Throttled, OutcomeUnknown, ServerFault))
-        self._manager = RetryManager(self._policy, clock=clock)
+        self._service = service
+        deadline = DEADLINE_SECONDS if policy.deadline_seconds is None else policy.deadline_seconds
+        self._manager = RetryManager(replace(policy, deadline_seconds=deadline), clock=clock)
         self._meter = meter
         self._clock = clock
-        self._deadline = deadline
 
     def send(self, request: Request) -> Response:
-        ends = self._clock.monotonic() + self._deadline
-        attempts = 0
+        attempt = 0
 
         def once() -> Response:
-            nonlocal attempts
-            attempts += 1
-            if attempts > 1:
-                self._meter.count("retries")
-            return self._unless_throttled(request)
+            nonlocal attempt
+            attempt += 1
+            if attempt == 1:
+                return self._answered(request)
+            self._meter.count("retries")
+            return self._answered(replace(request, attempt=attempt))
 
         return self._manager.execute_with_retry(
-            once, operation_name=request.operation, wait=lambda error, _: self._wait(error, request, ends)
+            once, operation_name=request.operation, delay=lambda error, count: self._delay(error, count, request)
         )
 
-    def _unless_throttled(self, request: Request) -> Response:
+    def _answered(self, request: Request) -> Response:
         response = self._inner.send(request)
-        if response.status == 429:
+        if response.status != THROTTLED and response.status not in FAULTS:
+            return response
+        asked = retry_after(response.headers, self._clock.now())
+        if response.status == THROTTLED:
             raise Throttled(
-                f"The server asks to slow down ({request.operation}, 429).",
-                next_step="Try again later, or lower servicenow.concurrency.",
-                retry_after=retry_after(response.headers, self._clock.now()),
+                f"{self._service} asks to slow down ({request.operation}, 429).",
+                next_step="Try again later, or with less concurrency.",
+                retry_after=asked,
             )
-        return response
+        raise ServerFault(
+            f"{self._service} failed while answering {request.operation} ({response.status}).",
+            next_step="Try again later.",
+            status=response.status,
+            retry_after=asked,
+        )
 
-    def _wait(self, error: BaseException, request: Request, ends: float) -> float | None:
-        """Seconds to wait, None for the policy's own, negative to give up."""
-        if self._clock.monotonic() >= ends:
-            return GIVE_UP
-        if isinstance(error, OutcomeUnknown | ServerFault) and not request.repeatable:
-            return GIVE_UP
-        if isinstance(error, Throttled) and error.retry_after is not None:
-            return error.retry_after if self._clock.monotonic() + error.retry_after < ends else GIVE_UP
-        return None
+    def _delay(self, error: BaseException, attempt: int, request: Request) -> float | None:
+        """Exactly what the server asks for, else the policy's back-off; None for what must not be sent again."""
+        asked: float | None = None
+        if isinstance(error, OutcomeUnknown):
+            if not (request.repeatable and error.repeat_helps):
+                return None
+        elif isinstance(error, ServerFault):
+            if not request.repeatable:
+                return None
+            asked = error.retry_after
+        elif isinstance(error, Throttled):
+            asked = error.retry_after
+        elif not isinstance(error, NotSent):
+            return None
+        return self._manager.calculate_delay(attempt) if asked is None else asked

@@ -29,7 +29,7 @@ def build_stack(
 ) -> Transport:
     """retrying(breaking(around(observing(http)))): ``around`` is where a neighbour puts its login on."""
     observed = Observing(http, breaker.name, meter, listener)
-    return Retrying(Breaking(around(observed), breaker), policy, meter, clock)
+    return Retrying(Breaking(around(observed), breaker), breaker.name, policy, meter, clock)
 
 
 def read_only(transport: Transport) -> Transport:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -104,10 +106,38 @@ class HealthMonitor:
     async def _run(self, name: str) -> HealthCheck:
         started = self._clock.monotonic()
         try:
-            found = await asyncio.wait_for(asyncio.to_thread(self._checks[name]), self._timeout)
+            found = await asyncio.wait_for(_in_thread(self._checks[name]), self._timeout)
         except TimeoutError:
             found = HealthCheck(name, HealthStatus.UNHEALTHY, f"no answer within {self._timeout:.0f} s")
         except SnowloadError as error:
             found = HealthCheck(name, HealthStatus.UNHEALTHY, str(error), details={"code": error.code})
+        except OSError as error:
+            found = HealthCheck(name, HealthStatus.UNHEALTHY, error.strerror or type(error).__name__)
         milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
         return replace(found, name=name, response_time_ms=milliseconds)
+
+
+async def _in_thread(check: CheckFunction) -> HealthCheck:
+    """In a thread of its own that nobody waits for: asyncio's pool is joined at the end, hung checks and all."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[HealthCheck] = loop.create_future()
+
+    def settle(found: HealthCheck | None, error: BaseException | None) -> None:
+        if result.done():
+            return
+        if error is not None:
+            result.set_exception(error)
+        elif found is not None:
+            result.set_result(found)
+
+    def run() -> None:
+        found, failed = None, None
+        try:
+            found = check()
+        except BaseException as error:  # noqa: BLE001 - not swallowed: raised again where it is awaited
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the time limit is long over
+            loop.call_soon_threadsafe(settle, found, failed)
+
+    threading.Thread(target=run, name="health-check", daemon=True).start()
+    return await result

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
-from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.clock import Clock, SystemClock
-from beast_dream_snow_loader.core.events import FindingRaised, Listener, ignore
-from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.errors import ConfigurationError
-from beast_dream_snow_loader.operations.correlation import correlation_id, new_correlation_id, traceparent
+from beast_dream_snow_loader.core.events import Listener, ignore
+from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
+from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.transport.connections import Adapter, progress
 from beast_dream_snow_loader.transport.failures import failure, lost
+from beast_dream_snow_loader.transport.manners import refuse_plain, unverified, with_our_headers
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.reading import Limits, TooLarge, TooSlow, read_body
+from beast_dream_snow_loader.transport.stack import build_stack
 from beast_dream_snow_loader.transport.tls import context, trust
+from beast_dream_snow_loader.transport.verbs import Verbs
 
-USER_AGENT = f"snowload/{__version__}"
 _WIRE_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeEncodeError)
 
 
@@ -68,10 +67,10 @@ class HttpTransport:
         self._local = threading.local()
         if not self._trust.checked:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            listener(_unverified(service_name))
+            listener(unverified(service_name))
 
     def send(self, request: Request) -> Response:
-        _refuse_plain(self.service_name, request.url)
+        refuse_plain(self.service_name, request.url)
         lane = self._lane()
         started = self._clock.monotonic()
         progress.sent = False
@@ -100,7 +99,7 @@ class HttpTransport:
                 method=request.method,
                 url=request.url,
                 params=list(request.params),
-                headers=_headers(request.headers),
+                headers=with_our_headers(request.headers),
                 data=request.body,
             )
         )
@@ -109,7 +108,8 @@ class HttpTransport:
         try:
             body = self._body(request, answer, started)
         finally:
-            answer.raw.close() if not answer.raw.isclosed() else None
+            if not answer.raw.isclosed():
+                answer.raw.close()  # not read to its end: the connection is good for nothing more
         requests.cookies.extract_cookies_to_jar(lane.session.cookies, answer.request, answer.raw)  # type: ignore[no-untyped-call]
         if answer.status_code == 401:
             lane.session.cookies.clear()  # a refused login sets a session cookie too (servicenow-api 9.4)
@@ -138,15 +138,6 @@ def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
 
 
-def _headers(given: Mapping[str, str]) -> dict[str, str]:
-    """The caller's headers and ours. A correlation id of the request wins over that of the work under way."""
-    named = {name.lower() for name in given}
-    correlation = next((v for k, v in given.items() if k.lower() == "x-correlation-id"), "")
-    correlation = correlation or correlation_id() or new_correlation_id()
-    ours = {"User-Agent": USER_AGENT, "X-Correlation-ID": correlation, "traceparent": traceparent(correlation)}
-    return {**{name: value for name, value in ours.items() if name.lower() not in named}, **given}
-
-
 def _proxies(lane: _Lane, url: str) -> dict[str, str]:
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
     if origin not in lane.proxies:
@@ -154,33 +145,31 @@ def _proxies(lane: _Lane, url: str) -> dict[str, str]:
     return lane.proxies[origin]
 
 
-def _refuse_plain(service: str, url: str) -> None:
-    address = urlsplit(url)
-    if address.scheme == "https" or (address.scheme == "http" and _is_loopback(address.hostname or "")):
-        return
-    raise ConfigurationError(
-        f"{service} would be called over {address.scheme or 'no scheme'} at {address.hostname or 'no host'}: "
-        "credentials and data would be readable on the way.",
-        next_step="Use https. Plain http is for loopback addresses only.",
-    )
+class ResilientHTTPClient(Verbs):
+    """The whole stack for one service: retries, the breaker of that name, events, and real HTTP underneath.
 
+    ``http`` None: an :class:`HttpTransport` with its defaults. Raises what :class:`~.retrying.Retrying` raises.
+    """
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _unverified(service: str) -> FindingRaised:
-    return FindingRaised(
-        finding=Finding(
-            record=service,
-            rule="tls.unverified",
-            severity=Severity.WARNING,
-            message=f"TLS of {service} is not verified: anybody on the way can read and change what is sent. "
-            "Pin its certificate instead: verify_tls = fingerprint:<sha256>.",
+    def __init__(
+        self,
+        service_name: str,
+        *,
+        http: HttpTransport | None = None,
+        policy: RetryPolicy | None = None,
+        meter: RequestMeter | None = None,
+        listener: Listener = ignore,
+        clock: Clock | None = None,
+    ) -> None:
+        self.service_name = service_name
+        time = clock or SystemClock()
+        super().__init__(
+            build_stack(
+                http or HttpTransport(service_name, listener=listener, clock=time),
+                policy=policy or RetryPolicy(),
+                breaker=get_breaker(service_name, clock=time),
+                meter=meter or RequestMeter(),
+                clock=time,
+                listener=listener,
+            )
         )
-    )

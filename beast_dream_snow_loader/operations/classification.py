@@ -1,0 +1,91 @@
+"""What kind of trouble an exception is and how bad, for every class of ``errors.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from beast_dream_snow_loader import errors
+
+
+class ErrorSeverity(Enum):
+    LOW = "low"
+    """It passes by itself."""
+    MEDIUM = "medium"
+    """One record, or one try, is lost."""
+    HIGH = "high"
+    """A person has to do something."""
+    CRITICAL = "critical"
+    """Nothing can go on."""
+
+
+class ErrorCategory(Enum):
+    AUTHENTICATION = "authentication"
+    NETWORK = "network"
+    DATA_VALIDATION = "data_validation"
+    SERVICENOW_API = "servicenow_api"
+    TRANSFORMATION = "transformation"
+    CONFIGURATION = "configuration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    category: ErrorCategory
+    severity: ErrorSeverity
+
+
+def _as(category: ErrorCategory, severity: ErrorSeverity) -> Classification:
+    return Classification(category=category, severity=severity)
+
+
+_C, _S = ErrorCategory, ErrorSeverity
+
+CLASSIFICATION: Mapping[type[BaseException], Classification] = {
+    errors.ConfigurationError: _as(_C.CONFIGURATION, _S.CRITICAL),
+    errors.SourceUnavailable: _as(_C.NETWORK, _S.HIGH),
+    errors.SourceDataInvalid: _as(_C.DATA_VALIDATION, _S.MEDIUM),
+    errors.MappingError: _as(_C.TRANSFORMATION, _S.MEDIUM),
+    errors.NotSent: _as(_C.NETWORK, _S.MEDIUM),
+    errors.Throttled: _as(_C.SERVICENOW_API, _S.LOW),
+    errors.ServerFault: _as(_C.SERVICENOW_API, _S.MEDIUM),
+    errors.OutcomeUnknown: _as(_C.NETWORK, _S.HIGH),
+    errors.Rejected: _as(_C.SERVICENOW_API, _S.MEDIUM),
+    errors.NotAuthenticated: _as(_C.AUTHENTICATION, _S.CRITICAL),
+    errors.NotAuthorised: _as(_C.AUTHENTICATION, _S.HIGH),
+    errors.CircuitBreakerOpen: _as(_C.NETWORK, _S.MEDIUM),
+    errors.CmdbAsleep: _as(_C.SERVICENOW_API, _S.HIGH),
+    errors.SeveralRecords: _as(_C.DATA_VALIDATION, _S.HIGH),
+    errors.WriteNotKept: _as(_C.SERVICENOW_API, _S.MEDIUM),
+    errors.ClassMissing: _as(_C.SERVICENOW_API, _S.LOW),
+    errors.StateLocked: _as(_C.CONFIGURATION, _S.MEDIUM),
+    errors.StateTooNew: _as(_C.CONFIGURATION, _S.CRITICAL),
+    errors.StateDamaged: _as(_C.CONFIGURATION, _S.CRITICAL),
+    errors.EmptySource: _as(_C.DATA_VALIDATION, _S.HIGH),
+    errors.TooManyRetirements: _as(_C.DATA_VALIDATION, _S.HIGH),
+    errors.Refused: _as(_C.DATA_VALIDATION, _S.HIGH),
+    errors.SnowloadError: _as(_C.CONFIGURATION, _S.HIGH),
+    OSError: _as(_C.NETWORK, _S.MEDIUM),
+    ValueError: _as(_C.DATA_VALIDATION, _S.MEDIUM),
+}
+
+_UNEXPECTED = _as(_C.TRANSFORMATION, _S.CRITICAL)
+"""A mistake of ours. Nearly all of our own work is turning one thing into another."""
+
+
+def classify(exception: BaseException) -> Classification:
+    """By the nearest class in the table."""
+    return next((CLASSIFICATION[kind] for kind in type(exception).__mro__ if kind in CLASSIFICATION), _UNEXPECTED)
+
+
+_BY_STATUS: Mapping[int, Classification] = {
+    401: _as(_C.AUTHENTICATION, _S.CRITICAL),
+    403: _as(_C.AUTHENTICATION, _S.HIGH),
+    429: _as(_C.SERVICENOW_API, _S.LOW),
+}
+
+
+def classify_status(status: int) -> Classification:
+    """An answer of ServiceNow by its status alone, for when there is nothing better."""
+    other = _S.HIGH if status >= 500 else _S.MEDIUM
+    return _BY_STATUS.get(status, _as(_C.SERVICENOW_API, other))

@@ -1,0 +1,56 @@
+"""What every request of ours keeps to: its headers, encryption on the way, and a warning where there is none."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from beast_dream_snow_loader import __version__
+from beast_dream_snow_loader.core.events import FindingRaised
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.errors import ConfigurationError
+from beast_dream_snow_loader.operations.correlation import correlation_id, new_correlation_id, traceparent
+
+USER_AGENT = f"snowload/{__version__}"
+
+
+def with_our_headers(given: Mapping[str, str]) -> dict[str, str]:
+    """The caller's headers and ours. A correlation id of the request wins over that of the work under way."""
+    named = {name.lower() for name in given}
+    correlation = next((v for k, v in given.items() if k.lower() == "x-correlation-id"), "")
+    correlation = correlation or correlation_id() or new_correlation_id()
+    ours = {"User-Agent": USER_AGENT, "X-Correlation-ID": correlation, "traceparent": traceparent(correlation)}
+    return {**{name: value for name, value in ours.items() if name.lower() not in named}, **given}
+
+
+def refuse_plain(service: str, url: str) -> None:
+    address = urlsplit(url)
+    if address.scheme == "https" or (address.scheme == "http" and _is_loopback(address.hostname or "")):
+        return
+    raise ConfigurationError(
+        f"{service} would be called over {address.scheme or 'no scheme'} at {address.hostname or 'no host'}: "
+        "credentials and data would be readable on the way.",
+        next_step="Use https. Plain http is for loopback addresses only.",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def unverified(service: str) -> FindingRaised:
+    return FindingRaised(
+        finding=Finding(
+            record=service,
+            rule="tls.unverified",
+            severity=Severity.WARNING,
+            message=f"TLS of {service} is not verified: anybody on the way can read and change what is sent. "
+            "Pin its certificate instead: verify_tls = fingerprint:<sha256>.",
+        )
+    )

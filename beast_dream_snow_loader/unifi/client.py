@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import (
     NotAuthenticated,
     NotAuthorised,
@@ -17,11 +18,14 @@ from beast_dream_snow_loader.errors import (
 )
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
-from beast_dream_snow_loader.unifi.apis.envelopes import controller_data, envelope
+from beast_dream_snow_loader.unifi.apis.envelopes import controller_data, controller_error, envelope
 from beast_dream_snow_loader.unifi.apis.fields import Json, integer, objects, section, text
 
 _MFA = 499
+_LOGIN_CODES = frozenset({"api.err.LoginRequired", "api.err.Invalid"})
 _MOST_PAGES = 20_000
+_WHOLE_COLLECTION = 90.0
+"""Seconds; big lists need 60 to 120 (unifi-api 5, gotcha 18)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,28 +41,29 @@ class Endpoint:
     settings: str
     headers: Mapping[str, str]
 
-    def get(self, path: str, **params: str) -> Response:
+    def get(self, path: str, params: tuple[tuple[str, str], ...] = (), timeout: float | None = None) -> Response:
         """The answer to a GET when it is a success; otherwise what is wrong, as an error."""
         response = self.transport.send(
             Request(
                 method="GET",
                 url=f"{self.base}{path}",
                 operation=operation_of(path),
-                params=tuple(params.items()),
+                params=params,
                 headers={"Accept": "application/json", **self.headers},
                 repeatable=True,
+                timeout=timeout,
             )
         )
         if response.status != 200:
             raise refusal(response, self, path)
         return response
 
-    def json(self, path: str, **params: str) -> Json:
-        return envelope(self.get(path, **params).body, f"{self.service} {path}")
+    def json(self, path: str, *params: tuple[str, str]) -> Json:
+        return envelope(self.get(path, params).body, f"{self.service} {path}")
 
     def controller(self, path: str) -> list[object]:
-        """The ``data`` of a controller answer."""
-        return controller_data(self.get(path).body, f"{self.service} {path}")
+        """The ``data`` of a controller answer: whole collections, which a busy console takes its time for."""
+        return controller_data(self.get(path, timeout=_WHOLE_COLLECTION).body, f"{self.service} {path}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,28 +82,35 @@ def by_token(endpoint: Endpoint, path: str) -> Iterator[Json]:
     seen: set[str] = set()
     token = ""
     while True:
-        page = endpoint.json(path, **({"nextToken": token} if token else {}))
+        page = endpoint.json(path, *([("nextToken", token)] if token else []))
         yield from objects(page.get("data"))
         token = text(page, "nextToken") or ""
         if not token:
             return
         if token in seen:
-            raise SourceDataInvalid(f"{endpoint.service} {path} repeats a page token.", path="nextToken")
+            raise SourceDataInvalid(
+                f"{endpoint.service} {path} repeats a page token.", next_step="Try again later.", path="nextToken"
+            )
         seen.add(token)
 
 
 def by_offset(endpoint: Endpoint, path: str, page_size: int) -> Collection:
-    """The Network API's pages: advance by what came, stop at the total or at an empty page (unifi-api 2.2)."""
+    """The Network API's pages: advance by what came, stop at the total or at an empty page (unifi-api 2.2).
+
+    Without a total (never seen, not excluded) a page that is not full is the last.
+    """
     rows: list[Json] = []
-    total = 0
+    offset = total = 0
     for _ in range(_MOST_PAGES):
-        page = endpoint.json(path, offset=str(len(rows)), limit=str(page_size))
-        came = list(objects(page.get("data")))
-        rows.extend(came)
+        page = endpoint.json(path, ("offset", str(offset)), ("limit", str(page_size)))
+        data = page.get("data")
+        came = len(data) if isinstance(data, list) else 0
+        rows.extend(objects(data))
+        offset += came
         total = max(total, integer(page, "totalCount") or 0)
-        if not came or len(rows) >= total:
+        if came == 0 or (total and offset >= total) or (not total and came < page_size):
             break
-    return Collection(rows=tuple(rows), shortfall=max(0, total - len(rows)))
+    return Collection(rows=tuple(rows), shortfall=max(0, total - offset))
 
 
 def operation_of(path: str) -> str:
@@ -117,12 +129,9 @@ def refusal(response: Response, endpoint: Endpoint, path: str) -> Exception:
     where, status = f"{endpoint.service} {path}", response.status
     why = _reason(response)
     if status == 401:
-        return NotAuthenticated(f"{where} refused the login (401{why}).", next_step=f"Check {endpoint.settings}.")
+        return _not_in(response, endpoint, where, why)
     if status == _MFA:
-        return NotAuthenticated(
-            f"{endpoint.service} asks for a second factor.",
-            next_step="Use a local account without a cloud login, or an API key made on that console.",
-        )
+        return second_factor(endpoint)
     if status == 403:
         return NotAuthorised(
             f"{where} may not be read with this login (403{why}).",
@@ -136,8 +145,41 @@ def refusal(response: Response, endpoint: Endpoint, path: str) -> Exception:
     if status >= 500:
         return ServerFault(f"{where} failed ({status}{why}).", next_step="Try again later.", status=status)
     if 300 <= status < 400:
-        return Rejected(f"{where} redirects elsewhere ({status}): not followed.", status=status)
-    return Rejected(f"{where} was refused ({status}{why}).", status=status, detail=why)
+        return Rejected(
+            f"{where} redirects elsewhere ({status}): not followed.",
+            next_step="Check the address: it must be the console's own.",
+            status=status,
+        )
+    return Rejected(
+        f"{where} was refused ({status}{why}).",
+        next_step="Check the address, and that the console's UniFi Network version offers this.",
+        status=status,
+        detail=why,
+    )
+
+
+def second_factor(endpoint: Endpoint) -> NotAuthenticated:
+    """Cloud accounts need one (unifi-api 3.1); nobody is there to type it."""
+    return NotAuthenticated(
+        f"{endpoint.service} asks for a second factor (MFA).",
+        next_step="Use a local account without a cloud login, or an API key made on that console.",
+    )
+
+
+def _not_in(response: Response, endpoint: Endpoint, where: str, why: str) -> Exception:
+    """401 is about the login, unless the controller's own code says it is about something else: a vanished site."""
+    code = controller_code(response)
+    if code.startswith("api.err.") and code not in _LOGIN_CODES:
+        return controller_error(code, where)
+    return NotAuthenticated(f"{where} refused the login (401{why}).", next_step=f"Check {endpoint.settings}.")
+
+
+def controller_code(response: Response) -> str:
+    """``meta.msg`` of a controller answer, or nothing."""
+    try:
+        return text(section(envelope(response.body, "answer"), "meta"), "msg") or ""
+    except (SourceDataInvalid, SourceUnavailable):
+        return ""
 
 
 def _reason(response: Response) -> str:
@@ -147,4 +189,4 @@ def _reason(response: Response) -> str:
     except (SourceDataInvalid, SourceUnavailable):
         return ""
     words = text(body, "message", "code", "error") or text(section(body, "meta"), "msg")
-    return f": {words[:200]}" if words else ""
+    return f": {shown(words)}" if words else ""

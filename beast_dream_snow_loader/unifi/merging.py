@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from beast_dream_snow_loader.core.models import find_model
 from beast_dream_snow_loader.core.observed import Client, Device
 from beast_dream_snow_loader.unifi.apis.controller import GATEWAY_TYPES
 from beast_dream_snow_loader.unifi.views import ClientView, DeviceView
@@ -35,6 +36,9 @@ def merged_clients(views: Iterable[ClientView], devices: Mapping[str, Device]) -
 def _device(views: Sequence[DeviceView]) -> Device:
     devices = [view.device for view in views]
     best = devices[0]
+    if len(views) == 1:
+        address = _management_ip(views)
+        return best if address == best.management_ip else replace(best, management_ip=address)
     return replace(
         best,
         site=_first(devices, "site"),
@@ -56,6 +60,8 @@ def _device(views: Sequence[DeviceView]) -> Device:
 
 def _management_ip(views: Sequence[DeviceView]) -> str | None:
     """Never the WAN address of a gateway: of one, only an address known or seen to be inside counts (6.3)."""
+    if not any(view.device.management_ip for view in views):
+        return None
     gateway = any(_routes(view.device) for view in views)
     for view in views:
         address = view.device.management_ip
@@ -65,6 +71,10 @@ def _management_ip(views: Sequence[DeviceView]) -> str | None:
 
 
 def _routes(device: Device) -> bool:
+    """By model where it is known: a captured UDR7 does not show that it is a gateway, and no recorder is one."""
+    model = find_model(device.model_code, device.model_name)
+    if model is not None:
+        return model.kind == "gateway"
     return device.is_console or device.type in GATEWAY_TYPES or "gateway" in device.features
 
 
@@ -75,6 +85,8 @@ def _inside(address: str) -> bool:
 
 def _client(clients: Sequence[Client]) -> Client:
     """The connected record first: it is the newer one."""
+    if len(clients) == 1:
+        return clients[0]
     ordered = sorted(clients, key=lambda client: not client.connected)
     times = [client.last_seen for client in ordered if client.last_seen]
     firsts = [client.first_seen for client in ordered if client.first_seen]

@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from beast_dream_snow_loader.core.observed import Read, Snapshot, Subject
-from beast_dream_snow_loader.errors import SourceDataInvalid
+from beast_dream_snow_loader.errors import SourceDataInvalid, SourceUnavailable
 from beast_dream_snow_loader.unifi.apis import controller, network, site_manager
 from beast_dream_snow_loader.unifi.apis.envelopes import decoded
-from beast_dream_snow_loader.unifi.apis.fields import Json, objects, section
+from beast_dream_snow_loader.unifi.apis.fields import Json, objects, section, text
 from beast_dream_snow_loader.unifi.joining import Estate, join
 from beast_dream_snow_loader.unifi.views import ConsoleView
 
-SITE = "saved"
-"""The site of payloads that name none."""
+_NAME_ONE = "Name a file or folder of saved UniFi payloads."
 
 Take = Callable[[Json, "Saved"], None]
 
@@ -27,9 +26,13 @@ class Saved:
         self.console = ConsoleView(address="saved")
         self.estate = Estate(consoles=[self.console])
 
+    def site_of(self, record: Json) -> str | None:
+        """The site a controller record belongs to, where the list of sites was saved too."""
+        wanted = text(record, "site_id")
+        return next((site.short_name for site in self.console.sites if wanted and site.record_id == wanted), None)
+
     def snapshot(self) -> Snapshot:
-        for subject in Subject:
-            self.console.reads.append(Read(console="", subject=subject))
+        self.console.reads.extend(Read(console="", subject=subject) for subject in Subject)
         return join(self.estate, datetime(1970, 1, 1, tzinfo=UTC))
 
 
@@ -40,10 +43,11 @@ def read_saved(path: Path) -> Snapshot:
     """
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
     if not files:
-        raise SourceDataInvalid(f"{path} holds no .json file.", next_step="Name a file or folder of saved payloads.")
+        raise SourceDataInvalid(f"{path} holds no .json file.", next_step=_NAME_ONE, path=str(path))
+    taken = [pair for file in files for pair in _recognised(file)]
     saved = Saved()
-    for file in files:
-        _take_file(file, saved)
+    for take, record in sorted(taken, key=lambda pair: pair[0] not in _SITES):
+        take(record, saved)
     return saved.snapshot()
 
 
@@ -52,15 +56,15 @@ def recognise(record: Json) -> Take | None:
     return next((take for fits, take in _SHAPES if fits(record)), None)
 
 
-def _take_file(file: Path, saved: Saved) -> None:
+def _recognised(file: Path) -> Iterable[tuple[Take, Json]]:
     try:
         body = file.read_bytes()
     except OSError as error:
         raise SourceDataInvalid(
-            f"{file} cannot be read: {error.strerror}.", next_step="Name a file or folder of saved payloads."
+            f"{file} cannot be read: {error.strerror}.", next_step=_NAME_ONE, path=str(file)
         ) from None
-    records = list(_records(decoded(body, str(file))))
-    for index, record in enumerate(records):
+    document = _document(body, file)
+    for index, record in enumerate(_records(document)):
         take = recognise(record)
         if take is None:
             raise SourceDataInvalid(
@@ -68,7 +72,31 @@ def _take_file(file: Path, saved: Saved) -> None:
                 next_step="Leave it out, or save the answer whole, with its envelope.",
                 path=f"{file}:data[{index}]",
             )
-        take(record, saved)
+        yield take, record
+
+
+def _document(body: bytes, file: Path) -> object:
+    """Raises SourceDataInvalid for what is no answer, and for an answer that says what went wrong."""
+    try:
+        document = decoded(body, str(file))
+    except SourceUnavailable:
+        raise SourceDataInvalid(f"{file} holds a web page, no UniFi answer.", path=str(file)) from None
+    if isinstance(document, Mapping) and _is_error(document):
+        raise SourceDataInvalid(
+            f"{file} holds UniFi's answer to a request that failed, no data.",
+            next_step="Leave it out, or save the answer of a request that worked.",
+            path=str(file),
+        )
+    return document
+
+
+def _is_error(document: Json) -> bool:
+    """The three shapes of the three APIs (unifi-api 1.2, 2.5, 3.2)."""
+    code = text(document, "httpStatusCode", "statusCode")
+    failed = code is not None and code != "200"
+    return (
+        failed or text(section(document, "meta"), "rc") == "error" or ("error" in document and "data" not in document)
+    )
 
 
 def _records(document: object) -> Iterable[Json]:
@@ -104,12 +132,12 @@ def _network_site(record: Json, saved: Saved) -> None:
 
 
 def _network_device(record: Json, saved: Saved) -> None:
-    view = network.device(record, SITE)
+    view = network.device(record, None)
     saved.console.devices.extend([view] if view else [])
 
 
 def _network_client(record: Json, saved: Saved) -> None:
-    view = network.client(record, SITE)
+    view = network.client(record, None)
     if view is None:
         saved.console.skip("client without a network identity (VPN or unknown type)")
     else:
@@ -122,7 +150,7 @@ def _controller_site(record: Json, saved: Saved) -> None:
 
 
 def _controller_device(record: Json, saved: Saved) -> None:
-    view = controller.device(record, SITE)
+    view = controller.device(record, saved.site_of(record))
     if view is None:
         saved.console.skip("device without a MAC address, or not adopted here")
     else:
@@ -130,7 +158,7 @@ def _controller_device(record: Json, saved: Saved) -> None:
 
 
 def _controller_client(record: Json, saved: Saved) -> None:
-    view = controller.client(record, SITE, connected="uptime" in record)
+    view = controller.client(record, saved.site_of(record), connected="uptime" in record)
     if view is None:
         saved.console.skip("client without a MAC address")
     else:
@@ -140,6 +168,9 @@ def _controller_client(record: Json, saved: Saved) -> None:
 def _nothing(record: Json, saved: Saved) -> None:
     """Known, and of no use here."""
 
+
+_SITES = (_controller_site, _network_site)
+"""Taken first, so that the other records find theirs."""
 
 _SHAPES: tuple[tuple[Callable[[Json], bool], Take], ...] = (
     (lambda r: "hostId" in r and "devices" in r, _cloud_devices),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import orjson
 
-from beast_dream_snow_loader.errors import NotAuthenticated, SourceError, TransportError
+from beast_dream_snow_loader.errors import NotAuthenticated, SourceError, Throttled, TransportError
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.transport.messages import Request, Response
-from beast_dream_snow_loader.unifi.client import Endpoint, refusal
+from beast_dream_snow_loader.unifi.apis.envelopes import decoded
+from beast_dream_snow_loader.unifi.client import Endpoint, controller_code, refusal, second_factor
 
 _COOKIE = re.compile(r"(?:^|[,;]\s*)(TOKEN|unifises|csrf_token)=([^;,\s]+)")
 
@@ -51,29 +54,50 @@ def log_in(endpoint: Endpoint, flavour: Flavour, username: str, password: Secret
     Raises NotAuthenticated for a wrong account, Throttled, or SourceUnavailable while the application starts.
     """
     body = {"username": username, "password": password.reveal(), flavour.remember: True}
-    answer = endpoint.transport.send(
-        Request(
-            method="POST",
-            url=f"{endpoint.base}{flavour.login}",
-            operation="unifi.login",
-            headers={"Content-Type": "application/json", "Accept": "application/json"},
-            body=orjson.dumps(body),
-        )
+    request = Request(
+        method="POST",
+        url=f"{endpoint.base}{flavour.login}",
+        operation="unifi.login",
+        headers={"Content-Type": "application/json", "Accept": "application/json"},
+        body=orjson.dumps(body),
     )
+    try:
+        answer = endpoint.transport.send(request)
+    except Throttled as error:
+        raise _throttled(endpoint, error.retry_after) from None
+    _refuse_unless_in(answer, endpoint, flavour)
+    cookies = _cookies(answer)
+    csrf = answer.header("x-csrf-token") or cookies.get("csrf_token")
+    kept = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return replace(endpoint, headers={"Cookie": kept} | ({"X-CSRF-Token": csrf} if csrf else {}))
+
+
+def _refuse_unless_in(answer: Response, endpoint: Endpoint, flavour: Flavour) -> None:
+    if answer.status == 429:
+        raise _throttled(endpoint, None)
     if answer.status in (400, 403):
+        if controller_code(answer) == "api.err.Ubic2faTokenRequired":
+            raise second_factor(endpoint)
         raise NotAuthenticated(
             f"{endpoint.service} refused the account ({answer.status}).", next_step=f"Check {endpoint.settings}."
         )
     if answer.status != 200:
         raise refusal(answer, endpoint, flavour.login)
-    cookies = _cookies(answer)
-    if not cookies:
+    if not answer.body:  # a throttled console may answer so, without a session (unifi-api 3.1)
+        raise _throttled(endpoint, None)
+    decoded(answer.body, f"{endpoint.service} {flavour.login}")
+    if not _cookies(answer):
         raise NotAuthenticated(
-            f"{endpoint.service} answered the login without a session: it may be throttling logins.",
-            next_step="Wait some minutes before the next try; then check the account.",
+            f"{endpoint.service} answered the login without a session.", next_step=f"Check {endpoint.settings}."
         )
-    csrf = answer.header("x-csrf-token")
-    return replace(endpoint, headers={"Cookie": cookies} | ({"X-CSRF-Token": csrf} if csrf else {}))
+
+
+def _throttled(endpoint: Endpoint, retry_after: float | None) -> Throttled:
+    return Throttled(
+        f"{endpoint.service} takes no more logins for now.",
+        next_step="Wait some minutes before the next try. An API key made on that console needs no login.",
+        retry_after=retry_after,
+    )
 
 
 def log_out(endpoint: Endpoint, flavour: Flavour) -> None:
@@ -91,5 +115,42 @@ def log_out(endpoint: Endpoint, flavour: Flavour) -> None:
         return
 
 
-def _cookies(answer: Response) -> str:
-    return "; ".join(f"{name}={value}" for name, value in _COOKIE.findall(answer.header("set-cookie") or ""))
+def _cookies(answer: Response) -> dict[str, str]:
+    return dict(_COOKIE.findall(answer.header("set-cookie") or ""))
+
+
+class Session:
+    """A login in use by several threads, renewed at most once (gotcha 17)."""
+
+    def __init__(self, endpoint: Endpoint, prefix: str, renew: Callable[[], Endpoint] | None = None) -> None:
+        self.endpoint = endpoint
+        self._prefix = prefix
+        self._renew = renew
+        self._lock = threading.Lock()
+        self._over: NotAuthenticated | None = None
+
+    def data(self, path: str) -> list[object]:
+        """The ``data`` of a controller answer. Once the login is over for good, NotAuthenticated without asking."""
+        if self._over is not None:
+            raise NotAuthenticated(self._over.message, next_step=self._over.next_step)
+        used = self.endpoint
+        try:
+            return used.controller(f"{self._prefix}{path}")
+        except NotAuthenticated as error:
+            self._renewed(used, error)
+        try:
+            return self.endpoint.controller(f"{self._prefix}{path}")
+        except NotAuthenticated as error:
+            self._over = error
+            raise
+
+    def _renewed(self, used: Endpoint, error: NotAuthenticated) -> None:
+        """By whichever thread comes first; the others go on with the new session."""
+        with self._lock:
+            if self.endpoint is not used:
+                return
+            renew, self._renew = self._renew, None
+            if renew is None:
+                self._over = error
+                raise error
+            self.endpoint = renew()

@@ -11,7 +11,8 @@ from beast_dream_snow_loader.core.normalize import ip as usable_ip
 from beast_dream_snow_loader.core.normalize import mac12, version3
 from beast_dream_snow_loader.core.observed import Client, Device, Presence
 from beast_dream_snow_loader.unifi.apis.fields import Json, epoch, flag, integer, rows, section, text
-from beast_dream_snow_loader.unifi.views import ClientView, DeviceView, Rank, SiteView
+from beast_dream_snow_loader.unifi.apis.fingerprints import category
+from beast_dream_snow_loader.unifi.views import ClientView, DeviceView, Rank, SiteView, SystemView
 
 GATEWAY_TYPES = frozenset({"ugw", "usg", "uxg", "ucg", "udm"})
 CONSOLE_TYPES = frozenset({"udm", "ucg"})
@@ -19,13 +20,25 @@ CONSOLE_TYPES = frozenset({"udm", "ucg"})
 _PENDING, _ADOPTING, _DELETING, _ADOPTION_FAILED = 2, 7, 8, 10
 _NOT_OURS = frozenset({_PENDING, _ADOPTING, _DELETING, _ADOPTION_FAILED})
 _PRESENCE = {0: Presence.OFFLINE, 1: Presence.ONLINE}
+_OUTSIDE = frozenset({"wan", "wan2", "vpn-client"})
 
 
 def site(record: Json) -> SiteView | None:
     short_name = text(record, "name")
     if short_name is None:
         return None
-    return SiteView(short_name=short_name, name=text(record, "desc"), api_id=short_name)
+    return SiteView(
+        short_name=short_name, name=text(record, "desc"), api_id=short_name, record_id=text(record, "_id") or ""
+    )
+
+
+def system(record: Json) -> SystemView:
+    """``stat/sysinfo``: ``version`` is the Network application's, the console's own goes by other names (3.3)."""
+    return SystemView(
+        name=text(record, "hostname"),
+        network_version=text(record, "version"),
+        os_version=text(record, "console_display_version"),
+    )
 
 
 def device(record: Json, site_name: str | None) -> DeviceView | None:
@@ -33,23 +46,25 @@ def device(record: Json, site_name: str | None) -> DeviceView | None:
     mac, state = mac12(text(record, "mac")), integer(record, "state")
     if mac is None or flag(record, "adopted") is not True or state in _NOT_OURS:
         return None
-    lan = _lan_ip(record)
+    kind = (text(record, "type") or "").lower()
+    uplink = _uplink(record, mac)
+    lan = _lan_ip(record) if kind in GATEWAY_TYPES else None
     seen = Device(
         mac=mac,
         console="",
         site=site_name,
         name=text(record, "name"),
         model_code=text(record, "model"),
-        type=(text(record, "type") or "").lower() or None,
+        type=kind or None,
         product_line="network",
         features=_features(record),
         serial=text(record, "serial"),
-        management_ip=lan or _ip_unless_gateway(record),
+        management_ip=lan or (None if _routes(record, kind) else usable_ip(text(record, "ip"))),
         firmware=version3(text(record, "displayable_version", "version")),
         presence=_PRESENCE.get(-1 if state is None else state, Presence.TRANSIENT),
-        is_console=(text(record, "type") or "").lower() in CONSOLE_TYPES,
+        is_console=kind in CONSOLE_TYPES and _own_uplink(record) is None,
         port_count=sum(1 for port in rows(record, "port_table") if "port_idx" in port) or None,
-        uplink_mac=_uplink(record, mac),
+        uplink_mac=uplink,
         last_seen=epoch(record, "last_seen"),
     )
     never = seen.presence is Presence.OFFLINE and seen.last_seen is None
@@ -75,6 +90,7 @@ def client(record: Json, site_name: str | None, *, connected: bool) -> ClientVie
         guest=flag(record, "is_guest") is True,
         blocked=flag(record, "blocked") is True,
         connected=connected,
+        category=category(integer(record, "dev_cat")),
         uplink_mac=mac12(above) or mac12(text(record, "last_uplink_mac")),
         first_seen=epoch(record, "first_seen"),
         last_seen=epoch(record, "last_seen"),
@@ -91,21 +107,24 @@ def _features(record: Json) -> frozenset[str]:
 
 def _lan_ip(record: Json) -> str | None:
     """A gateway's inside address: named outright, or in its network table."""
-    tables = (text(row, "ip") for row in rows(record, "network_table") if text(row, "purpose") != "wan")
-    named = (text(record, "connect_request_ip"), text(record, "lan_ip"), *tables)
+    tables = (text(row, "ip") for row in rows(record, "network_table") if text(row, "purpose") not in _OUTSIDE)
+    named = (text(record, "lan_ip"), *tables)
     return next((address for address in map(usable_ip, named) if address), None)
 
 
-def _ip_unless_gateway(record: Json) -> str | None:
-    """``ip`` of a gateway is its WAN address (unifi-api 3.4)."""
-    return None if (text(record, "type") or "").lower() in GATEWAY_TYPES else usable_ip(text(record, "ip"))
+def _routes(record: Json, kind: str) -> bool:
+    """``ip`` of a gateway is its WAN address (unifi-api 3.4), unless it serves as a plain access point (4.2)."""
+    return kind in GATEWAY_TYPES and _own_uplink(record) is None
+
+
+def _own_uplink(record: Json) -> str | None:
+    """The UniFi device above: gateways have none (unifi-api 3.4)."""
+    return mac12(text(section(record, "uplink"), "uplink_mac"))
 
 
 def _uplink(record: Json, mac: str) -> str | None:
     """The device above, from the live link or the last one known; never itself."""
-    above = mac12(text(section(record, "uplink"), "uplink_mac")) or mac12(
-        text(section(record, "last_uplink"), "uplink_mac")
-    )
+    above = _own_uplink(record) or mac12(text(section(record, "last_uplink"), "uplink_mac"))
     return above if above != mac else None
 
 

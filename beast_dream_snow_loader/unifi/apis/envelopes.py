@@ -7,9 +7,17 @@ from collections.abc import Mapping
 
 import orjson
 
-from beast_dream_snow_loader.errors import NotAuthorised, Rejected, SourceDataInvalid, SourceUnavailable
+from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.errors import (
+    NotAuthenticated,
+    NotAuthorised,
+    Rejected,
+    SourceDataInvalid,
+    SourceUnavailable,
+)
 from beast_dream_snow_loader.unifi.apis.fields import Json, text
 
+_CHECK = "Check that the address is that of UniFi and nothing on the way changes its answers."
 _GZIP = b"\x1f\x8b"
 _LARGEST = 512 * 1024 * 1024
 
@@ -22,7 +30,7 @@ def decoded(body: bytes, place: str) -> object:
     """
     body = _plain(body, place)
     try:
-        return orjson.loads(body)
+        return _loaded(body)
     except orjson.JSONDecodeError as error:
         if body.lstrip()[:1] == b"<":
             raise SourceUnavailable(
@@ -30,7 +38,7 @@ def decoded(body: bytes, place: str) -> object:
                 next_step="Try again in a few minutes.",
             ) from None
         raise SourceDataInvalid(
-            f"{place} is not valid JSON ({error.msg}, at byte {error.pos} of {len(body)}).",
+            f"{place} is not valid JSON ({error.msg}, at character {error.pos} of {len(body)} bytes).",
             next_step="If it repeats, the answer is being cut on the way: check proxies and the console's load.",
             path=place,
         ) from None
@@ -40,7 +48,7 @@ def envelope(body: bytes, place: str) -> Json:
     """A body that must be one JSON object."""
     value = decoded(body, place)
     if not isinstance(value, Mapping):
-        raise SourceDataInvalid(f"{place} holds no JSON object.", path=place)
+        raise SourceDataInvalid(f"{place} holds no JSON object.", next_step=_CHECK, path=place)
     return value
 
 
@@ -53,19 +61,35 @@ def controller_data(body: bytes, place: str) -> list[object]:
         raise controller_error(text(outcome, "msg") or "no reason given", place)
     data = value.get("data")
     if not isinstance(data, list):
-        raise SourceDataInvalid(f"{place} has no list under data.", path=f"{place}.data")
+        raise SourceDataInvalid(f"{place} has no list under data.", next_step=_CHECK, path=f"{place}.data")
     return data
 
 
-def controller_error(code: str, place: str) -> Rejected | NotAuthorised:
-    """``api.err.NoPermission`` is about rights; every other code about the request."""
-    if code in ("api.err.NoPermission", "api.err.LoginRequired"):
+def controller_error(code: str, place: str) -> Rejected | NotAuthorised | NotAuthenticated:
+    """Two codes are about the login and its rights; every other one is about the request."""
+    if code == "api.err.LoginRequired":
+        return NotAuthenticated(f"{place} was refused: the session is over ({code}).", next_step="Run it again.")
+    if code == "api.err.NoPermission":
         return NotAuthorised(
             f"{place} was refused: {code}.",
             next_step="Give the UniFi account at least read-only rights on every site.",
             detail=code,
         )
-    return Rejected(f"{place} was refused: {code}.", status=400, detail=code)
+    words = shown(code)
+    return Rejected(
+        f"{place} was refused: {words}.", next_step="Check that the site still exists.", status=400, detail=words
+    )
+
+
+def _loaded(body: bytes) -> object:
+    """One name in a wrong encoding must not cost a whole console (gotcha 12): its bad bytes become U+FFFD."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        mended = body.decode(errors="replace").encode()
+        if mended == body:
+            raise
+        return orjson.loads(mended)
 
 
 def _plain(body: bytes, place: str) -> bytes:
@@ -74,5 +98,5 @@ def _plain(body: bytes, place: str) -> bytes:
     try:
         plain = zlib.decompressobj(wbits=31).decompress(body, _LARGEST)
     except zlib.error:
-        raise SourceDataInvalid(f"{place} is compressed and does not unpack.", path=place) from None
+        raise SourceDataInvalid(f"{place} is compressed and does not unpack.", next_step=_CHECK, path=place) from None
     return plain

@@ -19,7 +19,7 @@ DEFAULT_SITE = "88f7af54-98f8-306a-a1c7-c9349722b1f6"
 
 _NOT_OURS = frozenset({"PENDING_ADOPTION", "ADOPTING", "DELETING"})
 _PRESENCE = {"ONLINE": Presence.ONLINE, "OFFLINE": Presence.OFFLINE}
-_MAC_TAIL = re.compile(r"\s(?:[0-9a-fA-F]{2}:){1}[0-9a-fA-F]{2}$")
+_MAC_TAIL = re.compile(r"\s[0-9a-fA-F]{2}:[0-9a-fA-F]{2}$")
 
 
 def site(record: Json) -> SiteView | None:
@@ -30,7 +30,7 @@ def site(record: Json) -> SiteView | None:
     return SiteView(short_name=short_name, name=text(record, "name"), api_id=api_id)
 
 
-def device(record: Json, site_name: str) -> DeviceView | None:
+def device(record: Json, site_name: str | None) -> DeviceView | None:
     """An overview or a detail; None for what has no MAC or is not ours (yet)."""
     mac, state = mac12(text(record, "macAddress")), (text(record, "state") or "").upper()
     if mac is None or state in _NOT_OURS:
@@ -53,7 +53,7 @@ def device(record: Json, site_name: str) -> DeviceView | None:
     return DeviceView(device=seen, rank=Rank.NETWORK, api_id=text(record, "id"), uplink_id=uplink)
 
 
-def client(record: Json, site_name: str) -> ClientView | None:
+def client(record: Json, site_name: str | None) -> ClientView | None:
     """A connected client; None for those without a network identity (VPN, Teleport, types yet unknown)."""
     mac, kind = mac12(text(record, "macAddress")), (text(record, "type") or "").upper()
     if mac is None:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from beast_dream_snow_loader.core.normalize import ip as usable_ip
 from beast_dream_snow_loader.core.normalize import mac12, version3
 from beast_dream_snow_loader.core.observed import Device, Presence
-from beast_dream_snow_loader.unifi.apis.fields import Json, flag, instant, rows, section, text, words
+from beast_dream_snow_loader.unifi.apis.fields import Json, flag, instant, integer, rows, section, text, words
 from beast_dream_snow_loader.unifi.views import DeviceView, HostView, Rank, SiteView
 
 HOSTS, SITES, DEVICES = "/v1/hosts", "/v1/sites", "/v1/devices"
 _PRESENCE = {"online": Presence.ONLINE, "offline": Presence.OFFLINE}
+_NOT_OURS = frozenset({"pending", "pendingadoption", "adopting", "adoptionfailed", "deleting"})
 
 
 def host(record: Json) -> HostView | None:
@@ -51,6 +52,7 @@ def site(record: Json) -> SiteView | None:
         name=text(meta, "desc"),
         api_id=text(record, "siteId") or "",
         host_id=host_id,
+        device_count=integer(section(section(record, "statistics"), "counts"), "totalDevice") or 0,
         gateway_mac=mac12(text(meta, "gatewayMac")),
         time_zone=text(meta, "timezone"),
     )
@@ -66,7 +68,8 @@ def devices(group: Json) -> Iterator[DeviceView | None]:
 def _device(record: Json, host_id: str | None) -> DeviceView | None:
     mac = mac12(text(record, "mac", "id"))
     is_console = flag(record, "isConsole") is True
-    if mac is None or (flag(record, "isManaged") is False and not is_console):
+    status = _word(text(record, "status"))
+    if mac is None or (not is_console and (flag(record, "isManaged") is False or status in _NOT_OURS)):
         return None
     device = Device(
         mac=mac,
@@ -77,10 +80,15 @@ def _device(record: Json, host_id: str | None) -> DeviceView | None:
         product_line=text(record, "productLine"),
         management_ip=usable_ip(text(record, "ip")),
         firmware=version3(text(record, "version")),
-        presence=_PRESENCE.get((text(record, "status") or "").lower(), Presence.TRANSIENT),
+        presence=_PRESENCE.get(status, Presence.TRANSIENT),
         is_console=is_console,
     )
     return DeviceView(device=device, rank=Rank.SITE_MANAGER, host_id=host_id)
+
+
+def _word(status: str | None) -> str:
+    """States are an open list in changing spellings: ``pendingAdoption``, ``PENDING_ADOPTION``."""
+    return (status or "").lower().replace("_", "").replace(" ", "")
 
 
 def _applications(record: Json, state: Json) -> frozenset[str]:

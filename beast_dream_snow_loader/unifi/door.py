@@ -1,0 +1,123 @@
+"""The way into one console: by session or by key, to whichever of its two APIs tells more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from beast_dream_snow_loader.core.observed import Subject
+from beast_dream_snow_loader.errors import ConfigurationError, NotAuthenticated, Throttled
+from beast_dream_snow_loader.redaction import Secret
+from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.unifi.client import Endpoint
+from beast_dream_snow_loader.unifi.config import ConsoleSettings
+from beast_dream_snow_loader.unifi.console import ControllerReader, NetworkReader, offers_controller
+from beast_dream_snow_loader.unifi.session import UNIFI_OS, Session, flavour_of, log_in, log_out
+from beast_dream_snow_loader.unifi.views import ConsoleView
+
+Transports = Callable[[str, ConsoleSettings | None], Transport]
+"""A transport for a service by name; the console's settings say how its certificate is checked."""
+
+Reading = tuple[datetime, int]
+"""Since when a client must have been seen, and how many requests a console gets at once."""
+
+
+def address(console: ConsoleSettings) -> str:
+    """Host and port, for people and as a name."""
+    return urlsplit(console.url).netloc or console.url
+
+
+def read_console(console: ConsoleSettings, transports: Transports, view: ConsoleView, reading: Reading) -> None:
+    """Fills the view, with the account if there is one; a key stands in for an account that is not let in.
+
+    Raises ConfigurationError without any login, and whatever keeps even the sites from being listed.
+    """
+    account = _account(console)
+    if account is not None:
+        try:
+            _read_with_session(_endpoint(console, transports), account, view, reading)
+            return
+        except (NotAuthenticated, Throttled):
+            if console.api_key is None:
+                raise
+    if console.api_key is None:
+        raise ConfigurationError(
+            f"UniFi console {address(console)} has no login.",
+            next_step="Set UNIFI_CONSOLE_API_KEY, or UNIFI_USERNAME with UNIFI_PASSWORD, or both for that console in "
+            "the configuration file.",
+        )
+    read_with_key(_endpoint(console, transports, console.api_key), view, reading)
+
+
+def read_with_key(endpoint: Endpoint, view: ConsoleView, reading: Reading) -> None:
+    """By the controller API where the key opens it; by the Network API else, and where a device list did not come
+    whole: through the connector it is cut at 10 MB, while the Network API sends pages (unifi-api 1.7)."""
+    since, concurrency = reading
+    if offers_controller(endpoint):
+        session = Session(endpoint, UNIFI_OS.prefix)
+        ControllerReader(session=session, view=view, known_since=since, concurrency=concurrency).read()
+        if view.error is None or isinstance(view.error, NotAuthenticated) or not _devices_lost(view):
+            return
+        paged = ConsoleView(address=view.address, host_id=view.host_id)
+        NetworkReader(endpoint=endpoint, view=paged, concurrency=concurrency).read()
+        _take_over(view, paged)
+    else:
+        NetworkReader(endpoint=endpoint, view=view, concurrency=concurrency).read()
+
+
+def knock(console: ConsoleSettings, transports: Transports) -> None:
+    """One cheap question with the configured login. Raises what is wrong."""
+    account = _account(console)
+    if account is None:
+        endpoint = _endpoint(console, transports, console.api_key)
+        if not offers_controller(endpoint):
+            NetworkReader(endpoint=endpoint, view=ConsoleView(address=""), concurrency=1).version()
+        return
+    endpoint = _endpoint(console, transports)
+    flavour = flavour_of(endpoint)
+    session = log_in(endpoint, flavour, *account)
+    try:
+        session.controller(f"{flavour.prefix}/api/self/sites")
+    finally:
+        log_out(session, flavour)
+
+
+def _read_with_session(endpoint: Endpoint, account: tuple[str, Secret], view: ConsoleView, reading: Reading) -> None:
+    since, concurrency = reading
+    flavour = flavour_of(endpoint)
+    session = Session(log_in(endpoint, flavour, *account), flavour.prefix, lambda: log_in(endpoint, flavour, *account))
+    try:
+        ControllerReader(session=session, view=view, known_since=since, concurrency=concurrency).read()
+    finally:
+        log_out(session.endpoint, flavour)
+
+
+def _endpoint(console: ConsoleSettings, transports: Transports, key: Secret | None = None) -> Endpoint:
+    return Endpoint(
+        transport=transports(f"unifi:{address(console)}", console),
+        base=console.url.rstrip("/"),
+        service=f"UniFi console {address(console)}",
+        settings="UNIFI_CONSOLE_API_KEY" if key is not None else "UNIFI_USERNAME and UNIFI_PASSWORD",
+        headers={"X-API-KEY": key.reveal()} if key is not None else {},
+    )
+
+
+def _account(console: ConsoleSettings) -> tuple[str, Secret] | None:
+    return (console.username, console.password) if console.username and console.password is not None else None
+
+
+def _devices_lost(view: ConsoleView) -> bool:
+    return any(read.subject is Subject.DEVICES and not read.complete for read in view.reads)
+
+
+def _take_over(view: ConsoleView, paged: ConsoleView) -> None:
+    """What the second way brought of the sites the first one lost."""
+    lost = {read.site for read in view.reads if read.subject is Subject.DEVICES and not read.complete}
+    got = {r.site for r in paged.reads if r.subject is Subject.DEVICES and r.complete and r.site in lost}
+    view.devices.extend(device for device in paged.devices if device.device.site in got)
+    view.reads[:] = [r for r in view.reads if not (r.subject is Subject.DEVICES and r.site in got)]
+    view.reads.extend(r for r in paged.reads if r.subject is Subject.DEVICES and r.site in got)
+    view.strangers.update(paged.strangers)
+    if all(read.complete for read in view.reads):
+        view.error = None

@@ -1,10 +1,16 @@
-"""Connections that know whether a byte of the request has left: what makes NotSent a fact and not a guess."""
+"""Connections that know whether a byte of the request has left, and when the answer must be whole.
+
+The first makes NotSent a fact and not a guess; the second ends an answer that trickles in, headers and all.
+"""
 
 from __future__ import annotations
 
+import http.client
+import io
+import socket
 import ssl
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -13,17 +19,52 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
 class _Progress(threading.local):
-    """One request per thread at a time, so a thread-local says it all."""
+    """One request per thread at a time, so a thread-local says it all. ``left``: seconds until time is over."""
 
-    sent: bool = False
+    def __init__(self) -> None:
+        self.sent = False
+        self.left: Callable[[], float] = lambda: float("inf")
+
+    def begin(self, left: Callable[[], float]) -> None:
+        self.sent, self.left = False, left
 
 
 progress = _Progress()
 
 
+class _Timed(io.RawIOBase):
+    """A socket's bytes. The socket's own time limit is for each read alone; ``progress.left`` is for all of them."""
+
+    def __init__(self, stream: io.BufferedIOBase, sock: socket.socket) -> None:
+        self._raw = stream.detach()
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = progress.left()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        if left < (self._sock.gettimeout() or float("inf")):
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        self.fp = io.BufferedReader(_Timed(self.fp, sock))
+
+
 class _Noting(HTTPConnection):
     """Bytes of a proxy's CONNECT are not bytes of the request."""
 
+    response_class = _TimedResponse
     _connecting: bool = False
 
     def connect(self) -> None:

@@ -18,7 +18,7 @@ from beast_dream_snow_loader.transport.failures import failure, lost
 from beast_dream_snow_loader.transport.manners import refuse_plain, unverified, with_our_headers
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
-from beast_dream_snow_loader.transport.reading import Limits, TooLarge, TooSlow, read_body
+from beast_dream_snow_loader.transport.reading import Limits, TooLarge, read_body
 from beast_dream_snow_loader.transport.stack import build_stack
 from beast_dream_snow_loader.transport.tls import context, trust
 from beast_dream_snow_loader.transport.verbs import Verbs
@@ -73,7 +73,8 @@ class HttpTransport:
         refuse_plain(self.service_name, request.url)
         lane = self._lane()
         started = self._clock.monotonic()
-        progress.sent = False
+        ends = started + max(self._limits.total_seconds, request.timeout or 0.0)
+        progress.begin(lambda: ends - self._clock.monotonic())
         try:
             answer = lane.adapter.send(
                 self._prepared(lane.session, request),
@@ -106,7 +107,7 @@ class HttpTransport:
 
     def _received(self, lane: _Lane, request: Request, answer: requests.Response, started: float) -> Response:
         try:
-            body = self._body(request, answer, started)
+            body = self._body(request, answer)
         finally:
             if not answer.raw.isclosed():
                 answer.raw.close()  # not read to its end: the connection is good for nothing more
@@ -121,15 +122,12 @@ class HttpTransport:
             milliseconds=round((self._clock.monotonic() - started) * 1000, 3),
         )
 
-    def _body(self, request: Request, answer: requests.Response, started: float) -> bytes:
-        ends = started + max(self._limits.total_seconds, request.timeout or 0.0)
+    def _body(self, request: Request, answer: requests.Response) -> bytes:
         try:
-            return read_body(answer.raw, self._limits.body_bytes, lambda: self._clock.monotonic() < ends)
+            return read_body(answer.raw, self._limits.body_bytes)
         except TooLarge:
             why = f"it is larger than {self._limits.body_bytes} bytes"
             raise lost(self.service_name, request.url, why, repeat_helps=False) from None
-        except TooSlow:
-            raise lost(self.service_name, request.url, "it did not end in time") from None
         except _WIRE_FAULTS as error:
             raise failure(self.service_name, request.url, error, sent=True) from error
 

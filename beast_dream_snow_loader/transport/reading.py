@@ -1,8 +1,7 @@
-"""Reading an answer's body within bounds of size and time, whatever the far side promises or sends."""
+"""Reading an answer's body within bounds, whatever the far side promises or sends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,25 +20,19 @@ class TooLarge(Exception):
     """More than ``Limits.body_bytes``."""
 
 
-class TooSlow(Exception):
-    """Bytes still came when the time was over."""
-
-
 class Stream(Protocol):
     """urllib3's response: ``read1`` decompresses and gives what is there, at most so many bytes."""
 
     def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes: ...
 
 
-def read_body(stream: Stream, limit: int, in_time: Callable[[], bool]) -> bytes:
-    """The whole body, decompressed. Raises TooLarge, TooSlow, and what urllib3 raises."""
+def read_body(stream: Stream, limit: int) -> bytes:
+    """The whole body, decompressed. Raises TooLarge, and what urllib3 raises."""
     chunks: list[bytes] = []
     size = 0
     while chunk := stream.read1(_CHUNK, decode_content=True):
         size += len(chunk)
         if size > limit:
             raise TooLarge
-        if not in_time():
-            raise TooSlow
         chunks.append(chunk)
     return b"".join(chunks)

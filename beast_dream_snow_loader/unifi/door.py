@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from beast_dream_snow_loader.core.observed import Subject
-from beast_dream_snow_loader.errors import ConfigurationError, NotAuthenticated, Throttled
+from beast_dream_snow_loader.errors import (
+    ConfigurationError,
+    NotAuthenticated,
+    SourceError,
+    Throttled,
+    TransportError,
+)
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.unifi.client import Endpoint
@@ -57,11 +64,8 @@ def read_with_key(endpoint: Endpoint, view: ConsoleView, reading: Reading) -> No
     if offers_controller(endpoint):
         session = Session(endpoint, UNIFI_OS.prefix)
         ControllerReader(session=session, view=view, known_since=since, concurrency=concurrency).read()
-        if view.error is None or isinstance(view.error, NotAuthenticated) or not _devices_lost(view):
-            return
-        paged = ConsoleView(address=view.address, host_id=view.host_id)
-        NetworkReader(endpoint=endpoint, view=paged, concurrency=concurrency).read()
-        _take_over(view, paged)
+        if _devices_lost(view) and not isinstance(view.error, NotAuthenticated):
+            _take_over(view, _paged(endpoint, view, concurrency))
     else:
         NetworkReader(endpoint=endpoint, view=view, concurrency=concurrency).read()
 
@@ -109,6 +113,14 @@ def _account(console: ConsoleSettings) -> tuple[str, Secret] | None:
 
 def _devices_lost(view: ConsoleView) -> bool:
     return any(read.subject is Subject.DEVICES and not read.complete for read in view.reads)
+
+
+def _paged(endpoint: Endpoint, view: ConsoleView, concurrency: int) -> ConsoleView:
+    """What the Network API gives; nothing when it gives nothing: the first way's error is told already."""
+    paged = ConsoleView(address=view.address, host_id=view.host_id)
+    with suppress(TransportError, SourceError):
+        NetworkReader(endpoint=endpoint, view=paged, concurrency=concurrency).read()
+    return paged
 
 
 def _take_over(view: ConsoleView, paged: ConsoleView) -> None:

@@ -46,6 +46,8 @@ LOGGED = frozenset(
 # fmt: on
 """Names whose values a log line may show."""
 
+_TEXT_MAX = 2000
+
 
 class StructuredLogger:
     """The front for our own code. Lines go wherever :func:`logging_to` has opened, else nowhere above ``level``."""
@@ -180,4 +182,4 @@ def _redacted(_logger: object, _name: str, event: MutableMapping[str, Any]) -> M
 
 
 def _escaped(value: Any) -> Any:
-    return shown(value) if isinstance(value, str) else value
+    return shown(value, limit=_TEXT_MAX) if isinstance(value, str) else value

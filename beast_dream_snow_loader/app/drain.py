@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.listening import listening
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.plan_rows import plan_rows
@@ -32,23 +33,28 @@ def replay_queue(place: Place, *, dry_run: bool, limit: int | None, listener: Li
     """Never raises a SnowloadError: what stopped it is in the result."""
     try:
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
-            wiring = wire(here, store, listener, dry_run=dry_run, stopping=stop)
-            if dry_run:
-                return _replay(here, store, wiring, stop, limit, dry_run=True)
-            return _recorded(here, store, wiring, stop, limit)
+            run = _run(here)
+            with listening(here, run.id, listener, place.verbosity) as heard:
+                wiring = wire(here, store, heard, dry_run=dry_run, stopping=stop)
+                if dry_run:
+                    return _replay(here, store, wiring, stop, limit, dry_run=True)
+                return _recorded(here, store, wiring, stop, limit, run)
     except SnowloadError as error:
         return failed(_COMMAND, error, environment=place.environment or "")
 
 
-def _recorded(here: Ground, store: Store, wiring: Wiring, stop: Stop, limit: int | None) -> Result:
+def _run(here: Ground) -> Run:
     started = here.clock.now()
-    run = Run(
+    return Run(
         id=new_run_id(started),
         command=_COMMAND,
         environment=here.environment,
         target=here.target,
         started_at=started,
     )
+
+
+def _recorded(here: Ground, store: Store, wiring: Wiring, stop: Stop, limit: int | None, run: Run) -> Result:
     with one_run_per_target(state_directory(here.settings), here.target, run.id):
         store.memory.start_run(run)
         result = replace(_replay(here, store, wiring, stop, limit, run=run), run_id=run.id)

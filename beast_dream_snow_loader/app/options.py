@@ -14,6 +14,7 @@ class Place:
     config_file: Path | None = None
     sandbox: bool = False
     verbosity: int = 0
+    log_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

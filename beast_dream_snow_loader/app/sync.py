@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.listening import listening
 from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.places import report_file, state_directory
 from beast_dream_snow_loader.app.plan_rows import plan_rows
@@ -63,7 +64,6 @@ def status_word(code: ExitCode) -> str:
 
 
 def _load(options: LoadOptions, here: Ground, store: Store, stop: Stop, listener: Listener) -> Result:
-    wiring = wire(here, store, listener, dry_run=options.dry_run, stopping=stop)
     run = Run(
         id=new_run_id(here.clock.now()),
         command="load",
@@ -71,6 +71,12 @@ def _load(options: LoadOptions, here: Ground, store: Store, stop: Stop, listener
         target=here.target,
         started_at=here.clock.now(),
     )
+    with listening(here, run.id, listener, options.place.verbosity) as heard:
+        wiring = wire(here, store, heard, dry_run=options.dry_run, stopping=stop)
+        return _recorded(options, here, store, wiring, run, stop)
+
+
+def _recorded(options: LoadOptions, here: Ground, store: Store, wiring: Wiring, run: Run, stop: Stop) -> Result:
     order = _order(options, here, run.id)
     if options.dry_run:
         return _run(options, here, wiring, order, run, stop)

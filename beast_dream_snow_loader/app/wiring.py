@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import with_secrets
 from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.listening import retry_config
 from beast_dream_snow_loader.app.logins import require_logins
 from beast_dream_snow_loader.app.places import state_url
 from beast_dream_snow_loader.clock import Clock
@@ -78,13 +79,14 @@ class Transports:
         return self._stack(service, http)
 
     def _stack(self, service: str, http: HttpTransport, around: Around = lambda inner: inner) -> Transport:
-        retry, breaker = self.settings.retry, self.settings.circuit_breaker
+        retry, breaker = retry_config(self.settings), self.settings.circuit_breaker
         return build_stack(
             http,
             policy=RetryPolicy(
-                max_attempts=retry.max_attempts or 3,
+                max_attempts=retry.max_attempts,
                 base_delay_seconds=retry.base_delay_seconds,
                 max_delay_seconds=retry.max_delay_seconds,
+                deadline_seconds=self.settings.servicenow.total_timeout_seconds,
             ),
             breaker=get_breaker(
                 service,

@@ -28,3 +28,6 @@ UseSandbox = Annotated[
     typer.Option("--sandbox", help="Work on a made-up UniFi and ServiceNow on this machine; needs no account."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; send no write.")]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", help="Write the JSON-lines log here, not in the state directory.")
+]

@@ -135,6 +135,8 @@ def test_stopping_ends_waiting_connections_and_frees_the_port(echo: Echo) -> Non
     server = Server(echo).start()
     port = server.port
     with socket.create_connection(("127.0.0.1", port), timeout=5) as idle:
+        idle.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.recv(65536).endswith(b"/x")
         server.stop()
         assert idle.recv(1) == b""
     with Server(echo, port=port):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +162,15 @@ def test_runs_are_remembered_and_reported(town: OpenTown) -> None:
     assert report.document["summary"]["created"] == load.document["written"]["created"]
     shown = here.run("runs", "show", load.document["run_id"], "--env", "testing", "--json")
     assert shown.document["run"]["report"]["written"] == load.document["written"]
+
+
+def test_a_run_leaves_a_private_log_of_json_lines_that_carry_its_id(town: OpenTown, tmp_path: Path) -> None:
+    """R1.2, X4."""
+    here = town(Estate.generate(seed=3, sites=1, devices=5))
+    log = tmp_path / "run.jsonl"
+    load = here.run("load", "--env", "development", "--json", "--log-file", str(log))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["correlation_id"] for line in lines if "correlation_id" in line} >= {load.document["run_id"]}
+    assert {"operation.started", "operation.completed"} <= {line["event"] for line in lines}
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert "snowload-demo" not in log.read_text()

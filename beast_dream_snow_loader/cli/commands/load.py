@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, DryRun, Env, Json, Quiet, UseSandbox, Verbose
+from beast_dream_snow_loader.cli.options import Config, DryRun, Env, Json, LogFile, Quiet, UseSandbox, Verbose
 
 EXAMPLES = "Examples: snowload load --env production | snowload load --sandbox --dry-run"
 
@@ -28,6 +28,7 @@ def load(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
+    log_file: LogFile = None,
 ) -> None:
     """Read UniFi, compare, write the difference to the CMDB, link, verify, report.
 
@@ -40,7 +41,7 @@ def load(
     from beast_dream_snow_loader.cli.render_load import render
 
     options = LoadOptions(
-        place=Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose),
+        place=Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file),
         dry_run=dry_run,
         full=full,
         sites=tuple(site or ()),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, DryRun, Env, Json, Quiet, UseSandbox
+from beast_dream_snow_loader.cli.options import Config, DryRun, Env, Json, LogFile, Quiet, UseSandbox, Verbose
 
 EXAMPLES = "Examples: snowload replay-queue --env production | snowload replay-queue --env production --dry-run"
 
@@ -19,6 +19,8 @@ def replay_queue(
     sandbox: UseSandbox = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = 0,
+    log_file: LogFile = None,
 ) -> None:
     """Send queued writes, each once, in the order they were queued."""
     from beast_dream_snow_loader.app.drain import replay_queue as use_case
@@ -28,6 +30,6 @@ def replay_queue(
     from beast_dream_snow_loader.cli.render_load import render_replay
 
     with progress(quiet=quiet or as_json) as listener:
-        place = Place(environment=env, config_file=config, sandbox=sandbox)
+        place = Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file)
         result = use_case(place, dry_run=dry_run, limit=limit, listener=listener)
     conclude(result, as_json=as_json, quiet=quiet, render=render_replay)

@@ -37,7 +37,7 @@ def station_record(estate: Estate, client: EstateClient) -> Json:
 def known_record(estate: Estate, client: EstateClient) -> Json:
     """A client ever seen; one in many has lost its ``mac``."""
     record = _known(estate, client, int(estate.clock.now().timestamp()))
-    record |= {"last_ip": client.ip, "last_connection_network_name": "Default", "noted": bool(client.name)}
+    record |= {"last_ip": client.ip, "last_connection_network_name": "Default"}
     record |= {"network_id": object_id(f"network/{client.site}"), "note": "asset 4711" if client.port else ""}
     if client.uplink:
         record["last_uplink_mac"] = colons(client.uplink)
@@ -65,6 +65,7 @@ def _known(estate: Estate, client: EstateClient, now: int) -> Json:
         "first_seen": int(estate.moment(client.first_ago).timestamp()),
         "last_seen": now - 10 if client.connected else int(estate.moment(client.seen_ago).timestamp()),
         "usergroup_id": "",
+        "noted": bool(client.name),
         "use_fixedip": client.odd == 1,
         **({"fixed_ip": client.ip} if client.odd == 1 else {}),
         "dev_cat": profile.category,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from beast_dream_snow_loader.core.changes import Plan
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.kinds import KINDS
+from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Empty sets mean everything. A site is named by short name, display name or ``console/short name``."""
+    """Empty sets mean everything. A site is named by ``console/short name`` or short name, a console by its key; what
+    people call them is turned into that by :func:`resolved`."""
 
     sites: frozenset[str] = frozenset()
     consoles: frozenset[str] = frozenset()
@@ -35,6 +41,34 @@ EVERYTHING = Scope()
 def _named(wanted: frozenset[str], *names: str | None) -> bool:
     lowered = {name.lower() for name in wanted}
     return not wanted or any(name is not None and name.lower() in lowered for name in names)
+
+
+def resolved(scope: Scope, snapshot: Snapshot) -> Scope:
+    """The scope with display names of sites and consoles turned into keys.
+
+    Raises ConfigurationError for a site, console or kind that is not there: a misspelt filter must not pass for an
+    estate without changes.
+    """
+    sites = {
+        site.key.lower(): {site.key.lower(), site.short_name.lower(), site.name.lower()} for site in snapshot.sites
+    }
+    consoles = {one.key.lower(): {one.key.lower(), one.name.lower()} for one in snapshot.consoles}
+    return Scope(
+        sites=_keys("site", scope.sites, sites),
+        consoles=_keys("console", scope.consoles, consoles),
+        kinds=_keys("kind", scope.kinds, {kind: {kind} for kind in (*KINDS, "client")}),
+    )
+
+
+def _keys(what: str, wanted: frozenset[str], known: Mapping[str, set[str]]) -> frozenset[str]:
+    found = {name: {key for key, names in known.items() if name.lower() in names} for name in wanted}
+    missing = sorted(name for name, keys in found.items() if not keys)
+    if missing:
+        there = ", ".join(sorted(shown(key, 60) for key in known)[:20]) or "none"
+        raise ConfigurationError(
+            f"There is no {what} {', '.join(shown(name, 60) for name in missing)}.", next_step=f"There are: {there}."
+        )
+    return frozenset().union(*found.values())
 
 
 def keys_in(scope: Scope, desired: DesiredState) -> frozenset[SourceKey]:

@@ -12,7 +12,7 @@ from beast_dream_snow_loader.core.guards import refuse_empty_source
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.planner import make_plan
-from beast_dream_snow_loader.core.scope import keys_in, narrowed
+from beast_dream_snow_loader.core.scope import keys_in, narrowed, resolved
 from beast_dream_snow_loader.core.validation import accepted, check
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.guard import AWAY, Steps
@@ -54,6 +54,7 @@ class Load:
         self.outcome.snapshot, self.outcome.stale_seconds = snapshot, fetched.stale_seconds
         self._found(*fetched.findings, *snapshot.findings)
         refuse_empty_source(snapshot, self._world.ledger.known())
+        self._order = replace(self._order, scope=resolved(self._order.scope, snapshot))
         with self._steps.step("transform") as counted:
             desired = map_snapshot(snapshot, self._order.rules)
             counted.records = len(desired.items)

@@ -174,3 +174,20 @@ def test_a_run_leaves_a_private_log_of_json_lines_that_carry_its_id(town: OpenTo
     assert {"operation.started", "operation.completed"} <= {line["event"] for line in lines}
     assert log.stat().st_mode & 0o777 == 0o600
     assert "snowload-demo" not in log.read_text()
+
+
+def test_a_filter_by_the_sites_display_name_loads_that_site_only(town: OpenTown) -> None:
+    estate = Estate.generate(seed=3, sites=2, devices=30)
+    here = town(estate)
+    title = estate.sites()[1].title
+    assert here.run(*LOAD, "--site", title).code in (0, 3)
+    some = len(oracle.by_native_key(here.app.instance, "UniFi"))
+    assert here.run(*LOAD).code in (0, 3)
+    assert 0 < some < len(oracle.by_native_key(here.app.instance, "UniFi"))
+
+
+@pytest.mark.parametrize("flag", ["--site", "--console", "--kind"])
+def test_a_filter_that_names_nothing_is_refused_with_what_there_is(town: OpenTown, flag: str) -> None:
+    ended = town(Estate.generate(seed=3, sites=1, devices=5)).run(*LOAD, flag, "no-such-thing")
+    assert ended.code == 6
+    assert "no-such-thing" in ended.err

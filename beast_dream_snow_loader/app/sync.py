@@ -143,6 +143,7 @@ def _report(
         requests=wiring.meter.counts(),
         stale_source=outcome.stale_seconds,
         checked=outcome.checked,
+        away=outcome.away,
         error=error,
         interrupted=stop.exit_code,
         run_id=run.id,

@@ -119,6 +119,7 @@ def _item(mac: str, client: Client, rules: MappingRules, values: WireValues, tak
         name_forms=(name,),
         online=client.connected,
         seen_at=_seen_at(client, taken_at),
+        observed_at=taken_at,
         name_source=normalize.cut(host, 230),
         label=shown(name),
     )

@@ -66,6 +66,8 @@ class ConfigItem:
     class_name: str = ""
     online: bool = True
     seen_at: datetime | None = None
+    observed_at: datetime | None = None
+    """When UniFi said so: the engine keeps older sayings from overwriting newer ones (cmdb-model 2.6)."""
     serial_derived: bool = False
     """The serial number is the base MAC because UniFi gave none."""
     name_source: str = ""

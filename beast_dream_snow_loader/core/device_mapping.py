@@ -66,6 +66,7 @@ def _item(place: Placed, forms: tuple[str, ...], serial: tuple[str, bool], made:
         references=made.rows.of_device(place.sku, model_name, place.site),
         online=device.presence is not Presence.OFFLINE,
         seen_at=_seen_at(place, made.taken_at),
+        observed_at=made.taken_at,
         serial_derived=serial[1],
         name_source=normalize.cut(place.name, NAME_LENGTH),
         label=shown(f"{place.name}/{normalize.colon_mac(place.mac)}"),

@@ -66,6 +66,10 @@ class Cmdb(Protocol):
     def candidates(self, sys_ids: Iterable[str], elements: Iterable[str]) -> Mapping[str, Candidate]:
         """A second, read-only look at existing CIs and their adapters; ``elements`` fill ``Candidate.values``."""
 
+    def by_serial(self, serials: Iterable[str]) -> Mapping[str, Sequence[str]]:
+        """The sys_ids of hardware with these serial numbers, by serial in upper case. Serials that cannot be asked for
+        safely are left out. Rejected, NotAuthorised when hardware cannot be read."""
+
     def count_sources(self) -> int | None:
         """How many CIs carry our native keys; None when the account may not see."""
 

@@ -56,6 +56,8 @@ class RunReport:
     requests: Mapping[str, Any] = field(default_factory=dict)
     stale_source: float | None = None
     checked: int = 0
+    away: SnowloadError | None = None
+    """Why the target could not be worked with, though the run went on."""
     error: SnowloadError | None = None
     interrupted: ExitCode | None = None
     run_id: str = ""
@@ -73,7 +75,7 @@ class RunReport:
             "written": written(self.settlements),
             "failed": [_failed(settlement) for settlement in self.settlements if _is_failed(settlement)],
             "held": [_held(record) for record in self.held],
-            "queued": sum(1 for s in self.settlements if s.receipt.outcome is Outcome.LATER),
+            "queued": sum(1 for s in self.settlements if s.receipt.outcome in (Outcome.LATER, Outcome.UNKNOWN)),
             "links": links(self),
             "requests": dict(self.requests),
             "steps": [_step(step) for step in self.steps],
@@ -96,12 +98,14 @@ def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
         yield exit_code_of(report.error)
     if any(finding.severity is Severity.ERROR for finding in report.findings) or report.held:
         yield ExitCode.PARTIAL
-    if outcomes & {Outcome.REFUSED, Outcome.UNKNOWN}:
+    if Outcome.REFUSED in outcomes:
         yield ExitCode.PARTIAL
     if report.snapshot is not None and report.snapshot.partial:
         yield ExitCode.PARTIAL
-    if Outcome.LATER in outcomes:
-        yield ExitCode.QUEUED
+    if outcomes & {Outcome.LATER, Outcome.UNKNOWN}:
+        yield ExitCode.QUEUED  # an unknown one is looked up before it is sent again
+    elif report.away is not None:
+        yield ExitCode.UNAVAILABLE
     if strict and report.stale_source is not None:
         yield ExitCode.PARTIAL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from beast_dream_snow_loader.core.changes import Plan
+from beast_dream_snow_loader.core.changes import ChangeType, Plan
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.kinds import KINDS
@@ -79,6 +79,7 @@ def keys_in(scope: Scope, desired: DesiredState) -> frozenset[SourceKey]:
 def narrowed(plan: Plan, keys: frozenset[SourceKey]) -> Plan:
     """The plan without changes to records outside ``keys``; an edge stays with its lower end."""
     lanes = tuple(replace(lane, items=tuple(c for c in lane.items if c.item.key in keys)) for lane in plan.lanes)
-    dropped = {change.item.key for change in plan.items if change.item.key not in keys}
+    created = {change.item.key for change in plan.items if change.type is ChangeType.CREATE}
+    dropped = created - keys  # what is there already can be linked to, whatever else it needs
     links = tuple(link for link in plan.links if link.relation.lower in keys and link.relation.upper not in dropped)
     return replace(plan, lanes=tuple(lane for lane in lanes if lane.items), links=links)

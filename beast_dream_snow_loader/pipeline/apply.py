@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.batching import link_batches, next_batch
 from beast_dream_snow_loader.core.changes import Change, ItemChange, Lane, LinkChange, Plan
@@ -13,52 +14,96 @@ from beast_dream_snow_loader.core.ports import Batch, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome, Receipt
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.batch_size import BatchSize
+from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
+from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """Why nothing more is sent."""
+
+    code: str
+    message: str
+
+
 class Applier:
-    """Writes one plan. ``settlements`` holds what became of each change, in the order it was settled.
+    """Writes one plan.
 
     Once the instance is away, nothing more is sent: the rest is queued. Thread-safe.
     """
 
     def __init__(self, world: World, order: Order, plan: Plan, away: SnowloadError | None = None) -> None:
-        self.settlements: list[Settlement] = []
         self._world = world
         self._order = order
-        self._carriers = plan.carriers
+        self._settled: dict[str, Settlement] = {}
+        self._carriers = dict(plan.carriers)
         self._sizes = BatchSize(order.batch_size, order.batch_size_max)
         self._lock = threading.Lock()
-        self._links = list(plan.links)
+        self._links = {link.subject: link for link in plan.links}
         self._there: set[SourceKey] = set(plan.carriers)
-        self._away = away
+        self._lanes = {c.item.key: c.item.lane for c in (*plan.carriers.values(), *plan.items)}
+        self._away = Away(code=away.code, message=away.message) if away is not None else None
 
     def load(self, lanes: Sequence[Lane]) -> None:
         """Create and update; an edge travels with its lower end when the far end is there already."""
         self._world.spread(self._lane, lanes, self._order.lanes)
 
+    @property
+    def settlements(self) -> Sequence[Settlement]:
+        """What became of each change, in the order it was first settled."""
+        return tuple(self._settled.values())
+
     def link(self) -> None:
         """The edges that could not travel with an item: between consoles, or between unchanged items."""
-        ready = [link for link in self._links if self._both_there(link)]
-        self._links = [link for link in self._links if not self._both_there(link)]
-        for batch in link_batches(ready, self._carriers_now(), self._sizes.now):
-            if self._stopped():
+        ready = [link for link in self._links.values() if self._both_there(link)]
+        for batch in link_batches(ready, self._carriers, self._sizes.now):
+            if self._world.stopping():
                 return
+            self._take(batch)
             self._write(batch)
+
+    def second_chance(self) -> None:
+        """Once, when something was left open: it is looked up, and what was not done is sent again.
+
+        The instance still being away leaves everything queued, or open to be looked up by the next run.
+        """
+        if self._world.stopping() or not self._left():
+            return
+        try:
+            found = settle_unknown(self._world, self._order.run_id)
+        except (*AWAY, *UNREADABLE):
+            return
+        self._remember(found)
+        left, self._away = self._left(), None
+        self._links |= {change.subject: change for change in left if isinstance(change, LinkChange)}
+        items = [change for change in left if isinstance(change, ItemChange)]
+        names = dict.fromkeys(change.item.lane for change in items)
+        self.load([Lane(name=name, items=tuple(c for c in items if c.item.lane == name)) for name in names])
+        self.link()
 
     def unlinked(self) -> Sequence[LinkChange]:
         """Edges that wait because one of their ends was not written."""
-        return tuple(self._links)
+        return tuple(self._links.values())
+
+    def _left(self) -> list[Change]:
+        open_ends = (Outcome.LATER, Outcome.UNKNOWN)
+        return [s.change for s in self._settled.values() if s.receipt.outcome in open_ends]
 
     def _lane(self, lane: Lane) -> None:
         pending: Sequence[ItemChange] = lane.items
-        while pending and not self._stopped():
+        while pending and not self._world.stopping():
             with self._lock:
-                batch = next_batch(lane.name, pending, self._links, self._sizes.now, self._there, self._carriers_now())
-                taken = set(batch.links)
-                self._links = [link for link in self._links if link not in taken]
+                links = [link for link in self._links.values() if self._concerns(link, lane.name)]
+                batch = next_batch(lane.name, pending, links, self._sizes.now, self._there, self._carriers)
+            self._take(batch)
             self._write(batch)
             pending = pending[len(batch.items) :]
+
+    def _take(self, batch: Batch) -> None:
+        with self._lock:
+            for link in batch.links:
+                self._links.pop(link.subject, None)
 
     def _write(self, batch: Batch) -> None:
         changes: list[Change] = [*batch.items, *batch.links]
@@ -78,40 +123,27 @@ class Applier:
         return receipts
 
     def _queue(self, changes: Iterable[Change]) -> Sequence[Receipt]:
-        assert self._away is not None
-        code, message = self._away.code, self._away.message
+        code, message = (self._away.code, self._away.message) if self._away else ("", "")
         return [Receipt(subject=c.subject, outcome=Outcome.LATER, code=code, message=message) for c in changes]
 
     def _remember(self, settled: Sequence[Settlement]) -> None:
         with self._lock:
-            self.settlements.extend(settled)
             for settlement in settled:
+                self._settled[settlement.change.subject] = settlement
                 if settlement.receipt.outcome is Outcome.DONE and isinstance(settlement.change, ItemChange):
                     self._there.add(settlement.change.item.key)
+                    self._carriers[settlement.change.item.key] = settlement.change
                 elif settlement.receipt.outcome is Outcome.LATER and self._away is None:
-                    self._away = _as_error(settlement.receipt)
+                    self._away = Away(code=settlement.receipt.code, message=settlement.receipt.message)
         for settlement in settled:
             self._world.listener(ChangeSettled(receipt=settlement.receipt))
         self._world.listener(StepAdvanced(step="load", by=len(settled)))
 
-    def _carriers_now(self) -> dict[SourceKey, ItemChange]:
-        """What may be named again in a request: known items, and those written in this run."""
-        written = {
-            s.change.item.key: s.change
-            for s in self.settlements
-            if isinstance(s.change, ItemChange) and s.receipt.outcome is Outcome.DONE
-        }
-        return {**self._carriers, **written}
+    def _concerns(self, link: LinkChange, lane: str) -> bool:
+        """A link goes with the lane of an end that is being written or known there."""
+        lanes = {self._lanes.get(link.relation.lower), self._lanes.get(link.relation.upper)}
+        return lane in lanes
 
     def _both_there(self, link: LinkChange) -> bool:
         queueing = self._away is not None
         return queueing or (link.relation.lower in self._there and link.relation.upper in self._there)
-
-    def _stopped(self) -> bool:
-        return self._world.stopping()
-
-
-def _as_error(receipt: Receipt) -> SnowloadError:
-    error = SnowloadError(receipt.message)
-    error.code = receipt.code  # type: ignore[misc]
-    return error

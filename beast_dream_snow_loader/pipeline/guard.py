@@ -8,17 +8,28 @@ from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener, StepFinished, StepStarted
+from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.errors import (
     CircuitBreakerOpen,
     CmdbAsleep,
+    NotAuthorised,
     NotSent,
     OutcomeUnknown,
+    Rejected,
     ServerFault,
     Throttled,
 )
 
 AWAY = (NotSent, OutcomeUnknown, ServerFault, Throttled, CircuitBreakerOpen, CmdbAsleep)
 """The far side cannot be worked with now; later it may."""
+
+UNREADABLE = (Rejected, NotAuthorised)
+"""The account or the instance says no to a read: function is reduced, the run goes on."""
+
+
+def reduced(rule: str, message: str) -> Finding:
+    """A finding about what this run had to do without."""
+    return Finding(record="instance", rule=rule, severity=Severity.WARNING, message=message)
 
 
 @dataclass(slots=True)

@@ -29,5 +29,4 @@ class LoadOutcome:
     unlinked: Sequence[LinkChange] = ()
     away: SnowloadError | None = None
     checked: int = 0
-    interrupted: bool = False
     steps: list[StepFinished] = field(default_factory=list)

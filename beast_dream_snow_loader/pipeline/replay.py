@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from beast_dream_snow_loader.core.changes import ItemChange, LinkChange, Plan
+from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, Plan
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
@@ -57,7 +57,8 @@ def _send(
     applier.load(plan.lanes)
     applier.link()
     kept = {str(one.key) for one in held} | {link.subject for link in applier.unlinked()}
-    kept |= {settlement.change.subject for settlement in applier.settlements}
+    planned: tuple[Change, ...] = (*plan.items, *plan.links)
+    kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped
     world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
     return tuple(applier.settlements)
 

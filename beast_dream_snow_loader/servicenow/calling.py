@@ -41,7 +41,7 @@ class Caller:
         )
 
     def post(self, path: str, operation: str, body: bytes, params: Parameters = (), *, reads: bool = False) -> Answer:
-        """The verdict on a JSON body that may be sent twice: a read in a body, or a write keyed by the server.
+        """The verdict on a JSON body. Only a read in a body is sent twice: a write whose answer was lost is looked up.
 
         It may take as long as the whole call is allowed to: an IRE batch needs more than a read.
         """
@@ -53,7 +53,7 @@ class Caller:
                 params=tuple(params),
                 headers={"Accept": "application/json", "Content-Type": "application/json"},
                 body=body,
-                repeatable=True,
+                repeatable=reads,
                 reads=reads,
                 timeout=self.settings.total_timeout_seconds,
             )

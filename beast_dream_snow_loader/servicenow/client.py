@@ -75,6 +75,10 @@ class ServiceNowAPIClient:
         """Existing CIs with their adapters, enough for a person to decide."""
         return stored.candidates(self._reader, sys_ids, elements)
 
+    def by_serial(self, serials: Iterable[str]) -> Mapping[str, Sequence[str]]:
+        """The sys_ids of hardware with these serial numbers, by serial in upper case."""
+        return stored.by_serial(self._reader, serials)
+
     def count_sources(self) -> int | None:
         """How many CIs carry our native keys; None when the account may not see."""
         return sources.count(self._caller, self._reader)

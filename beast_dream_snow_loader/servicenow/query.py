@@ -16,7 +16,7 @@ from enum import StrEnum
 _FIELD = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 _TABLE = re.compile(r"[a-z][a-z0-9_]*\Z")
 # Lower case only: ``IN`` directly followed by ``STANCEOF`` would be another operator.
-_TOKEN = re.compile(r"[a-z0-9][a-z0-9_./:-]*\Z")
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]*\Z")
 
 
 class _Operator(StrEnum):
@@ -69,7 +69,7 @@ class Query:
         return self._and(field, _Operator.GREATER, (_checked(value),))
 
     def is_in(self, field: str, tokens: Iterable[str]) -> Query:
-        """For sys_ids, native keys and element names: their alphabet holds neither comma nor caret."""
+        """For sys_ids, native keys, plain serials and element names: their alphabet holds neither comma nor caret."""
         checked = tuple(dict.fromkeys(tokens))
         if not checked or not all(_TOKEN.match(token) for token in checked):
             raise ValueError("IN takes at least one sys_id, native key or lower-case name")

@@ -53,7 +53,7 @@ def _fate(error: SnowloadError) -> Outcome:
     if isinstance(error, (NotSent, Throttled, CircuitBreakerOpen, CmdbAsleep)):
         return Outcome.LATER
     if isinstance(error, ServerFault):
-        return Outcome.LATER if error.status == 503 else Outcome.UNKNOWN
+        return Outcome.UNKNOWN  # it may have acted before it failed
     return Outcome.UNKNOWN if isinstance(error, OutcomeUnknown) else Outcome.REFUSED
 
 

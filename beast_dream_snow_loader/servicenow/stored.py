@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from beast_dream_snow_loader.core.identity import SysId, parse_sys_id
@@ -11,6 +12,7 @@ from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader, chunks
 
+_PLAIN_SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 _SHOWN = ("name", "sys_class_name", "serial_number", "mac_address", "ip_address", "discovery_source")
 
 
@@ -50,6 +52,23 @@ def candidates(reader: Reader, sys_ids: Iterable[str], elements: Iterable[str]) 
         )
         for sys_id, row in stored.items()
     }
+
+
+def by_serial(reader: Reader, serials: Iterable[str]) -> dict[str, list[str]]:
+    """sys_ids by serial number in upper case. Raises NotAuthorised, Rejected."""
+    asked = [serial.upper() for serial in serials if _PLAIN_SERIAL.match(serial)]
+    fields = ("sys_id", "serial_number")
+    reads = [
+        TableRead(table="cmdb_ci_hardware", query=Query().is_in("serial_number", chunk), fields=fields)
+        for chunk in chunks(asked)
+    ]
+    found: dict[str, list[str]] = {}
+    for answer in reader.many(reads):
+        if isinstance(answer, SnowloadError):
+            raise answer
+        for row in answer:
+            found.setdefault(row["serial_number"].upper(), []).append(row["sys_id"])
+    return found
 
 
 def _rows(

@@ -10,12 +10,24 @@ from pathlib import Path
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
 
 OpenTown = Callable[[Estate], Town]
 LOAD = ("load", "--env", "testing", "--json")
+
+
+def expected(estate: Estate) -> dict[str, str]:
+    """Native key → native key of the uplink, of every adopted device."""
+    devices = [d for console in estate.consoles() for d in estate.devices(console.host_id) if d.adopted]
+    return {f"device/{d.mac.lower()}": f"device/{d.uplink.lower()}" if d.uplink else "" for d in devices}
+
+
+def switch(estate: Estate) -> EstateDevice:
+    devices = estate.devices(estate.consoles()[0].host_id)
+    return next(d for d in devices if d.name and d.adopted and d.model_code.startswith("US"))
 
 
 def clean(town: Town) -> None:
@@ -48,9 +60,12 @@ def test_two_thousand_devices_land_once_each_in_at_most_25_write_requests(town: 
     here = town(Estate.generate(seed=7, sites=10, devices=2000))
     first = here.run(*LOAD, timeout=110)
     assert first.code in (0, 3), first.err
-    devices = [key for key in oracle.by_native_key(here.app.instance, "UniFi") if key.startswith("device/")]
-    held = len(first.document["held"]) + len(first.document["failed"])
-    assert len(devices) + held >= 2000
+    assert (first.code, first.document["held"], first.document["failed"]) == (0, [], [])
+    there = oracle.by_native_key(here.app.instance, "UniFi")
+    devices = expected(here.estate)
+    assert set(devices) <= set(there)
+    drawn = {(edge.parent, edge.child) for edge in oracle.edges(here.app.instance, "UniFi") if "Connects" in edge.type}
+    assert {(key, uplink) for key, uplink in devices.items() if uplink} == drawn
     assert here.writes() <= 25
     clean(here)
     here.sandbox.log.clear()

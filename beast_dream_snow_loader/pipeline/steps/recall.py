@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.known import KnownState
@@ -33,18 +33,29 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
     return _without_the_gone(world, order, known)
 
 
-def settle_unknown(world: World, run_id: str) -> None:
+def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
     """Look up by native key what was sent without an answer, before anything is repeated.
 
-    A create whose CI is there was done. Everything else is superseded: the coming plan compares afresh.
+    A create whose CI is there was done. Everything else is queued: a plan or a replay sends it if it is still needed.
     """
     entries = world.journal.unknown()
     if not entries:
-        return
+        return ()
     found = _settled(world, entries)
-    world.journal.settle(run_id, found)
     done = {settlement.receipt.subject for settlement in found}
-    world.journal.supersede([e.change.subject for e in entries if e.change.subject not in done])
+    settlements = [*found, *(_queued(entry.change) for entry in entries if entry.change.subject not in done)]
+    world.journal.settle(run_id, settlements)
+    return settlements
+
+
+def _queued(change: Change) -> Settlement:
+    receipt = Receipt(
+        subject=change.subject,
+        outcome=Outcome.LATER,
+        code="unknown.not_found",
+        message="it was sent without an answer and is not there",
+    )
+    return Settlement(change=change, receipt=receipt)
 
 
 def _settled(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
@@ -69,8 +80,12 @@ def _found(change: ItemChange, sys_id: SysId) -> Receipt:
 
 
 def _without_the_gone(world: World, order: Order, known: KnownState) -> Recalled:
-    there = world.cmdb.find(None)
-    gone = [key for key in known.items if key not in there]
+    listed = world.cmdb.find(None)
+    missing = [item for key, item in known.items.items() if key not in listed]
+    # Rights may hide rows of sys_object_source: what its own sys_id still finds is not gone.
+    seen = world.cmdb.read_back([item.sys_id for item in missing], ("name",))
+    gone = [item.key for item in missing if item.sys_id not in seen]
+    there = known.items.keys() - set(gone)
     if not order.dry_run:
         world.ledger.forget(gone)
     items = {key: item for key, item in known.items.items() if key in there}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.events import StepAdvanced
-from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, KnownState
-from beast_dream_snow_loader.core.matching import Match
+from beast_dream_snow_loader.core.matching import Match, MatchedBy
 from beast_dream_snow_loader.core.recognition import Decision, Verdict, judge
-from beast_dream_snow_loader.errors import NotAuthorised, Rejected
+from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -32,18 +33,16 @@ def recognise(
 ) -> Recognised:
     """Each new record is tried under its name forms until the engine takes it for nobody else's.
 
-    Where the instance offers no simulation, new records get the name form with their MAC, which nobody shares.
+    Where the instance offers no simulation, new records get the name form with their MAC, which nobody
+    shares, and CIs with their serial number are looked up.
     """
     result = Recognised()
     taken = {item.sys_id: key for key, item in known.items.items()}
     open_items = {key: desired.items[key] for key in keys}
-    try:
-        form = 0
-        while open_items:
-            open_items = _round(world, order, open_items, form, taken, result)
-            form += 1
-    except (Rejected, NotAuthorised) as error:
-        _unsimulated(open_items.values(), error, result)
+    form = 0
+    while open_items:
+        open_items = _round(world, order, open_items, form, taken, result)
+        form += 1
     return result
 
 
@@ -69,8 +68,12 @@ def _round(
 ) -> dict[SourceKey, ConfigItem]:
     """One name form for all that are still open; returns those that need the next form."""
     tried = {key: named(item, item.name_forms[form]) for key, item in items.items()}
-    matches = world.cmdb.simulate([_as_create(item) for item in tried.values()])
-    candidates = _look(world, matches, tried.values(), order)
+    try:
+        matches = world.cmdb.simulate([_as_create(item) for item in tried.values()])
+    except UNREADABLE as error:
+        tried = {key: named(item, item.name_forms[-1]) for key, item in items.items()}
+        matches = _by_serial(world, tried, error, result)
+    candidates = _look(world, matches, tried.values(), order, result)
     again: dict[SourceKey, ConfigItem] = {}
     for match in matches:
         item = tried[match.key]
@@ -84,12 +87,20 @@ def _round(
     return again
 
 
-def _look(world: World, matches: Iterable[Match], items: Iterable[ConfigItem], order: Order) -> Mapping[str, Candidate]:
+def _look(
+    world: World, matches: Iterable[Match], items: Iterable[ConfigItem], order: Order, result: Recognised
+) -> Mapping[str, Candidate]:
+    """The matched CIs, read a second time. Where that is refused, a name alone convinces nobody and the rest is only
+    enriched with what is always ours."""
     tried = {str(item.key): item for item in items}
     bound = {sys_id for key, sys_id in order.bindings if key in tried}
     sys_ids = sorted({sys_id for match in matches for sys_id in match.sys_ids} | bound)
     elements = sorted({element for item in tried.values() for element in item.values})
-    return world.cmdb.candidates(sys_ids, elements) if sys_ids else {}
+    try:
+        return world.cmdb.candidates(sys_ids, elements) if sys_ids else {}
+    except UNREADABLE as error:
+        result.findings.append(reduced("identity.unreadable", f"Matched CIs cannot be read ({error.message})."))
+        return {}
 
 
 def _as_create(item: ConfigItem) -> ItemChange:
@@ -142,14 +153,22 @@ def _accept(
     )
 
 
-def _unsimulated(items: Iterable[ConfigItem], error: Rejected | NotAuthorised, result: Recognised) -> None:
-    for item in items:
-        result.names[item.key] = item.name_forms[-1]
+def _by_serial(
+    world: World, items: Mapping[SourceKey, ConfigItem], error: SnowloadError, result: Recognised
+) -> list[Match]:
+    """Without a simulation: names carry the MAC, which nobody shares, and serial numbers are looked up by ourselves."""
     result.findings.append(
-        Finding(
-            record="instance",
-            rule="preflight.unavailable",
-            severity=Severity.WARNING,
-            message=f"New records could not be tried first ({error.message}). They are named with their MAC instead.",
-        )
+        reduced("preflight.unavailable", f"New records could not be tried first ({error.message}): named with MAC.")
     )
+    serials = {key: item.values.get("serial_number", "") for key, item in items.items()}
+    try:
+        there = world.cmdb.by_serial([serial for serial in serials.values() if serial])
+    except UNREADABLE as refused:
+        result.findings.append(reduced("identity.unreadable", f"Serials cannot be compared ({refused.message})."))
+        there = {}
+    return [_serial_match(key, there.get(serial.upper(), ())) for key, serial in serials.items()]
+
+
+def _serial_match(key: SourceKey, sys_ids: Sequence[str]) -> Match:
+    by = MatchedBy.NOTHING if not sys_ids else MatchedBy.SERIAL if len(sys_ids) == 1 else MatchedBy.SEVERAL
+    return Match(key=key, by=by, sys_ids=tuple(sys_ids))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from beast_dream_snow_loader.core.changes import ItemChange, LinkChange
 from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.servicenow.calling import encode
 
@@ -64,7 +65,7 @@ def _item(change: ItemChange, style: PayloadStyle) -> dict[str, object]:
             "source_name": style.source,
             "source_native_key": str(key),
             "source_feed": f"unifi-{key.record}s",
-            "source_recency_timestamp": wire_time(style.at),
+            "source_recency_timestamp": cmdb_time(change.item.observed_at or style.at),
         },
     }
     if style.lookups:
@@ -93,7 +94,7 @@ def _values(change: ItemChange) -> dict[str, str]:
 
 def _last_discovered(change: ItemChange) -> str:
     if change.item.seen_at is not None:
-        return wire_time(change.item.seen_at)
+        return cmdb_time(change.item.seen_at)
     if change.known is None:
         return ""
     return (change.known.stored or {}).get("last_discovered") or change.known.written.get("last_discovered", "")
@@ -123,11 +124,6 @@ def _relation(link: LinkChange) -> dict[str, object]:
 
 def _colons(key: SourceKey) -> str:
     return ":".join(key.mac[start : start + 2] for start in range(0, 12, 2))
-
-
-def wire_time(moment: datetime) -> str:
-    """ServiceNow's date-time: UTC, ``2026-01-10 08:00:00``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def items_only(changes: Sequence[ItemChange]) -> Batch:

@@ -1,0 +1,157 @@
+"""What must never happen to a CMDB: lost answers, hand edits, hidden rows, outages in the middle (Q3, Q8, R6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.scenarios.conftest import Town
+from tests.scenarios.test_backbone import LOAD, clean, switch
+
+OpenTown = Callable[[Estate], Town]
+WRITES = "/api/now/identifyreconcile/enhanced"
+
+
+@pytest.fixture
+def here(town: OpenTown) -> Town:
+    return town(Estate.generate(seed=3, sites=2, devices=40))
+
+
+def by_hand(town: Town, key: str, **values: str) -> None:
+    item = oracle.by_native_key(town.app.instance, "UniFi")[key]
+    with town.app.instance.lock, town.app.instance.acting_as("admin"):
+        town.app.instance.update(item.class_name, item.sys_id, values)
+
+
+def value(town: Town, key: str, element: str) -> str:
+    return oracle.by_native_key(town.app.instance, "UniFi")[key].values.get(element, "")
+
+
+def names(town: Town) -> Iterable[str]:
+    return [item.name for item in oracle.config_items(town.app.instance, "UniFi") if item.native_keys]
+
+
+@pytest.mark.parametrize("effect", [Effect.RESET_AFTER, Effect.RESET_BEFORE, Effect.CUT_JSON])
+def test_a_lost_answer_to_the_first_write_costs_neither_a_duplicate_nor_the_ownership(
+    here: Town, effect: Effect
+) -> None:
+    here.sandbox.servicenow.faults.add(Fault(effect=effect, path=WRITES, first=1))
+    first = here.run(*LOAD)
+    assert first.code == 0, first.err
+    assert first.document["written"]["created"] == first.document["source"]["devices"]
+    clean(here)
+    device = switch(here.estate)
+    here.estate.rename_device(device.mac, "renamed-afterwards")
+    assert here.run(*LOAD).document["plan"]["update"] == 1
+    assert "renamed-afterwards" in names(here)
+
+
+def test_a_write_that_fails_with_a_503_once_is_sent_again_in_the_same_run(here: Town) -> None:
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path=WRITES, first=1))
+    first = here.run(*LOAD)
+    assert (first.code, first.document["queued"]) == (0, 0), first.err
+    assert not any(here.run(*LOAD).document["written"].values())
+    clean(here)
+
+
+def test_an_outage_in_the_middle_of_a_load_loses_nothing(here: Town) -> None:
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path=WRITES))
+    first = here.run(*LOAD)
+    assert first.code == 8, first.err
+    assert first.document["queued"] > 0
+    here.sandbox.servicenow.faults.clear()
+    assert here.run("replay-queue", "--env", "testing", "--json").code == 0
+    assert here.run(*LOAD).code == 0
+    assert not any(here.run(*LOAD).document["written"].values())
+    clean(here)
+
+
+def test_a_hand_edit_survives_a_rename_in_unifi_and_is_told(here: Town) -> None:
+    """cmdb-model 6.9."""
+    assert here.run(*LOAD).code == 0
+    device = switch(here.estate)
+    key = f"device/{device.mac.lower()}"
+    by_hand(here, key, name="named by a person")
+    here.estate.rename_device(device.mac, "renamed-in-unifi")
+    second = here.run(*LOAD)
+    assert value(here, key, "name") == "named by a person"
+    assert "field.overridden_by_hand" in {finding["rule"] for finding in second.document["findings"]}
+
+
+def test_a_hand_edit_survives_a_neighbour_being_linked_to_it(here: Town) -> None:
+    """An edge needs both its ends in the request; naming the far end again must not write it over."""
+    assert here.run(*LOAD).code == 0
+    device = switch(here.estate)
+    key = f"device/{device.mac.lower()}"
+    by_hand(here, key, name="named by a person", model_number="seen on the box")
+    here.estate.add_device(site=device.site, model="U7PRO", name="new-ap", uplink=device.mac)
+    second = here.run(*LOAD)
+    assert second.document["written"]["created"] == 1, second.document["failed"]
+    assert value(here, key, "name") == "named by a person"
+    assert value(here, key, "model_number") == "seen on the box"
+
+
+def test_a_full_load_keeps_hand_edits_too(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    key = f"device/{switch(here.estate).mac.lower()}"
+    by_hand(here, key, name="named by a person")
+    assert here.run(*LOAD, "--full").code == 0
+    assert value(here, key, "name") == "named by a person"
+
+
+def test_an_away_target_is_never_called_a_success(here: Town) -> None:
+    """Q8: nothing to queue and nothing checked is not ok."""
+    assert here.run(*LOAD).code == 0
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))
+    assert here.run(*LOAD).code == 5
+
+
+def test_reads_that_are_refused_after_the_writes_do_not_make_a_failure_of_them(here: Town) -> None:
+    here.sandbox.servicenow.faults.add(
+        Fault(effect=Effect.STATUS, status=403, path="/api/now/table/cmdb_ci", body='{"error":{"message":"x"}}')
+    )
+    first = here.run(*LOAD)
+    assert first.code == 0, first.err
+    assert "verify.skipped" in {finding["rule"] for finding in first.document["findings"]}
+
+
+def test_a_foreign_ci_with_our_serial_is_only_enriched_even_when_it_cannot_be_read(here: Town) -> None:
+    device = switch(here.estate)
+    with here.app.instance.lock:
+        foreign = here.app.instance.insert(
+            "cmdb_ci_ip_switch",
+            {
+                "name": "theirs",
+                "serial_number": device.mac.upper(),
+                "discovery_source": "ServiceNow",
+                "install_status": "7",
+            },
+        )
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=403, path="/api/now/table/cmdb_ci"))
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=403, path="/api/now/*batch"))
+    here.run(*LOAD)
+    now = here.app.instance.get("cmdb_ci_ip_switch", foreign["sys_id"])
+    assert (now["name"], now["install_status"]) == ("theirs", "7")
+
+
+def test_queued_changes_of_a_console_that_cannot_be_read_stay_queued(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=2, devices=40, consoles=2))
+    assert here.run(*LOAD).code == 0
+    here.estate.rename_device(switch(here.estate).mac, "renamed-and-queued")
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))
+    assert here.run(*LOAD).code == 8
+    here.sandbox.servicenow.faults.clear()
+    host = here.estate.consoles()[0].host_id
+    for server in (console.server for console in here.sandbox.consoles):
+        server.faults.add(Fault(effect=Effect.STATUS, status=503))
+    here.sandbox.site_manager.faults.add(Fault(effect=Effect.STATUS, status=503))
+    here.run(*LOAD)
+    for server in here.sandbox.servers.values():
+        server.faults.clear()
+    assert host
+    here.run("replay-queue", "--env", "testing", "--json")
+    assert "renamed-and-queued" in names(here)

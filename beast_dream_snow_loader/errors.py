@@ -2,6 +2,7 @@
 
     SnowloadError
     ├─ ConfigurationError         mend the setup
+    ├─ BadArgument                mend the command line
     ├─ SourceError
     │  ├─ SourceUnavailable       later, or a stale snapshot
     │  └─ SourceDataInvalid       skip this record, report it
@@ -60,6 +61,12 @@ class ConfigurationError(SnowloadError):
     def __init__(self, message: str, *, next_step: str = "", problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, next_step=next_step)
         self.problems = problems
+
+
+class BadArgument(SnowloadError):
+    """An argument of the command names nothing, or has not the expected form."""
+
+    code = "usage.bad_argument"
 
 
 class SourceError(SnowloadError):

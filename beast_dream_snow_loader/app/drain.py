@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from beast_dream_snow_loader.app.ground import Ground, ground
-from beast_dream_snow_loader.app.listening import listening
+from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.sync import failed
+from beast_dream_snow_loader.app.sync import close_dead_runs, failed
 from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
@@ -34,8 +34,8 @@ def replay_queue(place: Place, *, dry_run: bool, limit: int | None, listener: Li
     try:
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             run = _run(here)
-            with listening(here, run.id, listener, place.verbosity) as heard:
-                wiring = wire(here, store, heard, dry_run=dry_run, stopping=stop)
+            with listening(here, run.id, listener, Heard(), place.verbosity) as told:
+                wiring = wire(here, store, told, dry_run=dry_run, stopping=stop)
                 if dry_run:
                     return _replay(here, store, wiring, stop, limit, dry_run=True)
                 return _recorded(here, store, wiring, stop, limit, run)
@@ -56,6 +56,7 @@ def _run(here: Ground) -> Run:
 
 def _recorded(here: Ground, store: Store, wiring: Wiring, stop: Stop, limit: int | None, run: Run) -> Result:
     with one_run_per_target(state_directory(here.settings), here.target, run.id):
+        close_dead_runs(store, here, run)
         store.memory.start_run(run)
         result = replace(_replay(here, store, wiring, stop, limit, run=run), run_id=run.id)
         store.memory.finish_run(
@@ -128,7 +129,7 @@ def _result(
         code = exit_code_of(error)
     body = report.document()
     body["sent"] = sum(body["written"].values())
-    body["left"] = len(store.journal.queued())
+    body["left"] = body["queued"] = len(store.journal.queued())
     body["changes"] = list(plan_rows(replayed.plan)) if dry_run and replayed else []
     return Result(
         command=_COMMAND,

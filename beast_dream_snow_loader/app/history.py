@@ -18,7 +18,7 @@ from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import parse_rfc3339, rfc3339
 from beast_dream_snow_loader.core.run import Run, RunStatus
-from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.state.store import Store
 
@@ -77,7 +77,7 @@ def _instant(text: str, now: datetime) -> datetime:
     try:
         return parse_rfc3339(text)
     except ValueError:
-        raise ConfigurationError(
+        raise BadArgument(
             f"{text!r} is neither a duration nor an instant.",
             next_step="Write 90s, 15m, 12h, 7d, 2w, P7D, or 2026-11-22T04:31:23Z.",
         ) from None
@@ -86,7 +86,7 @@ def _instant(text: str, now: datetime) -> datetime:
 def _found(store: Store, run_id: str) -> Run:
     run = store.memory.run(run_id)
     if run is None:
-        raise ConfigurationError(f"There is no run {run_id} here.", next_step="See what there is: snowload runs list")
+        raise BadArgument(f"There is no run {run_id} here.", next_step="See what there is: snowload runs list")
     return run
 
 

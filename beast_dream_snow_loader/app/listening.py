@@ -11,22 +11,34 @@ from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.private_files import private_directory
-from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.events import Event, FindingRaised, Listener
+from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.operations.config import ConfigurationManager, LoggingConfig, RetryConfig
 from beast_dream_snow_loader.operations.correlation import correlated
 from beast_dream_snow_loader.operations.listeners import fan_out, to_log
 from beast_dream_snow_loader.operations.logger import StructuredLogger, logging_to
 
 
+class Heard:
+    """Findings that were raised as events on the way, by transports and clients; each once."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+
+    def append_of(self, event: Event) -> None:
+        if isinstance(event, FindingRaised) and event.finding not in self.findings:
+            self.findings.append(event.finding)
+
+
 @contextmanager
-def listening(here: Ground, run_id: str, progress: Listener, verbosity: int = 0) -> Iterator[Listener]:
+def listening(here: Ground, run_id: str, progress: Listener, findings: Heard, verbosity: int = 0) -> Iterator[Listener]:
     """JSON lines go to a rotated file (R1.2) in any case, to stderr from ``-v`` on."""
     config = log_config(here, verbosity)
     with ExitStack() as stack:
         stream = sys.stderr if verbosity else stack.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123
         stack.enter_context(correlated(run_id))
         stack.enter_context(logging_to(config, stream))
-        yield fan_out(progress, to_log(StructuredLogger("snowload", config.level)))
+        yield fan_out(progress, to_log(StructuredLogger("snowload", config.level)), findings.append_of)
 
 
 def log_config(here: Ground, verbosity: int = 0) -> LoggingConfig:

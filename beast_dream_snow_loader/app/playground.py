@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beast_dream_snow_loader.errors import BadArgument
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.town import Sandbox
 
@@ -31,14 +33,27 @@ class SandboxOptions:
 @contextmanager
 def playground(options: SandboxOptions) -> Iterator[Sandbox]:
     """A running sandbox."""
-    sandbox = Sandbox.create(
-        estate=_estate(options), servicenow_file=options.servicenow_file, port=options.port, recorded=options.recorded
-    )
-    sandbox.start()
+    sandbox = _made(options)
     try:
         yield sandbox
     finally:
         sandbox.stop()
+
+
+def _made(options: SandboxOptions) -> Sandbox:
+    """Raises BadArgument for what the options ask and cannot be had: a port in use, a folder that is not there."""
+    if options.recorded is not None and not options.recorded.is_dir():
+        raise BadArgument(f"{options.recorded} is no folder.", next_step="Name a folder of saved payloads.")
+    try:
+        sandbox = Sandbox.create(
+            estate=_estate(options),
+            servicenow_file=options.servicenow_file,
+            port=options.port,
+            recorded=options.recorded,
+        )
+        return sandbox.start()
+    except (OSError, sqlite3.Error, ValueError) as error:
+        raise BadArgument(f"The sandbox cannot be made: {error}.", next_step="See: snowload sandbox --help") from None
 
 
 def serve_until_interrupted(options: SandboxOptions, say: Callable[[str], None]) -> None:

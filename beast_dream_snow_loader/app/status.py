@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import Any
 
 from beast_dream_snow_loader.app.ground import Ground, ground
@@ -15,10 +16,10 @@ from beast_dream_snow_loader.app.private_files import private_directory
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
-from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.clock import SystemClock, rfc3339
 from beast_dream_snow_loader.core.events import ignore
 from beast_dream_snow_loader.core.exit_codes import HealthCode
-from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+from beast_dream_snow_loader.errors import BadArgument, SnowloadError, StateError
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor, HealthStatus
 from beast_dream_snow_loader.state.store import Store
@@ -39,6 +40,8 @@ def health(place: Place, *, only: Sequence[str], timeout: str) -> Result:
             wiring = wire(here, store, ignore, dry_run=True)
             monitor = _monitor(here, store, wiring, timeout, only)
             return _result(here, asyncio.run(monitor.run_all_checks(only)))
+    except StateError as error:
+        return _broken_state(place, error)
     except SnowloadError as error:
         result = failed("health", error, environment=place.environment or "")
         return Result(
@@ -51,11 +54,27 @@ def health(place: Place, *, only: Sequence[str], timeout: str) -> Result:
         )
 
 
+def _broken_state(place: Place, error: StateError) -> Result:
+    """The one check that failed, red: without the state the others were not run."""
+    check = HealthCheck("database", HealthStatus.UNHEALTHY, str(error), details={"code": error.code})
+    return Result(
+        command="health",
+        status=HealthStatus.UNHEALTHY.value,
+        exit_code=HealthCode.UNHEALTHY,
+        environment=place.environment or "",
+        generated_at=rfc3339(SystemClock().now()),
+        body={"checks": [_row(check)]},
+        error=error,
+    )
+
+
 def _monitor(here: Ground, store: Store, wiring: Wiring, timeout: str, only: Sequence[str]) -> HealthMonitor:
     try:
         limit = parse_duration(timeout)
     except ValueError:
-        raise ConfigurationError(f"{timeout!r} is no duration.", next_step="Write --timeout 10s.") from None
+        limit = timedelta(0)
+    if limit <= timedelta(0):
+        raise BadArgument(f"{timeout!r} is no time to wait.", next_step="Write --timeout 10s.")
     monitor = HealthMonitor(wiring.cmdb, clock=here.clock, timeout=limit)
     directory = private_directory(state_directory(here.settings))
     monitor.register_check("servicenow", monitor.check_servicenow_connectivity)
@@ -68,7 +87,7 @@ def _monitor(here: Ground, store: Store, wiring: Wiring, timeout: str, only: Seq
     monitor.register_check("system", lambda: monitor.check_system_resources(directory))
     unknown = sorted(set(only) - set(monitor.names))
     if unknown:
-        raise ConfigurationError(
+        raise BadArgument(
             f"There is no health check {', '.join(unknown)}.", next_step=f"There are: {', '.join(monitor.names)}."
         )
     return monitor

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from beast_dream_snow_loader.app.ground import Ground, ground
-from beast_dream_snow_loader.app.listening import listening
+from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.places import report_file, state_directory
 from beast_dream_snow_loader.app.plan_rows import plan_rows
@@ -29,6 +29,8 @@ from beast_dream_snow_loader.pipeline.runner import Load
 from beast_dream_snow_loader.pipeline.world import Order
 from beast_dream_snow_loader.state.locks import one_run_per_target
 from beast_dream_snow_loader.state.store import Store
+
+_RECENT = 50
 
 
 def load(options: LoadOptions, listener: Listener) -> Result:
@@ -71,9 +73,10 @@ def _load(options: LoadOptions, here: Ground, store: Store, stop: Stop, listener
         target=here.target,
         started_at=here.clock.now(),
     )
-    with listening(here, run.id, listener, options.place.verbosity) as heard:
-        wiring = wire(here, store, heard, dry_run=options.dry_run, stopping=stop)
-        return _recorded(options, here, store, wiring, run, stop)
+    heard = Heard()
+    with listening(here, run.id, listener, heard, options.place.verbosity) as told:
+        wiring = wire(here, store, told, dry_run=options.dry_run, stopping=stop)
+        return _recorded(options, here, store, replace(wiring, heard=heard), run, stop)
 
 
 def _recorded(options: LoadOptions, here: Ground, store: Store, wiring: Wiring, run: Run, stop: Stop) -> Result:
@@ -81,9 +84,17 @@ def _recorded(options: LoadOptions, here: Ground, store: Store, wiring: Wiring, 
     if options.dry_run:
         return _run(options, here, wiring, order, run, stop)
     with one_run_per_target(state_directory(here.settings), here.target, run.id):
+        close_dead_runs(store, here, run)
         store.memory.start_run(run)
         result = _run(options, here, wiring, order, run, stop)
         return _finished(options, here, store, run, result)
+
+
+def close_dead_runs(store: Store, here: Ground, mine: Run) -> None:
+    """Runs still called running while we hold the lock were killed: nobody else will close them."""
+    for run in store.memory.runs(until=mine.started_at, limit=_RECENT):
+        if run.status is RunStatus.RUNNING and run.target == mine.target and run.id != mine.id:
+            store.memory.finish_run(replace(run, finished_at=here.clock.now(), status=RunStatus.INTERRUPTED))
 
 
 def _order(options: LoadOptions, here: Ground, run_id: str) -> Order:
@@ -137,7 +148,7 @@ def _report(
         plan=outcome.plan,
         settlements=outcome.settlements,
         unlinked=outcome.unlinked,
-        findings=outcome.findings,
+        findings=[*outcome.findings, *wiring.heard.findings],
         held=outcome.held,
         steps=outcome.steps,
         requests=wiring.meter.counts(),

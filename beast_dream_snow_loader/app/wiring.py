@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import with_secrets
 from beast_dream_snow_loader.app.ground import Ground
-from beast_dream_snow_loader.app.listening import retry_config
+from beast_dream_snow_loader.app.listening import Heard, retry_config
 from beast_dream_snow_loader.app.logins import require_logins
 from beast_dream_snow_loader.app.places import state_url
 from beast_dream_snow_loader.clock import Clock
@@ -40,6 +40,7 @@ class Wiring:
     source: UniFiSource
     cmdb: ServiceNowAPIClient
     meter: RequestMeter
+    heard: Heard = field(default_factory=Heard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

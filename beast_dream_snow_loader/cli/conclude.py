@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -17,10 +18,15 @@ Renderer = Callable[[Result], None]
 
 def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = False) -> NoReturn:
     """Data on stdout, trouble on stderr; with ``as_json`` one document even when the command failed."""
-    if as_json:
-        _print_json(result)
-    elif not (quiet and result.exit_code == 0):
-        render(result)
+    try:
+        if as_json:
+            _print_json(result)
+        elif not (quiet and result.exit_code == 0):
+            render(result)
+        sys.stdout.flush()
+    except OSError:
+        # The reader went away, or the disk is full: the work is done and recorded; its exit code still counts.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     if result.error is not None:
         explain(result.error)
     raise typer.Exit(int(result.exit_code))
@@ -47,3 +53,21 @@ def _print_json(result: Result) -> None:
     text = orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str)
     sys.stdout.write(text.decode("utf-8") + "\n")
     sys.stdout.flush()
+
+
+def unexpected(error: Exception, *, as_json: bool, debug: bool) -> None:
+    """A defect of ours: what kind, and where to tell; its trace only on demand, because it may quote data."""
+    from beast_dream_snow_loader.clock import SystemClock, rfc3339
+
+    trouble = SnowloadError(
+        f"This is a defect of snowload: {type(error).__name__}.",
+        next_step="Run it again with -vv for a trace to report; what was written so far is recorded.",
+    )
+    if as_json:
+        now = rfc3339(SystemClock().now())
+        _print_json(Result(command="error", status="failed", exit_code=1, generated_at=now, error=trouble))
+    explain(trouble)
+    if debug:
+        import traceback
+
+        typer.echo("".join(traceback.format_exception(error)), err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from beast_dream_snow_loader.cli.commands import config, health, load, replay, r
 app = typer.Typer(
     name="snowload",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Keep a ServiceNow CMDB true to a UniFi network inventory.",
@@ -49,9 +50,13 @@ app.add_typer(config.app, name="config")
 
 def run() -> None:
     """Run the command named on the command line; the process ends with its exit code."""
+    if sys.stdout is None or sys.stderr is None:
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     try:
         app()
-    except BrokenPipeError:
-        # The reader went away (`snowload report | head`): nothing is wrong on our side.
-        sys.stderr.close()
-        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last line: a defect is told without a trace of the data
+        from beast_dream_snow_loader.cli.conclude import unexpected
+
+        unexpected(error, as_json="--json" in sys.argv, debug="-vv" in sys.argv)
+        sys.exit(1)

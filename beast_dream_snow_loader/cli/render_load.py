@@ -29,6 +29,7 @@ def render_replay(result: Result) -> None:
     if result.body:
         sent, left = result.body.get("sent", 0), result.body.get("left", 0)
         line(f"replay-queue: {result.status}; {sent} sent, {left} still queued")
+        _changes(result.body.get("changes", []))
         _needs_a_person(result.body)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from beast_dream_snow_loader.errors import (
+    BadArgument,
     CmdbAsleep,
     CmdbError,
     ConfigurationError,
@@ -17,6 +18,7 @@ from beast_dream_snow_loader.errors import (
     SourceDataInvalid,
     SourceError,
     StateDamaged,
+    StateError,
     StateLocked,
     StateTooNew,
     TransportError,
@@ -62,6 +64,7 @@ class HealthCode(IntEnum):
 SEVEREST_FIRST = (
     ExitCode.INTEGRITY,
     ExitCode.ERROR,
+    ExitCode.USAGE,
     ExitCode.CONFIG,
     ExitCode.AUTH,
     ExitCode.REFUSED,
@@ -81,11 +84,13 @@ def severest(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 _OF_ERROR: tuple[tuple[tuple[type[SnowloadError], ...], ExitCode], ...] = (
+    ((BadArgument,), ExitCode.USAGE),
     ((ConfigurationError,), ExitCode.CONFIG),
     ((NotAuthenticated, NotAuthorised), ExitCode.AUTH),
     ((Refused,), ExitCode.REFUSED),
     ((StateLocked,), ExitCode.LOCKED),
     ((StateDamaged, StateTooNew), ExitCode.INTEGRITY),
+    ((StateError,), ExitCode.CONFIG),
     ((SourceDataInvalid, MappingError, CmdbError), ExitCode.PARTIAL),
     ((SourceError, TransportError, CmdbAsleep), ExitCode.UNAVAILABLE),
 )

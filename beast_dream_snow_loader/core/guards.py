@@ -7,11 +7,16 @@ from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.errors import EmptySource
 
 
-def refuse_empty_source(snapshot: Snapshot, known: KnownState, *, at_least_known: int = 1) -> None:
-    """Raises EmptySource when UniFi shows no device at all while at least ``at_least_known`` are in the ledger."""
+def refuse_empty_source(snapshot: Snapshot, known: KnownState) -> None:
+    """Raises EmptySource when UniFi shows no device at all."""
     devices = sum(1 for key in known.items if key.record == "device")
-    if snapshot.devices or devices < at_least_known:
+    if snapshot.devices:
         return
+    if not devices:
+        raise EmptySource(
+            "UniFi shows no device at all. Nothing was written.",
+            next_step="Check the UniFi account's rights and its sites with: snowload health",
+        )
     raise EmptySource(
         f"UniFi shows no device at all on {len(snapshot.consoles)} consoles; {devices} are known from earlier loads. "
         "Nothing was written.",

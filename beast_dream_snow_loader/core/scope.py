@@ -11,7 +11,7 @@ from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.kinds import KINDS
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.errors import ConfigurationError
+from beast_dream_snow_loader.errors import BadArgument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def _named(wanted: frozenset[str], *names: str | None) -> bool:
 def resolved(scope: Scope, snapshot: Snapshot) -> Scope:
     """The scope with display names of sites and consoles turned into keys.
 
-    Raises ConfigurationError for a site, console or kind that is not there: a misspelt filter must not pass for an
+    Raises BadArgument for a site, console or kind that is not there: a misspelt filter must not pass for an
     estate without changes.
     """
     sites = {
@@ -65,7 +65,7 @@ def _keys(what: str, wanted: frozenset[str], known: Mapping[str, set[str]]) -> f
     missing = sorted(name for name, keys in found.items() if not keys)
     if missing:
         there = ", ".join(sorted(shown(key, 60) for key in known)[:20]) or "none"
-        raise ConfigurationError(
+        raise BadArgument(
             f"There is no {what} {', '.join(shown(name, 60) for name in missing)}.", next_step=f"There are: {there}."
         )
     return frozenset().union(*found.values())

@@ -32,7 +32,8 @@ class ServiceNowSettings(BaseModel):
     api_key: OptionalSecret = None
     username: str | None = None
     password: OptionalSecret = None
-    data_source: str = "UniFi"
+    data_source: str = Field(default="UniFi", pattern=r"^[^\^=,\x00-\x1f]{1,40}$")
+    """A choice value of ``discovery_source``, exact case."""
     concurrency: int = Field(default=4, ge=1, le=4)
     batch_size: int = Field(default=100, ge=1, le=250)
     batch_size_max: int = Field(default=250, ge=1, le=500)

@@ -16,7 +16,7 @@ from enum import StrEnum
 _FIELD = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 _TABLE = re.compile(r"[a-z][a-z0-9_]*\Z")
 # Lower case only: ``IN`` directly followed by ``STANCEOF`` would be another operator.
-_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]*\Z")
+_TOKEN = re.compile(r"(?!(?i:stanceof))[A-Za-z0-9][A-Za-z0-9_./:-]*\Z")
 
 
 class _Operator(StrEnum):

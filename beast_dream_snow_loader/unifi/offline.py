@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.observed import Read, Snapshot, Subject
 from beast_dream_snow_loader.errors import SourceDataInvalid, SourceUnavailable
 from beast_dream_snow_loader.unifi.apis import controller, network, site_manager
@@ -39,13 +40,14 @@ class Saved:
 def read_saved(path: Path) -> Snapshot:
     """A file, or every ``.json`` file below a folder, of any of the three APIs, recognised by shape.
 
-    Raises SourceDataInvalid naming the file and the place for what does not read or is not recognised.
+    Of a folder each file that does not read or is not recognised is an error finding, and the rest is read; a single
+    such file raises SourceDataInvalid, which names file and place.
     """
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
     if not files:
         raise SourceDataInvalid(f"{path} holds no .json file.", next_step=_NAME_ONE, path=str(path))
-    taken = [pair for file in files for pair in _recognised(file)]
     saved = Saved()
+    taken = [pair for file in files for pair in _taken(file, saved, alone=not path.is_dir())]
     for take, record in sorted(taken, key=lambda pair: pair[0] not in _SITES):
         take(record, saved)
     return saved.snapshot()
@@ -54,6 +56,18 @@ def read_saved(path: Path) -> Snapshot:
 def recognise(record: Json) -> Take | None:
     """How to take one record, by the fields that only its kind has; None when nothing fits."""
     return next((take for fits, take in _SHAPES if fits(record)), None)
+
+
+def _taken(file: Path, saved: Saved, *, alone: bool) -> list[tuple[Take, Json]]:
+    try:
+        return list(_recognised(file))
+    except SourceDataInvalid as error:
+        if alone:
+            raise
+        saved.estate.findings.append(
+            Finding(record=file.name, rule=error.code, severity=Severity.ERROR, message=error.message, field=error.path)
+        )
+        return []
 
 
 def _recognised(file: Path) -> Iterable[tuple[Take, Json]]:

@@ -143,7 +143,7 @@ def test_the_severest_decides(report: RunReport, told: dict[str, object], status
         ((Outcome.DONE,), 0),
         ((Outcome.LATER,), 8),
         ((Outcome.DONE, Outcome.REFUSED), 3),
-        ((Outcome.UNKNOWN, Outcome.LATER), 3),
+        ((Outcome.UNKNOWN, Outcome.LATER), 8),
     ],
 )
 def test_what_became_of_the_writes_decides(report: RunReport, outcomes: tuple[Outcome, ...], code: int) -> None:

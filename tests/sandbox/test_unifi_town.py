@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -66,8 +67,7 @@ def test_consoles_may_have_certificates_to_pin() -> None:
 
 
 def test_fixed_ports_are_consecutive_and_a_taken_one_leaves_nothing_open() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        first = probe.getsockname()[1]
+    first = _five_free_ports()
     with Sandbox.create(servicenow=Instance(), port=first) as sandbox:
         ports = [server.port for server in sandbox.servers.values()]
         assert ports == list(range(first, first + 5))
@@ -76,6 +76,16 @@ def test_fixed_ports_are_consecutive_and_a_taken_one_leaves_nothing_open() -> No
             Sandbox.create(servicenow=Instance(), port=first).start()
         with socket.create_server(("127.0.0.1", first)):
             pass
+
+
+def _five_free_ports() -> int:
+    """Below the range from which the system gives out ports of its own."""
+    for first in range(21_000, 30_000, 7):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + 5):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise AssertionError("no five free ports in a row")
 
 
 def _play(sandbox: Sandbox, operation: str, **arguments: object) -> requests.Response:

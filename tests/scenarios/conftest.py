@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,6 +38,15 @@ class Town:
         """Requests so far that could have changed the CMDB."""
         lines = self.sandbox.log.lines("servicenow")
         return sum(1 for line in lines if line.path.endswith("/identifyreconcile/enhanced"))
+
+    def writes_begun(self) -> bool:
+        """Whether the journal holds an intent, so that a write is on its way or about to be."""
+        database = next(self.run.home.rglob("state.sqlite"), None)
+        if database is None:
+            return False
+        with contextlib.suppress(sqlite3.Error), sqlite3.connect(f"file:{database}?mode=ro", uri=True) as reading:
+            return bool(reading.execute("select count(*) from journal").fetchone()[0])
+        return False
 
     def servicenow_reads(self) -> list[str]:
         return [line.path for line in self.sandbox.log.lines("servicenow")]

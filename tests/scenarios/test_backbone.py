@@ -204,5 +204,5 @@ def test_a_filter_by_the_sites_display_name_loads_that_site_only(town: OpenTown)
 @pytest.mark.parametrize("flag", ["--site", "--console", "--kind"])
 def test_a_filter_that_names_nothing_is_refused_with_what_there_is(town: OpenTown, flag: str) -> None:
     ended = town(Estate.generate(seed=3, sites=1, devices=5)).run(*LOAD, flag, "no-such-thing")
-    assert ended.code == 6
+    assert ended.code == 2
     assert "no-such-thing" in ended.err

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -155,3 +158,68 @@ def test_queued_changes_of_a_console_that_cannot_be_read_stay_queued(town: OpenT
     assert host
     here.run("replay-queue", "--env", "testing", "--json")
     assert "renamed-and-queued" in names(here)
+
+
+def test_a_killed_run_is_called_interrupted_by_the_next_one(here: Town) -> None:
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.HANG, path=WRITES, seconds=20, first=1))
+    command = [sys.executable, "-m", "beast_dream_snow_loader", *LOAD]
+    with subprocess.Popen(command, env=here.run.environment(), stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30
+        while not here.writes_begun() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.kill()
+    here.sandbox.servicenow.faults.clear()
+    assert here.run(*LOAD).code == 0
+    runs = here.run("runs", "list", "--env", "testing", "--json").document["runs"]
+    assert [run["status"] for run in runs] == ["ok", "interrupted"]
+    clean(here)
+
+
+def test_a_name_that_is_somebody_elses_is_reported_with_whose_it_is(here: Town) -> None:
+    device = switch(here.estate)
+    with here.app.instance.lock:
+        here.app.instance.insert("cmdb_ci_ip_switch", {"name": device.name or "", "serial_number": "FOREIGN1"})
+    findings = here.run(*LOAD).document["findings"]
+    told = [finding for finding in findings if finding["rule"] == "name.taken"]
+    assert [finding["record"] for finding in told] == [f"device/{device.mac.lower()}"]
+    assert device.name in told[0]["message"]
+
+
+def test_an_empty_source_is_refused_on_a_first_load_too(here: Town) -> None:
+    here.sandbox.servicenow.faults.clear()
+    for server in (here.sandbox.site_manager, *(console.server for console in here.sandbox.consoles)):
+        server.faults.add(Fault(effect=Effect.STATUS, status=200, body='{"data":[],"meta":{"rc":"ok"}}'))
+    assert here.run(*LOAD).code == 4
+    assert here.writes() == 0
+
+
+def test_guessed_facts_are_asked_for_again_by_the_next_run(here: Town) -> None:
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=403, path="/api/now/cmdb/meta/*"))
+    assert here.run(*LOAD).code in (0, 3)
+    here.sandbox.servicenow.faults.clear()
+    here.sandbox.log.clear()
+    here.run(*LOAD)
+    assert any("/cmdb/meta/" in path for path in here.servicenow_reads())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("report", "--since", "banana"), 2),
+        (("runs", "show", "nosuch"), 2),
+        (("health", "--check", "nosuch"), 3),
+        (("config", "check"), 6),
+    ],
+)
+def test_arguments_and_settings_that_cannot_be_are_told_apart(
+    here: Town, arguments: tuple[str, ...], code: int
+) -> None:
+    ended = here.run(*arguments, "--env", "testing", "--json", SERVICENOW_DATA_SOURCE="a^b" if code == 6 else "UniFi")
+    assert (ended.code, bool(ended.document)) == (code, True)
+
+
+def test_a_damaged_database_is_unhealthy(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    next(here.run.home.rglob("state.sqlite")).write_bytes(b"not a database" * 100)
+    ill = here.run("health", "--env", "testing", "--json")
+    assert (ill.code, ill.document["checks"][0]["name"]) == (2, "database")

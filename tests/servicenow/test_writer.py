@@ -348,7 +348,7 @@ NO_IRE = Reply(status=400, body=refusal("Requested URI does not represent any re
     [
         (Reply(status=429), Outcome.LATER, "transport.throttled"),
         (Reply(status=202), Outcome.LATER, "transport.throttled"),
-        (Reply(status=503, body=b"<html>"), Outcome.LATER, "transport.server_fault"),
+        (Reply(status=503, body=b"<html>"), Outcome.UNKNOWN, "transport.server_fault"),
         (TO_DEVELOPER_SITE, Outcome.LATER, "cmdb.asleep"),
         (HIBERNATING, Outcome.LATER, "cmdb.asleep"),
         (Reply(status=500, body=refusal("x")), Outcome.UNKNOWN, "transport.server_fault"),

@@ -16,7 +16,9 @@ def sandbox(
     consoles: Annotated[int, typer.Option("--consoles", min=1, help="Consoles the sites belong to.")] = 1,
     clients: Annotated[int, typer.Option("--clients", min=0, max=200_000, help="Clients to generate.")] = 0,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same estate.")] = 1,
-    port: Annotated[int, typer.Option("--port", help="First of the ports to listen on; 0: any free ones.")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65_000, help="First of the ports to listen on; 0: any free ones.")
+    ] = 0,
     servicenow_file: Annotated[
         Path | None, typer.Option("--servicenow-file", help="Keep the CMDB in this SQLite file.")
     ] = None,
@@ -28,6 +30,7 @@ def sandbox(
     /_sandbox/ on each server (docs/guides/sandbox.md).
     """
     from beast_dream_snow_loader.app.playground import SandboxOptions, serve_until_interrupted
+    from beast_dream_snow_loader.errors import SnowloadError
 
     options = SandboxOptions(
         devices=devices,
@@ -39,4 +42,11 @@ def sandbox(
         servicenow_file=servicenow_file,
         recorded=recorded,
     )
-    serve_until_interrupted(options, typer.echo)
+    try:
+        serve_until_interrupted(options, typer.echo)
+    except SnowloadError as error:
+        from beast_dream_snow_loader.cli.conclude import explain
+        from beast_dream_snow_loader.core.exit_codes import exit_code_of
+
+        explain(error)
+        raise typer.Exit(int(exit_code_of(error))) from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.events import StepAdvanced
-from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, KnownState
 from beast_dream_snow_loader.core.matching import Match, MatchedBy
@@ -80,6 +80,7 @@ def _round(
         verdict = judge(item, match, candidates, dict(order.bindings))
         if verdict.decision is Decision.NEXT_NAME and form + 1 < len(item.name_forms):
             again[match.key] = items[match.key]
+            result.findings.append(_name_taken(item, verdict))
         else:
             _settle(item, verdict, candidates, taken, result)
     if form == 0:
@@ -101,6 +102,12 @@ def _look(
     except UNREADABLE as error:
         result.findings.append(reduced("identity.unreadable", f"Matched CIs cannot be read ({error.message})."))
         return {}
+
+
+def _name_taken(item: ConfigItem, verdict: Verdict) -> Finding:
+    why = verdict.held.reason if verdict.held else "its name belongs to another CI"
+    message = f"{item.label or item.key}: {why}. Another form of the name is used."
+    return Finding(record=str(item.key), rule="name.taken", severity=Severity.WARNING, message=message, field="name")
 
 
 def _as_create(item: ConfigItem) -> ItemChange:

@@ -22,7 +22,8 @@ class Survey:
 def survey(world: World, order: Order, wishes: Wishes) -> Survey:
     """Raises the transport's error when the instance is away and was never surveyed before."""
     remembered = world.memory.facts(order.target)
-    if remembered is not None and _fresh(world, order, remembered) and covers(remembered, wishes):
+    usable = remembered is not None and not order.full and _fresh(world, order, remembered)
+    if remembered is not None and usable and covers(remembered, wishes):
         return Survey(facts=remembered)
     try:
         facts = world.cmdb.facts(wishes)
@@ -55,4 +56,6 @@ def _resolved(facts: InstanceFacts, chain: tuple[str, ...]) -> bool:
 
 
 def _fresh(world: World, order: Order, facts: InstanceFacts) -> bool:
-    return (world.clock.now() - facts.read_at).total_seconds() < order.facts_max_age
+    """Young enough, and read rather than guessed: what could not be read is asked for again by the next run."""
+    guessed = any(finding.rule.startswith("facts.") for finding in facts.findings)
+    return not guessed and (world.clock.now() - facts.read_at).total_seconds() < order.facts_max_age

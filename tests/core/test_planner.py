@@ -285,15 +285,15 @@ def test_a_fingerprint_knows_neither_order_nor_time(estate: Estate) -> None:
     assert len(fingerprint({})) == 64
 
 
-def test_a_source_that_shows_nothing_is_refused_when_something_is_known(estate: Estate) -> None:
+def test_a_source_that_shows_nothing_is_refused_whatever_is_known(estate: Estate) -> None:
     key = SourceKey("device", estate.mac(1))
     item = KnownItem(key=key, sys_id=SysId("1" * 32), class_name="cmdb_ci_ip_switch", created_by_us=True)
     known = KnownState(items={key: item})
     with pytest.raises(EmptySource, match="no device at all"):
         refuse_empty_source(estate.snapshot(), known)
-    refuse_empty_source(estate.snapshot(), known, at_least_known=2)
+    with pytest.raises(EmptySource, match="no device at all"):
+        refuse_empty_source(estate.snapshot(), KnownState())
     refuse_empty_source(estate.snapshot(estate.device(1)), known)
-    refuse_empty_source(estate.snapshot(), KnownState())
 
 
 def test_ten_thousand_devices_are_planned_in_seconds(estate: Estate) -> None:

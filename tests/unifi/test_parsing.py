@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from beast_dream_snow_loader.core.findings import Severity
 from beast_dream_snow_loader.core.observed import Device, Presence, Snapshot
 from beast_dream_snow_loader.errors import SourceDataInvalid
 from beast_dream_snow_loader.unifi.offline import read_saved
@@ -148,8 +149,11 @@ def test_no_key_token_or_person_planted_anywhere_in_a_recorded_answer_travels_on
     ],
 )
 def test_a_file_that_does_not_read_is_named_with_what_is_wrong(tmp_path: Path, body: bytes, words: str) -> None:
+    (tmp_path / "0.json").write_bytes(body)
     with pytest.raises(SourceDataInvalid, match=words) as raised:
-        saved(tmp_path, body)
+        read_saved(tmp_path / "0.json")
+    findings = read_saved(tmp_path).findings
+    assert [finding.record for finding in findings if finding.severity is Severity.ERROR] == ["0.json"]
     assert "0.json" in str(raised.value)
     assert "0.json" in raised.value.path
 

@@ -32,11 +32,18 @@ class Connection:
         self._stopping = stopping
         self._head_only = False
         self._date = ""
+        self._told: Callable[[int], None] | None = None
         self.usable = True
 
-    def begin(self, *, head_only: bool, keep_alive: bool, date: str) -> None:
-        """Before each answer: what the request in hand wants."""
-        self._head_only, self.usable, self._date = head_only, keep_alive, date
+    def begin(self, *, head_only: bool, keep_alive: bool, date: str, told: Callable[[int], None] | None = None) -> None:
+        """Before each answer: what the request in hand wants. ``told`` hears the status once, before the first byte
+        leaves, so that whoever has the answer finds it in the log."""
+        self._head_only, self.usable, self._date, self._told = head_only, keep_alive, date, told
+
+    def tell(self, status: int) -> None:
+        told, self._told = self._told, None
+        if told is not None:
+            told(status)
 
     def go_on(self) -> None:
         self._peer.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -52,6 +59,7 @@ class Connection:
 
     def whole(self, answer: HttpAnswer) -> int:
         head, body = self._parts(answer)
+        self.tell(answer.status)
         if len(body) > _AT_ONCE:
             self._peer.sendall(head)
             self._peer.sendall(body)
@@ -62,6 +70,7 @@ class Connection:
     def dripped(self, answer: HttpAnswer, seconds: float) -> int:
         """Head and body in about twenty pieces over ``seconds``."""
         data = b"".join(self._parts(answer))
+        self.tell(answer.status)
         step = max(1, -(-len(data) // _PIECES))
         for start in range(0, len(data), step):
             self.wait(seconds / _PIECES)
@@ -72,12 +81,14 @@ class Connection:
         """Promise everything, send ``keep`` of the body, close in an orderly way."""
         head, body = self._parts(answer)
         self.usable = False
+        self.tell(answer.status)
         self._peer.sendall(head + body[: int(len(body) * keep)])
         return answer.status
 
     def reset(self) -> int:
         """RST instead of FIN: SO_LINGER with zero seconds, then close."""
         self.usable = False
+        self.tell(0)
         self._peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return 0
 

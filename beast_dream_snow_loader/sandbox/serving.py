@@ -171,12 +171,16 @@ class Server:
         started = time.perf_counter()
         request = incoming.request
         verdict = self.faults.match(request.method, request.path)
-        connection.begin(head_only=request.method == "HEAD", keep_alive=incoming.keep_alive, date=self._now())
-        status = 0
-        try:
-            status = play(verdict, connection, lambda: self.application.answer(request))
-        finally:
+
+        def told(status: int) -> None:
             self._note(request, verdict, status, (time.perf_counter() - started) * 1000)
+
+        head_only = request.method == "HEAD"
+        connection.begin(head_only=head_only, keep_alive=incoming.keep_alive, date=self._now(), told=told)
+        try:
+            play(verdict, connection, lambda: self.application.answer(request))
+        finally:
+            connection.tell(0)
         return connection.usable
 
     def _note(self, request: HttpRequest, verdict: Verdict, status: int, milliseconds: float) -> None:

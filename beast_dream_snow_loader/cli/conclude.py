@@ -11,9 +11,12 @@ import typer
 
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError
 
 Renderer = Callable[[Result], None]
+
+printed: list[str] = []
+"""The commands whose document this process has printed: one at most."""
 
 
 def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = False) -> NoReturn:
@@ -51,8 +54,20 @@ def _print_json(result: Result) -> None:
     from beast_dream_snow_loader.app.result import document
 
     text = orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str)
+    printed.append(result.command)
     sys.stdout.write(text.decode("utf-8") + "\n")
     sys.stdout.flush()
+
+
+def usage_as_json() -> None:
+    """Arguments that the parser refused still get their one document; the words are on stderr already."""
+    if printed:
+        return
+    from beast_dream_snow_loader.clock import SystemClock, rfc3339
+
+    error = BadArgument("The arguments are not of the command's form.", next_step="See: snowload --help")
+    now = rfc3339(SystemClock().now())
+    _print_json(Result(command="error", status="failed", exit_code=2, generated_at=now, error=error))
 
 
 def unexpected(error: Exception, *, as_json: bool, debug: bool) -> None:

@@ -55,6 +55,12 @@ def run() -> None:
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     try:
         app()
+    except SystemExit as ended:
+        if ended.code == 2 and "--json" in sys.argv:
+            from beast_dream_snow_loader.cli.conclude import usage_as_json
+
+            usage_as_json()
+        raise
     except Exception as error:  # noqa: BLE001 - the last line: a defect is told without a trace of the data
         from beast_dream_snow_loader.cli.conclude import unexpected
 

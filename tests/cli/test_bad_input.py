@@ -119,3 +119,12 @@ def test_a_truncated_payload_is_named_with_its_file(snowload: Snowload, tmp_path
     ended = snowload("validate", "--env", "testing", "--input", str(file))
     assert ended.code == 3
     assert "stat_device.json" in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("load", "--nope"), ("load", "--workers", "0"), ("runs", "list", "--limit", "0")]
+)
+def test_arguments_that_do_not_parse_give_a_document_too(snowload: Snowload, arguments: tuple[str, ...]) -> None:
+    ended = snowload(*arguments, "--json")
+    assert (ended.code, ended.document["exit_code"]) == (2, 2)
+    assert ended.err

@@ -223,3 +223,17 @@ def test_a_damaged_database_is_unhealthy(here: Town) -> None:
     next(here.run.home.rglob("state.sqlite")).write_bytes(b"not a database" * 100)
     ill = here.run("health", "--env", "testing", "--json")
     assert (ill.code, ill.document["checks"][0]["name"]) == (2, "database")
+
+
+def test_two_devices_named_alike_and_five_unnamed_ones_stay_seven_cis_of_seven_names(town: OpenTown) -> None:
+    """cmdb-model 2.4: the demo estate has both; the engine would merge them by name."""
+    here = town(Estate.demo())
+    document = here.run(*LOAD).document
+    devices = [d for console in here.estate.consoles() for d in here.estate.devices(console.host_id) if d.adopted]
+    alike = {f"device/{d.mac.lower()}" for d in devices if d.name == "Access Point"}
+    unnamed = {f"device/{d.mac.lower()}" for d in devices if d.name is None}
+    assert (len(alike), len(unnamed) >= 5) == (2, True)
+    there = oracle.by_native_key(here.app.instance, "UniFi")
+    assert len({there[key].name for key in alike | unnamed}) == len(alike | unnamed)
+    told = {finding["record"] for finding in document["findings"] if finding["rule"].startswith("name.")}
+    assert alike | unnamed <= told

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check docs clean
+.PHONY: setup demo test bench check docs clean
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -22,6 +22,9 @@ demo: setup ## a first load and a second one against the sandbox; needs no accou
 
 test: setup check ## everything: checks, then the suite
 	$(BIN)/python -m pytest
+
+bench: setup ## what takes time, measured; not part of the suite because machines differ
+	$(BIN)/python -m pytest -m bench
 
 check: setup ## style, types, import contracts
 	$(BIN)/ruff format --check .

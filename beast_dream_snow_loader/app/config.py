@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.layers import Layer, installed_files, merge, origins, read_toml
 from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt
+from beast_dream_snow_loader.core.nearest import nearest
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.config import ConfigurationManager, Environment
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
@@ -186,7 +187,5 @@ def _sentence(detail: Mapping[str, Any], where: Mapping[str, str]) -> str:
 def _expected(detail: Mapping[str, Any], path: str) -> str:
     if detail["type"] != "extra_forbidden":
         return str(detail["msg"])
-    import difflib
-
-    near = difflib.get_close_matches(path, list(setting_paths()), n=1)
-    return f"unknown setting{f'; did you mean {near[0]}?' if near else ''}"
+    near = nearest(path, setting_paths())
+    return f"unknown setting{f'; did you mean {near}?' if near else ''}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,14 +74,6 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"
-
-
-def unknown_leaves(layers: Iterable[Layer], valid: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """(layer, path) of every leaf that names no setting; ``valid`` holds full paths and ``section.*`` wild cards."""
-    for layer in layers:
-        for path in leaves(layer.values):
-            if path not in valid and f"{path.split('.')[0]}.*" not in valid:
-                yield layer.name, path
 
 
 def _lay_over(merged: dict[str, Any], values: Mapping[str, Any]) -> None:

@@ -10,13 +10,13 @@ from contextlib import ExitStack, contextmanager
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.places import state_directory
-from beast_dream_snow_loader.app.private_files import private_directory
 from beast_dream_snow_loader.core.events import Event, FindingRaised, Listener
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.operations.config import ConfigurationManager, LoggingConfig, RetryConfig
 from beast_dream_snow_loader.operations.correlation import correlated
 from beast_dream_snow_loader.operations.listeners import fan_out, to_log
 from beast_dream_snow_loader.operations.logger import StructuredLogger, logging_to
+from beast_dream_snow_loader.state.private_files import private_directory
 
 
 class Heard:

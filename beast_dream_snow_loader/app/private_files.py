@@ -6,18 +6,7 @@ import os
 from pathlib import Path
 
 from beast_dream_snow_loader.errors import StateError
-
-
-def private_directory(path: Path) -> Path:
-    """The directory, made with mode 0700 whatever the umask if it is not there."""
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise StateError(
-            f"Directory {path} cannot be made: {error.strerror}.",
-            next_step="Name another with SNOWLOAD_STATE_DIR.",
-        ) from None
-    return path
+from beast_dream_snow_loader.state.private_files import private_directory
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -27,7 +16,8 @@ def write_private(path: Path, data: bytes) -> None:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        private_directory(path.parent)
+        if not path.parent.exists():
+            private_directory(path.parent)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

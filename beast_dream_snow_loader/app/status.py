@@ -12,7 +12,6 @@ from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.logins import servicenow_methods
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
-from beast_dream_snow_loader.app.private_files import private_directory
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
@@ -22,6 +21,7 @@ from beast_dream_snow_loader.core.exit_codes import HealthCode
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError, StateError
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor, HealthStatus
+from beast_dream_snow_loader.state.private_files import private_directory
 from beast_dream_snow_loader.state.store import Store
 
 _CODES = {

@@ -123,7 +123,7 @@ def _run(options: LoadOptions, here: Ground, wiring: Wiring, order: Order, run: 
     except SnowloadError as stopped:
         error = stopped
     report = _report(work.outcome, wiring, run, here, error, stop)
-    status, code = status_of(report)
+    status, code = status_of(report, strict=options.strict)
     changes = list(plan_rows(report.plan)) if options.dry_run and report.plan is not None else []
     return Result(
         command="load",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from beast_dream_snow_loader.core.nearest import nearest
 
 COMMON: Mapping[str, str] = {
     "SERVICENOW_INSTANCE": "servicenow.instance",
@@ -71,6 +72,6 @@ def _flag(text: str) -> bool | str:
 
 
 def _guess(name: str, valid: set[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(valid), n=1)
-    hint = f"did you mean {near[0]}?" if near else "no setting has a similar name"
+    near = nearest(name, valid)
+    hint = f"did you mean {near}?" if near else "no setting has a similar name"
     return f"environment variable {name}: unknown; {hint}"

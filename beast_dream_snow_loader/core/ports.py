@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange
 from beast_dream_snow_loader.core.desired import Reference
@@ -166,9 +166,3 @@ class Spread(Protocol):
 
     def __call__(self, work: Callable[[T], R], parts: Sequence[T], workers: int) -> list[R]:
         """``work`` over every part, at most ``workers`` at once; results in the order of the parts."""
-
-
-class Meter(Protocol):
-    """Counts requests for the report: ``{"servicenow": {...}, "unifi": {...}}``."""
-
-    def counts(self) -> Mapping[str, Any]: ...

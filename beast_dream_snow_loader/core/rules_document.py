@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +19,7 @@ from beast_dream_snow_loader.core.mapping_tables import (
     RelationType,
 )
 from beast_dream_snow_loader.core.models import Model, find_model, spelling
+from beast_dream_snow_loader.core.nearest import nearest
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import ConfigurationError
 
@@ -38,8 +38,8 @@ class _Reading:
 
     def unknown(self, path: str, name: str, known: Iterable[str]) -> None:
         names = list(known)
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(names))}."
+        near = nearest(name, names)
+        hint = f"did you mean {near}?" if near else f"known are {', '.join(sorted(names))}."
         self.problems.append(f"mapping.{path} is not known; {hint}")
 
 

@@ -37,6 +37,7 @@ class Caller:
                 params=tuple(params),
                 headers={"Accept": "application/json"},
                 repeatable=True,
+                reads=True,
             )
         )
 

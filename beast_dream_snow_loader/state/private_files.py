@@ -15,8 +15,8 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def private_directory(directory: Path) -> None:
-    """Make ``directory`` with mode 0700, or see that nobody else may put files into it.
+def private_directory(directory: Path) -> Path:
+    """The directory. Make ``directory`` with mode 0700, or see that nobody else may put files into it.
 
     An empty directory was made for us and is narrowed to 0700. StateError when it is another user's or others may
     write to it, with the command that mends it.
@@ -34,6 +34,7 @@ def private_directory(directory: Path) -> None:
             f"Directory {directory} can be written by other users, who could replace the database in it.",
             next_step=f"Run `chmod go-w {directory}` and look who put what there.",
         )
+    return directory
 
 
 def private_file(file: Path) -> None:

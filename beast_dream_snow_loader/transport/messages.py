@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 class Request:
     """``repeatable``: sending it twice does no more than sending it once (a read, or a write keyed by the server).
 
-    ``operation`` is a short name for logs and metrics (``ire.enhanced``). ``reads`` False marks what changes the
-    far side: a read-only transport refuses it. ``timeout`` overrides the client's read timeout, in seconds.
+    ``operation`` is a short name for logs and metrics (``ire.enhanced``). ``reads`` marks what changes nothing on
+    the far side: a read-only transport refuses everything else. ``timeout`` is the read timeout
+    in seconds, where it is not the client's.
     ``attempt`` counts from 1 and is set by the retrying layer.
     """
 
@@ -22,7 +23,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     repeatable: bool = False
-    reads: bool = True
+    reads: bool = False
     timeout: float | None = None
     attempt: int = 1
 

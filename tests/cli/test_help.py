@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -51,3 +53,15 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_bad_arguments_exit_with_2(snowload: Snowload) -> None:
     assert snowload("load", "--no-such-option").code == 2
+
+
+@pytest.mark.bench
+def test_help_takes_at_most_150_ms_in_the_median_of_15_runs() -> None:
+    """P7."""
+    command = [sys.executable, "-m", "beast_dream_snow_loader", "--help"]
+    spent = []
+    for _ in range(15):
+        started = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        spent.append(time.perf_counter() - started)
+    assert statistics.median(spent) <= 0.150

@@ -296,6 +296,7 @@ def test_a_source_that_shows_nothing_is_refused_whatever_is_known(estate: Estate
     refuse_empty_source(estate.snapshot(estate.device(1)), known)
 
 
+@pytest.mark.bench
 def test_ten_thousand_devices_are_planned_in_seconds(estate: Estate) -> None:
     """Goal 1.5 s of processor time; three times that is allowed for a busy machine."""
     snapshot = estate.large(50, 200)

@@ -115,6 +115,7 @@ def test_neighbours_cameras_and_other_hosts_come_on_top() -> None:
     assert len(estate.consoles()) == 3
 
 
+@pytest.mark.bench
 def test_two_thousand_devices_take_less_than_a_second() -> None:
     started = time.perf_counter()
     Estate.generate(sites=10, devices=2000)
@@ -122,6 +123,7 @@ def test_two_thousand_devices_take_less_than_a_second() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.bench
 def test_two_hundred_thousand_clients_take_less_than_twenty_seconds() -> None:
     started = time.perf_counter()
     estate = Estate.generate(sites=20, devices=12_000, clients=200_000)

@@ -29,6 +29,7 @@ def large() -> tuple[Instance, Selector]:
     return instance, Selector(instance)
 
 
+@pytest.mark.bench
 def test_keyset_pages_over_everything_cost_one_evaluation(large: tuple[Instance, Selector]) -> None:
     """Two hundred pages; evaluating the query for each would take over ten seconds."""
     _, selector = large
@@ -41,6 +42,7 @@ def test_keyset_pages_over_everything_cost_one_evaluation(large: tuple[Instance,
     assert time.perf_counter() - started < 5
 
 
+@pytest.mark.bench
 def test_looking_up_by_an_indexed_field_does_not_walk_the_table(large: tuple[Instance, Selector]) -> None:
     """Two thousand look-ups with writes between them; walking the table for each would take minutes."""
     instance, selector = large

@@ -179,6 +179,7 @@ def test_many_connections_at_once_are_all_answered(server: Server, echo: Echo) -
     assert len(echo.seen) == 320
 
 
+@pytest.mark.bench
 def test_a_trivial_request_costs_the_server_less_than_half_a_millisecond(server: Server) -> None:
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
     rounds = []

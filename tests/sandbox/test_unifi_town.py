@@ -174,6 +174,7 @@ def test_a_directory_without_payloads_is_refused(tmp_path: Path) -> None:
         Sandbox.create(recorded=tmp_path, servicenow=Instance())
 
 
+@pytest.mark.bench
 def test_twelve_thousand_full_device_records_are_answered_in_seconds() -> None:
     estate = Estate.generate(sites=1, devices=12_000)
     with Server(console_app(estate, estate.consoles()[0].host_id)) as server:

@@ -44,8 +44,7 @@ def connect(app: ServiceNowApp) -> Iterator[Connect]:
             chosen = ServiceNowSettings.model_validate({"instance": server.url, **login, **settings})
             return ServiceNowAPIClient(chosen, authenticating(HttpTransport("servicenow"), chosen, clock), clock)
 
-        if {receipt.code for receipt in made().apply(batch(change(99)))} == {"transport.rejected"}:
-            pytest.skip("this sandbox has no identification engine")
+        made().apply(batch(change(99)))
         yield made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import orjson
+import pytest
 
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.transport.messages import Request, Response
@@ -47,6 +48,7 @@ class Recorded:
         return Response(status=200, headers={}, body=self.bodies[page], url=request.url)
 
 
+@pytest.mark.bench
 def test_a_site_of_2000_devices_takes_less_than_a_second_and_a_half_of_processor_time() -> None:
     chosen = UniFiSettings.model_validate({"consoles": [{"url": "https://hq", "api_key": "k"}]})
     answers = Recorded()

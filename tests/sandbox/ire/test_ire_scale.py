@@ -6,6 +6,8 @@ import threading
 import time
 from typing import Any
 
+import pytest
+
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from beast_dream_snow_loader.sandbox.servicenow.ire.engine import Engine
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
@@ -32,6 +34,7 @@ def _payload(first: int, count: int = 250) -> dict[str, Any]:
     }
 
 
+@pytest.mark.bench
 def test_a_full_payload_costs_little_on_a_filled_cmdb() -> None:
     instance = Instance.create(seed=1)
     engine, wish = Engine(instance), read_wish("UniFi", "", enhanced=True, commit=True)

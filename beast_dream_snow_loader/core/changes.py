@@ -9,7 +9,7 @@ from enum import StrEnum
 from beast_dream_snow_loader.core.desired import ConfigItem, Relation
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import SourceKey
-from beast_dream_snow_loader.core.known import Held, KnownItem
+from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation
 
 
 class ChangeType(StrEnum):
@@ -17,7 +17,10 @@ class ChangeType(StrEnum):
     UPDATE = "update"
     HEARTBEAT = "heartbeat"
     """Nothing changed; ``last_discovered`` is refreshed so that long-stable gear does not look dead."""
+    RETIRE = "retire"
+    """It is gone from UniFi: both status fields say Retired, nothing else is touched (cmdb-model 6.10)."""
     LINK = "link"
+    UNLINK = "unlink"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,20 @@ class LinkChange:
         return self.relation.key
 
 
-Change = ItemChange | LinkChange
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlinkChange:
+    """Remove one edge that we drew and that is no longer true (cmdb-model 6.7)."""
+
+    known: KnownRelation
+    reason: str
+    type: ChangeType = ChangeType.UNLINK
+
+    @property
+    def subject(self) -> str:
+        return self.known.relation_key
+
+
+Change = ItemChange | LinkChange | UnlinkChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +88,15 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``carriers`` are the known items a link may need to name again in its request, by key."""
+    """``carriers`` are the known items a link may need to name again in its request, by key.
+
+    ``lanes`` and ``links`` are written first, then verified; ``unlinks`` and ``retirements`` come last.
+    """
 
     lanes: tuple[Lane, ...] = ()
     links: tuple[LinkChange, ...] = ()
+    unlinks: tuple[UnlinkChange, ...] = ()
+    retirements: tuple[ItemChange, ...] = ()
     unchanged: int = 0
     held: tuple[Held, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -87,4 +108,4 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        return not self.links and not any(lane.items for lane in self.lanes)
+        return not (self.links or self.unlinks or self.retirements or any(lane.items for lane in self.lanes))

@@ -29,17 +29,39 @@ class KnownItem:
     weak: bool = False
     send_serial: bool = True
     """False: the CI keeps its own serial number, the native key carries on (cmdb-model 2.4)."""
+    lane: str = ""
+    """The console it was last seen on."""
+    site: str = ""
+    """The site it was last seen at."""
+    missing_since: datetime | None = None
+    """The first complete read of its console that did not show it; None while it is present."""
+    missing_reads: int = 0
+    """Complete reads in a row that did not show it."""
+    retired_at: datetime | None = None
+    """When we set it to Retired; None again once it has returned."""
+    mod_count: int | None = None
+    """``sys_mod_count`` after our last write, where it was read."""
+    history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Values that UniFi gave before, by element, newest last: short memory by which flapping is noticed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownRelation:
-    """An edge we wrote. ``relation_key`` as :attr:`Relation.key`."""
+    """An edge we wrote. ``relation_key`` as :attr:`Relation.key`. ``parent_sys_id`` and ``child_sys_id`` are the CIs it
+    was drawn between."""
 
     relation_key: str
     parent: SourceKey
     child: SourceKey
     type: str
     sys_id: SysId | None = None
+    parent_sys_id: SysId | None = None
+    child_sys_id: SysId | None = None
+    linked_at: datetime | None = None
+    moved_to: SourceKey | None = None
+    """The other upper end that UniFi shows now, until enough complete reads have confirmed it."""
+    moved_reads: int = 0
+    """Complete reads in a row that showed ``moved_to``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, Plan
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import StepFinished
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of, severest
@@ -116,9 +116,9 @@ def planned(plan: Plan | None) -> dict[str, int]:
     return {
         "create": kinds[ChangeType.CREATE],
         "update": kinds[ChangeType.UPDATE],
-        "retire": 0,
+        "retire": len(plan.retirements) if plan is not None else 0,
         "link": len(plan.links) if plan is not None else 0,
-        "unlink": 0,
+        "unlink": len(plan.unlinks) if plan is not None else 0,
         "unchanged": (plan.unchanged if plan is not None else 0) + kinds[ChangeType.HEARTBEAT],
         "heartbeat": kinds[ChangeType.HEARTBEAT],
     }
@@ -127,15 +127,20 @@ def planned(plan: Plan | None) -> dict[str, int]:
 def written(settlements: Iterable[Settlement]) -> dict[str, int]:
     """Counts by what was done. An edge that was there already counts as linked."""
     done = [settlement for settlement in settlements if settlement.receipt.outcome is Outcome.DONE]
-    items = Counter(s.receipt.operation for s in done if isinstance(s.change, ItemChange))
+    retired = sum(1 for s in done if _retires(s.change))
+    items = Counter(s.receipt.operation for s in done if isinstance(s.change, ItemChange) and not _retires(s.change))
     return {
         "created": items[Operation.INSERTED],
         "updated": items[Operation.UPDATED],
         "unchanged": items[Operation.UNCHANGED],
-        "retired": 0,
+        "retired": retired,
         "linked": sum(1 for s in done if isinstance(s.change, LinkChange)),
-        "unlinked": 0,
+        "unlinked": sum(1 for s in done if isinstance(s.change, UnlinkChange)),
     }
+
+
+def _retires(change: Change) -> bool:
+    return change.type is ChangeType.RETIRE
 
 
 def links(report: RunReport) -> dict[str, int]:
@@ -184,7 +189,7 @@ def _failed(settlement: Settlement) -> dict[str, str]:
 def _error(settlement: Settlement, report: RunReport) -> dict[str, str]:
     """One failed record for people who look into it later (R1.1); field values stay out of it."""
     receipt, change = settlement.receipt, settlement.change
-    fields = ", ".join(sorted(change.send)) if isinstance(change, ItemChange) else change.relation.type
+    fields = ", ".join(sorted(change.send)) if isinstance(change, ItemChange) else change.subject
     return {
         "operation": f"load.{change.type}",
         "category": "servicenow_api",

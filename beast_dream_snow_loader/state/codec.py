@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.errors import StateDamaged, StateError
 
 if TYPE_CHECKING:
@@ -59,11 +59,15 @@ def decode(kind: type[T], body: str | bytes) -> T:
 
 
 def encode_change(change: Change) -> str:
-    return encode(LinkChange, change) if isinstance(change, LinkChange) else encode(ItemChange, change)
+    kind: type[Any] = type(change)
+    return encode(kind, change)
 
 
-def decode_change(body: str, *, link: bool) -> Change:
-    return decode(LinkChange, body) if link else decode(ItemChange, body)
+def decode_change(body: str, change_type: str) -> Change:
+    """``change_type`` is a :class:`ChangeType` value: it says which of the three forms the text has."""
+    if change_type == ChangeType.LINK:
+        return decode(LinkChange, body)
+    return decode(UnlinkChange, body) if change_type == ChangeType.UNLINK else decode(ItemChange, body)
 
 
 def pack(kind: type[T], value: T) -> bytes:

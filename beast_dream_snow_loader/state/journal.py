@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, select, update
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.changes import Change, ChangeType
+from beast_dream_snow_loader.core.changes import Change
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.errors import StateError
@@ -208,7 +208,7 @@ def _entry(row: Row[Any]) -> JournalEntry:
     return JournalEntry(
         id=row.id,
         run_id=row.run_id,
-        change=decode_change(row.change, link=row.change_type == ChangeType.LINK),
+        change=decode_change(row.change, row.change_type),
         intended_at=row.intended_at,
         attempts=row.attempts,
         code=row.code,

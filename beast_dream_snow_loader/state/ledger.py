@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, literal, or_, select, update
 
-from beast_dream_snow_loader.core.changes import ItemChange, LinkChange
+from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.fingerprint import fingerprint
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
@@ -70,10 +70,19 @@ def record(connection: Connection, settlements: Sequence[Settlement], now: datet
     done = [s for s in settlements if s.receipt.outcome is Outcome.DONE]
     items = {s.change.subject: (s.change, s.receipt) for s in done if isinstance(s.change, ItemChange)}
     links = {s.change.subject: (s.change, s.receipt) for s in done if isinstance(s.change, LinkChange)}
+    unlinked = [s.change.subject for s in done if isinstance(s.change, UnlinkChange)]
     before = _before(connection, items)
     rows = [_item_row(change, receipt, before.get(key), now) for key, (change, receipt) in items.items()]
     upsert(connection, ledger_items, [row for row in rows if row], kept=_ONLY_AT_INSERT)
-    upsert(connection, ledger_relations, [_relation_row(change, receipt) for change, receipt in links.values()])
+    _record_links(connection, links.values(), now)
+    for portion in portions(unlinked):
+        connection.execute(delete(ledger_relations).where(ledger_relations.c.relation_key.in_(portion)))
+
+
+def _record_links(connection: Connection, links: Collection[tuple[LinkChange, Receipt]], now: datetime) -> None:
+    ends = {str(key) for change, _ in links for key in (change.relation.parent, change.relation.child)}
+    sys_ids = {key: item.sys_id for key, item in _before(connection, sorted(ends)).items()}
+    upsert(connection, ledger_relations, [_relation_row(change, receipt, sys_ids, now) for change, receipt in links])
 
 
 def _before(connection: Connection, keys: Iterable[str]) -> dict[str, KnownItem]:
@@ -104,13 +113,15 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
         "written_at": now,
         "name_source": item.name_source,
         "lane": item.lane,
+        "site": item.site or "",
+        "retired_at": now if change.type is ChangeType.RETIRE else None,
         "first_seen": seen_at,
         "last_seen": seen_at,
         "missing_reads": 0,
     }
 
 
-def _relation_row(change: LinkChange, receipt: Receipt) -> dict[str, Any]:
+def _relation_row(change: LinkChange, receipt: Receipt, sys_ids: Mapping[str, SysId], now: datetime) -> dict[str, Any]:
     relation = change.relation
     return {
         "relation_key": relation.key,
@@ -119,6 +130,11 @@ def _relation_row(change: LinkChange, receipt: Receipt) -> dict[str, Any]:
         "type": relation.type,
         "sys_id": receipt.sys_id,
         "state": _LINKED,
+        "parent_sys_id": sys_ids.get(str(relation.parent)),
+        "child_sys_id": sys_ids.get(str(relation.child)),
+        "linked_at": now,
+        "moved_to": None,
+        "moved_reads": 0,
     }
 
 
@@ -134,6 +150,13 @@ def _item(row: Row[Any]) -> KnownItem:
         written_at=row.written_at,
         name_source=row.name_source,
         send_serial=row.send_serial,
+        lane=row.lane,
+        site=row.site,
+        missing_since=row.missing_since,
+        missing_reads=row.missing_reads,
+        retired_at=row.retired_at,
+        mod_count=row.mod_count,
+        history={element: tuple(values) for element, values in decode_document(row.history).items()},
     )
 
 
@@ -143,5 +166,14 @@ def _relation(row: Row[Any]) -> KnownRelation:
         parent=SourceKey.parse(row.parent),
         child=SourceKey.parse(row.child),
         type=row.type,
-        sys_id=SysId(row.sys_id) if row.sys_id else None,
+        sys_id=_sys_id(row.sys_id),
+        parent_sys_id=_sys_id(row.parent_sys_id),
+        child_sys_id=_sys_id(row.child_sys_id),
+        linked_at=row.linked_at,
+        moved_to=SourceKey.parse(row.moved_to) if row.moved_to else None,
+        moved_reads=row.moved_reads,
     )
+
+
+def _sys_id(text: str | None) -> SysId | None:
+    return SysId(text) if text else None

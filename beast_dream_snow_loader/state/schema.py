@@ -100,6 +100,10 @@ ledger_items = Table(
     Column("last_seen", UtcTime, nullable=False),
     Column("missing_since", UtcTime),
     Column("missing_reads", Integer, nullable=False),
+    Column("site", Text, nullable=False, server_default=""),
+    Column("retired_at", UtcTime),
+    Column("mod_count", Integer),
+    Column("history", Text, nullable=False, server_default="{}"),
 )
 
 ledger_relations = Table(
@@ -111,6 +115,11 @@ ledger_relations = Table(
     Column("type", Text, nullable=False),
     Column("sys_id", Text),
     Column("state", Text, nullable=False),
+    Column("parent_sys_id", Text),
+    Column("child_sys_id", Text),
+    Column("linked_at", UtcTime),
+    Column("moved_to", Text),
+    Column("moved_reads", Integer, nullable=False, server_default="0"),
 )
 
 snapshots = Table(

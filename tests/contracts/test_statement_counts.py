@@ -42,6 +42,7 @@ SETTLE = [
     "UPDATE journal",
     "SELECT ledger_items",
     "INSERT ledger_items",
+    "SELECT ledger_items",
     "INSERT ledger_relations",
     "COMMIT",
 ]

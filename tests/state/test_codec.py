@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beast_dream_snow_loader.core.changes import ItemChange, LinkChange
+from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
@@ -37,9 +37,15 @@ st.register_type_strategy(
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
 st.register_type_strategy(SysId, st.text(HEX, min_size=32, max_size=32).map(SysId))
 st.register_type_strategy(Fingerprint, st.text(HEX, min_size=64, max_size=64).map(Fingerprint))
+CHANGES = (
+    st.builds(ItemChange, type=st.sampled_from([ChangeType.CREATE, ChangeType.HEARTBEAT, ChangeType.RETIRE]))
+    | st.builds(LinkChange)
+    | st.builds(UnlinkChange)
+)
 STORED = [
     ItemChange,
     LinkChange,
+    UnlinkChange,
     Snapshot,
     InstanceFacts,
     Candidate,
@@ -73,15 +79,15 @@ def test_a_change_comes_back_as_the_kind_it_was():
     kinds = Counter()
 
     @few
-    @given(st.from_type(ItemChange) | st.from_type(LinkChange))
+    @given(CHANGES)
     def round_trip(change):
-        again = decode_change(encode_change(change), link=isinstance(change, LinkChange))
+        again = decode_change(encode_change(change), change.type)
         assert again == change
         assert again.subject == change.subject
         kinds[type(change)] += 1
 
     round_trip()
-    assert min(kinds[ItemChange], kinds[LinkChange]) >= 5
+    assert min(kinds[ItemChange], kinds[LinkChange], kinds[UnlinkChange]) >= 5
 
 
 @few

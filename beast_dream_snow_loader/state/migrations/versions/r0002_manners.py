@@ -1,0 +1,34 @@
+"""What the ledger must remember to retire, to move edges and to notice what flaps."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    for column in (
+        sa.Column("site", sa.Text, nullable=False, server_default=""),
+        sa.Column("retired_at", sa.Text),
+        sa.Column("mod_count", sa.Integer),
+        sa.Column("history", sa.Text, nullable=False, server_default="{}"),
+    ):
+        op.add_column("ledger_items", column)
+    for column in (
+        sa.Column("parent_sys_id", sa.Text),
+        sa.Column("child_sys_id", sa.Text),
+        sa.Column("linked_at", sa.Text),
+        sa.Column("moved_to", sa.Text),
+        sa.Column("moved_reads", sa.Integer, nullable=False, server_default="0"),
+    ):
+        op.add_column("ledger_relations", column)
+
+
+def downgrade() -> None:
+    """There is no way down: the backup made before the upgrade is it."""
+    raise NotImplementedError

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench check docs clean
+.PHONY: setup demo test bench crash check docs clean
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -25,6 +25,10 @@ test: setup check ## everything: checks, then the suite
 
 bench: setup ## what takes time, measured; not part of the suite because machines differ
 	$(BIN)/python -m pytest -m bench
+
+crash: setup ## a load of 200 CIs ended at every input/output call, before and after it; takes an hour
+	$(BIN)/python -m tests.crash.sweep --devices 200
+	$(BIN)/python -m tests.crash.sweep --devices 200 --points 1000 --power
 
 check: setup ## style, types, import contracts
 	$(BIN)/ruff format --check .

@@ -1,0 +1,155 @@
+"""Everything before the first write: what is there, what should be, and the plan between the two. Only reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from beast_dream_snow_loader.core.changes import ChangeType, Plan
+from beast_dream_snow_loader.core.desired import DesiredState
+from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.fitting import fit, wishes
+from beast_dream_snow_loader.core.guards import refuse_empty_source
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import KnownState
+from beast_dream_snow_loader.core.mapping import map_snapshot
+from beast_dream_snow_loader.core.planner import make_plan
+from beast_dream_snow_loader.core.scope import Scope, keys_in, narrowed, resolved
+from beast_dream_snow_loader.core.validation import accepted, check
+from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
+from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
+from beast_dream_snow_loader.pipeline.steps.drift import with_stored
+from beast_dream_snow_loader.pipeline.steps.fetch import fetch
+from beast_dream_snow_loader.pipeline.steps.recall import recall
+from beast_dream_snow_loader.pipeline.steps.recognise import Recognised, apply_names, recognise
+from beast_dream_snow_loader.pipeline.steps.survey import survey
+from beast_dream_snow_loader.pipeline.world import Order, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """``keys`` are the records this run may write; ``present`` all that the source showed; ``scope`` in keys."""
+
+    plan: Plan
+    keys: frozenset[SourceKey]
+    present: tuple[SourceKey, ...]
+    scope: Scope
+
+
+class Preparation:
+    """One plan in the making. :meth:`run` may raise; ``outcome`` then holds what was found out before."""
+
+    def __init__(self, world: World, order: Order, outcome: LoadOutcome, steps: Steps) -> None:
+        self._world = world
+        self._order = order
+        self._outcome = outcome
+        self._steps = steps
+        self._present: tuple[SourceKey, ...] = ()
+
+    def run(self) -> Prepared:
+        """fetch → transform → validate → recall → recognise → plan."""
+        desired = self._validate(self._transform())
+        known = self._recall()
+        desired, known = self._recognise(desired, known)
+        plan = self._plan(desired, known)
+        keys = keys_in(self._order.scope, desired)
+        return Prepared(plan=plan, keys=keys, present=self._present, scope=self._order.scope)
+
+    def _transform(self) -> DesiredState:
+        with self._steps.step("fetch") as counted:
+            fetched = fetch(self._world, self._order)
+            snapshot = fetched.snapshot
+            counted.records = len(snapshot.devices) + len(snapshot.clients)
+        self._outcome.snapshot, self._outcome.stale_seconds = snapshot, fetched.stale_seconds
+        self._found(*fetched.findings, *snapshot.findings)
+        refuse_empty_source(snapshot, self._world.ledger.known())
+        self._order = replace(self._order, scope=resolved(self._order.scope, snapshot))
+        with self._steps.step("transform") as counted:
+            desired = map_snapshot(snapshot, self._order.rules)
+            counted.records = len(desired.items)
+        self._found(*desired.findings)
+        self._present = tuple(desired.items)
+        return desired
+
+    def _validate(self, desired: DesiredState) -> DesiredState:
+        with self._steps.step("validate", total=len(desired.items)) as counted:
+            surveyed = survey(self._world, self._order, wishes(desired, self._order.rules))
+            self._outcome.away = surveyed.away
+            self._found(*surveyed.facts.findings)
+            before = len(desired.findings)
+            fitted = fit(desired, surveyed.facts, self._order.rules)
+            findings = check(fitted)
+            self._found(*fitted.findings[before:], *findings)
+            counted.records = len(fitted.items)
+            sound = accepted(fitted, findings)
+        self._outcome.desired = sound
+        return sound
+
+    def _recall(self) -> KnownState:
+        with self._steps.step("recall") as counted:
+            try:
+                recalled = recall(self._world, self._order, reachable=self._outcome.away is None)
+            except AWAY as error:
+                self._outcome.away = error
+                recalled = recall(self._world, self._order, reachable=False)
+            except UNREADABLE as error:
+                self._found(reduced("recall.unreadable", f"What the CMDB holds cannot be checked: {error.message}"))
+                recalled = recall(self._world, self._order, reachable=False)
+            self._found(*recalled.findings)
+            counted.records = len(recalled.known.items)
+        return recalled.known
+
+    def _recognise(self, desired: DesiredState, known: KnownState) -> tuple[DesiredState, KnownState]:
+        scope = keys_in(self._order.scope, desired)
+        new = sorted(key for key in scope if key not in known.items)
+        if not new or self._outcome.away is not None:
+            return desired, known
+        with self._steps.step("recognise", total=len(new)) as counted:
+            try:
+                recognised = recognise(self._world, self._order, desired, new, known)
+            except AWAY as error:
+                self._outcome.away = error
+                return desired, known
+            counted.records = len(new)
+        self._found(*recognised.findings)
+        self._outcome.held.extend(recognised.held.values())
+        return _with_recognised(desired, known, recognised)
+
+    def _plan(self, desired: DesiredState, known: KnownState) -> Plan:
+        with self._steps.step("plan", total=len(desired.items)) as counted:
+            plan = self._planned(desired, known)
+            if self._outcome.away is None and (seen := self._look_again(plan, known)) is not None:
+                plan = self._planned(desired, seen)
+            counted.records = len(plan.items) + len(plan.links)
+        self._found(*plan.findings)
+        self._outcome.plan = plan
+        return plan
+
+    def _planned(self, desired: DesiredState, known: KnownState) -> Plan:
+        order, held = self._order, tuple(self._outcome.held)
+        plan = make_plan(desired, known, now=self._world.clock.now(), rules=order.rules, held=held, full=order.full)
+        return plan if order.scope.whole else narrowed(plan, keys_in(order.scope, desired))
+
+    def _look_again(self, plan: Plan, known: KnownState) -> KnownState | None:
+        """What the CMDB holds now of the CIs about to be written: what people changed meanwhile is kept (6.9)."""
+        touched = {c.item.key for c in plan.items if c.type is ChangeType.UPDATE} | plan.carriers.keys()
+        items = [known.items[key] for key in sorted(touched) if known.items[key].stored is None]
+        if not items:
+            return None
+        try:
+            return with_stored(self._world, known, items)
+        except AWAY as error:
+            self._outcome.away = error
+        except UNREADABLE as error:
+            self._found(reduced("drift.unreadable", f"Changes made by hand cannot be seen: {error.message}"))
+        return None
+
+    def _found(self, *findings: Finding) -> None:
+        self._outcome.findings.extend(findings)
+
+
+def _with_recognised(
+    desired: DesiredState, known: KnownState, recognised: Recognised
+) -> tuple[DesiredState, KnownState]:
+    renamed = apply_names(desired, recognised.names)
+    items = {**known.items, **recognised.accepted}
+    return renamed, replace(known, items=items)

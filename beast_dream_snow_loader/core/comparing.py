@@ -1,9 +1,10 @@
-"""One CI, field by field: what to send, and what was changed by hand (cmdb-model 6.9)."""
+"""One CI, field by field: what to send and why, and what was changed by hand (cmdb-model 6.9)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from beast_dream_snow_loader.core.changes import FieldChange
 from beast_dream_snow_loader.core.desired import ConfigItem, Ownership
@@ -12,6 +13,57 @@ from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.shown import shown
 
 _CASELESS = frozenset({"mac_address", "serial_number"})
+
+
+class FieldReason(StrEnum):
+    """The rule behind a decision about one field. The text is stable; :data:`REASONS` says it to people."""
+
+    NEW = "field.new"
+    CHANGED = "field.changed"
+    EMPTY = "field.empty"
+    FULL = "field.full_load"
+    SAME = "field.same"
+    ONCE = "field.once"
+    THEIRS = "field.theirs"
+    UNREAD = "field.unread"
+    OVERRIDDEN = "field.overridden_by_hand"
+    SERIAL_THEIRS = "field.serial_theirs"
+
+
+REASONS: Mapping[FieldReason, str] = {
+    FieldReason.NEW: "new",
+    FieldReason.CHANGED: "changed in UniFi",
+    FieldReason.EMPTY: "empty",
+    FieldReason.FULL: "full load",
+    FieldReason.SAME: "the CMDB holds it already",
+    FieldReason.ONCE: "written at insert only",
+    FieldReason.THEIRS: "the CI was there before: only its empty fields are filled",
+    FieldReason.UNREAD: "what the CMDB holds was not read: only fields seen empty are filled",
+    FieldReason.OVERRIDDEN: "changed by hand: theirs stays",
+    FieldReason.SERIAL_THEIRS: "the CI has another serial number, which stays",
+}
+
+SENT = frozenset({FieldReason.NEW, FieldReason.CHANGED, FieldReason.EMPTY, FieldReason.FULL})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldDecision:
+    """Three ways: ``written`` by us last, ``held`` by the CMDB (as read, else as written), ``new`` from UniFi."""
+
+    element: str
+    owner: Ownership
+    rule: FieldReason
+    new: str
+    held: str | None = None
+    written: str | None = None
+
+    @property
+    def sent(self) -> bool:
+        return self.rule in SENT
+
+    @property
+    def change(self) -> FieldChange:
+        return FieldChange(element=self.element, old=self.held or None, new=self.new, reason=REASONS[self.rule])
 
 
 @dataclass(slots=True)
@@ -34,19 +86,27 @@ class Policy:
 def compare(item: ConfigItem, known: KnownItem, policy: Policy) -> Difference:
     """The fields of ``item`` to send to the CI that ``known`` describes."""
     difference = Difference()
+    for decision in decide(item, known, policy):
+        if decision.sent:
+            difference.changes.append(decision.change)
+        elif decision.rule is FieldReason.OVERRIDDEN:
+            difference.overridden.append(_overridden(decision, known))
+    return difference
+
+
+def decide(item: ConfigItem, known: KnownItem | None, policy: Policy) -> Iterator[FieldDecision]:
+    """The decision about every field of ``item``; ``known`` None: the CI is new."""
     for element, new in item.values.items():
         owner = policy.ownership.get(element, Ownership.OURS)
-        if owner is Ownership.ONCE:
-            _once(element, new, known, difference)
-        elif element == "serial_number":
-            _serial(new, known, difference, full=policy.full)
-        elif owner is Ownership.ALWAYS:
-            _always(element, new, known, difference, full=policy.full)
-        elif known.created_by_us:
-            _ours(element, new, known, difference, policy)
-        else:
-            _fill(element, new, known, difference)
-    return difference
+        if known is None:
+            yield FieldDecision(element=element, owner=owner, rule=FieldReason.NEW, new=new)
+            continue
+        written = known.written.get(element)
+        held = written if known.stored is None else known.stored.get(element)
+        if element == "serial_number":
+            held = held or written
+        rule = _rule(element, owner, new, held, known, policy)
+        yield FieldDecision(element=element, owner=owner, rule=rule, new=new, held=held, written=written)
 
 
 def serial_is_ours_to_send(item: ConfigItem, known: KnownItem) -> bool:
@@ -59,47 +119,54 @@ def serial_is_ours_to_send(item: ConfigItem, known: KnownItem) -> bool:
     return _same("serial_number", held, item.values.get("serial_number", ""))
 
 
-def _once(element: str, new: str, known: KnownItem, difference: Difference) -> None:
+def _rule(element: str, owner: Ownership, new: str, held: str | None, known: KnownItem, policy: Policy) -> FieldReason:
+    if owner is Ownership.ONCE:
+        return _once(element, held, known)
+    if element == "serial_number":
+        return _serial(new, held, known, full=policy.full)
+    if owner is Ownership.ALWAYS:
+        return _follows(element, new, held, full=policy.full)
+    if known.created_by_us:
+        return _ours(element, new, held, known, policy)
+    return _fill(held, known)
+
+
+def _once(element: str, held: str | None, known: KnownItem) -> FieldReason:
     """At insert only; but the native key also goes into a field seen empty (cmdb-model 6.3)."""
-    if element == "correlation_id" and known.stored is not None and not known.stored.get(element):
-        difference.changes.append(FieldChange(element=element, old=None, new=new, reason="empty"))
+    fills = element == "correlation_id" and known.stored is not None and not held
+    return FieldReason.EMPTY if fills else FieldReason.ONCE
 
 
-def _serial(new: str, known: KnownItem, difference: Difference, *, full: bool) -> None:
+def _serial(new: str, held: str | None, known: KnownItem, *, full: bool) -> FieldReason:
     """Never replaces another serial number that is not empty (cmdb-model 6.3)."""
     if not known.send_serial:
-        return
-    held = (known.stored or {}).get("serial_number") or known.written.get("serial_number", "")
-    if held:
-        if full and known.created_by_us and _same("serial_number", held, new):
-            difference.changes.append(FieldChange(element="serial_number", old=held, new=new, reason="full load"))
-    elif known.created_by_us or known.stored is not None:
-        difference.changes.append(FieldChange(element="serial_number", old=None, new=new, reason="empty"))
+        return FieldReason.SERIAL_THEIRS
+    if not held:
+        return FieldReason.EMPTY if known.created_by_us or known.stored is not None else FieldReason.UNREAD
+    if not _same("serial_number", held, new):
+        return FieldReason.SERIAL_THEIRS
+    return FieldReason.FULL if full and known.created_by_us else FieldReason.SAME
 
 
-def _always(element: str, new: str, known: KnownItem, difference: Difference, *, full: bool) -> None:
-    held = known.written.get(element) if known.stored is None else known.stored.get(element)
-    if full or not _same(element, held, new):
-        reason = "full load" if _same(element, held, new) else "changed in UniFi"
-        difference.changes.append(FieldChange(element=element, old=held or None, new=new, reason=reason))
+def _follows(element: str, new: str, held: str | None, *, full: bool) -> FieldReason:
+    if not _same(element, held, new):
+        return FieldReason.CHANGED
+    return FieldReason.FULL if full else FieldReason.SAME
 
 
-def _ours(element: str, new: str, known: KnownItem, difference: Difference, policy: Policy) -> None:
+def _ours(element: str, new: str, held: str | None, known: KnownItem, policy: Policy) -> FieldReason:
     """Three ways: what we wrote, what is there, what UniFi says now."""
-    written = known.written.get(element)
-    held = written if known.stored is None else known.stored.get(element)
-    by_hand = bool(held) and not _same(element, held, written) and not _same(element, held, new)
+    by_hand = bool(held) and not _same(element, held, known.written.get(element)) and not _same(element, held, new)
     if by_hand and not policy.overwrite:
-        difference.overridden.append(_overridden(element, new, held or "", known))
-    elif policy.full or not _same(element, held, new):
-        reason = "full load" if _same(element, held, new) else "changed in UniFi"
-        difference.changes.append(FieldChange(element=element, old=held or None, new=new, reason=reason))
+        return FieldReason.OVERRIDDEN
+    return _follows(element, new, held, full=policy.full)
 
 
-def _fill(element: str, new: str, known: KnownItem, difference: Difference) -> None:
+def _fill(held: str | None, known: KnownItem) -> FieldReason:
     """Only into a field seen empty: the CI was somebody's before it was ours."""
-    if known.stored is not None and not known.stored.get(element):
-        difference.changes.append(FieldChange(element=element, old=None, new=new, reason="empty"))
+    if known.stored is None:
+        return FieldReason.UNREAD
+    return FieldReason.THEIRS if held else FieldReason.EMPTY
 
 
 def _same(element: str, one: str | None, other: str | None) -> bool:
@@ -107,12 +174,13 @@ def _same(element: str, one: str | None, other: str | None) -> bool:
     return one == other or (element in _CASELESS and one.casefold() == other.casefold())
 
 
-def _overridden(element: str, new: str, held: str, known: KnownItem) -> Finding:
+def _overridden(decision: FieldDecision, known: KnownItem) -> Finding:
+    element, held = decision.element, decision.held or ""
     return Finding(
         record=str(known.key),
-        rule="field.overridden_by_hand",
+        rule=FieldReason.OVERRIDDEN.value,
         severity=Severity.INFO,
-        message=f"{element} was changed by hand to {shown(held, 60)} and stays; UniFi says {shown(new, 60)}.",
+        message=f"{element} was changed by hand to {shown(held, 60)} and stays; UniFi says {shown(decision.new, 60)}.",
         field=element,
         value=shown(held, 60),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from beast_dream_snow_loader.core.changes import ChangeType, FieldChange, ItemChange, LinkChange, Plan
-from beast_dream_snow_loader.core.comparing import Policy, compare, serial_is_ours_to_send
+from beast_dream_snow_loader.core.comparing import Policy, compare, decide, serial_is_ours_to_send
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Ownership
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.fingerprint import fingerprint
@@ -72,7 +72,7 @@ class _Planning:
         """The change a record needs, None when it is as it should be."""
         known = self.known.items.get(item.key)
         if known is None:
-            return _create(item)
+            return _create(item, self.policy)
         if self._plainly_unchanged(item, known):
             return self._heartbeat(item, known)
         difference = compare(item, known, self.policy)
@@ -102,8 +102,8 @@ class _Planning:
             self.findings.append(_finding(str(item.key), "class.kept", message))
 
 
-def _create(item: ConfigItem) -> ItemChange:
-    fields = tuple(FieldChange(element=e, old=None, new=v, reason="new") for e, v in item.values.items())
+def _create(item: ConfigItem, policy: Policy) -> ItemChange:
+    fields = tuple(decision.change for decision in decide(item, None, policy))
     return ItemChange(type=ChangeType.CREATE, item=item, send=_with_seen(item, None, item.values), fields=fields)
 
 

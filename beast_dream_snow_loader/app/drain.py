@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import Place
-from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.sync import close_dead_runs, failed
+from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
@@ -23,7 +23,6 @@ from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import AWAY
 from beast_dream_snow_loader.pipeline.replay import Replayed, replay
 from beast_dream_snow_loader.pipeline.world import Order
-from beast_dream_snow_loader.state.locks import one_run_per_target
 from beast_dream_snow_loader.state.store import Store
 
 _COMMAND = "replay-queue"
@@ -55,10 +54,8 @@ def _run(here: Ground) -> Run:
 
 
 def _recorded(here: Ground, store: Store, wiring: Wiring, stop: Stop, limit: int | None, run: Run) -> Result:
-    with one_run_per_target(state_directory(here.settings), here.target, run.id):
-        close_dead_runs(store, here, run)
-        store.memory.start_run(run)
-        result = replace(_replay(here, store, wiring, stop, limit, run=run), run_id=run.id)
+    with holding(here, store, wiring, run) as held:
+        result = replace(_replay(here, store, held, stop, limit, run=run), run_id=run.id)
         store.memory.finish_run(
             replace(
                 run,

@@ -28,3 +28,5 @@ class LoadOptions:
     kinds: tuple[str, ...] = ()
     workers: int | None = None
     report_file: Path | None = None
+    lock_timeout: str = "0s"
+    """How long to wait for another run on the same target to end."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import timedelta
 from typing import Any
 
 from beast_dream_snow_loader.app.ground import Ground, ground
@@ -14,12 +13,12 @@ from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.sync import failed
+from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import SystemClock, rfc3339
 from beast_dream_snow_loader.core.events import ignore
 from beast_dream_snow_loader.core.exit_codes import HealthCode
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError, StateError
-from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor, HealthStatus
 from beast_dream_snow_loader.state.private_files import private_directory
 from beast_dream_snow_loader.state.store import Store
@@ -69,12 +68,9 @@ def _broken_state(place: Place, error: StateError) -> Result:
 
 
 def _monitor(here: Ground, store: Store, wiring: Wiring, timeout: str, only: Sequence[str]) -> HealthMonitor:
-    try:
-        limit = parse_duration(timeout)
-    except ValueError:
-        limit = timedelta(0)
-    if limit <= timedelta(0):
-        raise BadArgument(f"{timeout!r} is no time to wait.", next_step="Write --timeout 10s.")
+    limit = time_to_wait(timeout, "--timeout")
+    if not limit:
+        raise BadArgument("No check can be made in no time.", next_step="Write --timeout 10s.")
     monitor = HealthMonitor(wiring.cmdb, clock=here.clock, timeout=limit)
     directory = private_directory(state_directory(here.settings))
     monitor.register_check("servicenow", monitor.check_servicenow_connectivity)

@@ -8,14 +8,16 @@ from pathlib import Path
 import orjson
 
 from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import LoadOptions
-from beast_dream_snow_loader.app.places import report_file, state_directory
+from beast_dream_snow_loader.app.places import report_file
 from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.private_files import write_private
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
+from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import SystemClock, rfc3339
 from beast_dream_snow_loader.core.events import Listener
@@ -27,10 +29,7 @@ from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.runner import Load
 from beast_dream_snow_loader.pipeline.world import Order
-from beast_dream_snow_loader.state.locks import one_run_per_target
 from beast_dream_snow_loader.state.store import Store
-
-_RECENT = 50
 
 
 def load(options: LoadOptions, listener: Listener) -> Result:
@@ -83,18 +82,10 @@ def _recorded(options: LoadOptions, here: Ground, store: Store, wiring: Wiring, 
     order = _order(options, here, run.id)
     if options.dry_run:
         return _run(options, here, wiring, order, run, stop)
-    with one_run_per_target(state_directory(here.settings), here.target, run.id):
-        close_dead_runs(store, here, run)
-        store.memory.start_run(run)
-        result = _run(options, here, wiring, order, run, stop)
+    wait = time_to_wait(options.lock_timeout, "--lock-timeout", "5m").total_seconds()
+    with holding(here, store, wiring, run, wait) as held:
+        result = _run(options, here, held, order, run, stop)
         return _finished(options, here, store, run, result)
-
-
-def close_dead_runs(store: Store, here: Ground, mine: Run) -> None:
-    """Runs still called running while we hold the lock were killed: nobody else will close them."""
-    for run in store.memory.runs(until=mine.started_at, limit=_RECENT):
-        if run.status is RunStatus.RUNNING and run.target == mine.target and run.id != mine.id:
-            store.memory.finish_run(replace(run, finished_at=here.clock.now(), status=RunStatus.INTERRUPTED))
 
 
 def _order(options: LoadOptions, here: Ground, run_id: str) -> Order:

@@ -31,3 +31,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", help="Write the JSON-lines log here, not in the state directory.")
 ]
+LockTimeout = Annotated[
+    str, typer.Option("--lock-timeout", metavar="DURATION", help="Wait this long for another run on the target.")
+]

@@ -6,7 +6,8 @@ unknown is looked up in the CMDB before anything is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.lease import Fence
 from beast_dream_snow_loader.state.ledger import record
 from beast_dream_snow_loader.state.schema import PENDING, UNSETTLED, EntryState, journal
 from beast_dream_snow_loader.state.statements import portions
@@ -47,9 +49,15 @@ class _Pending:
 class SqlJournal:
     """The Journal port on a database."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, fence: Fence | None = None) -> None:
+        """With a ``fence``, StateLocked from every method that writes once another run holds the target."""
         self._engine = engine
         self._clock = clock
+        self._fence = fence
+
+    def fenced(self, fence: Fence) -> SqlJournal:
+        """The same journal in the hands of one holder of the target's lease."""
+        return SqlJournal(self._engine, self._clock, fence)
 
     def intend(self, run_id: str, changes: Sequence[Change]) -> None:
         """Write the changes down before the request leaves.
@@ -60,7 +68,7 @@ class SqlJournal:
         if not changes:
             return
         now = self._clock.now()
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             pending = _pending(connection, (change.subject for change in changes))
             _supersede(connection, pending, now)
             connection.execute(journal.insert(), _new_rows(run_id, changes, pending, now))
@@ -74,7 +82,7 @@ class SqlJournal:
         if not settlements:
             return
         now = self._clock.now()
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             pending = _pending(connection, (settlement.change.subject for settlement in settlements))
             _refuse_unintended(run_id, settlements, pending)
             rows = [_settled_row(pending[s.change.subject], s, now) for s in settlements]
@@ -91,7 +99,7 @@ class SqlJournal:
 
     def supersede(self, subjects: Iterable[str]) -> int:
         """Drop the pending entries of these subjects. Returns how many there were."""
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             pending = _pending(connection, subjects)
             _supersede(connection, pending, self._clock.now())
         return len(pending)
@@ -106,6 +114,13 @@ class SqlJournal:
         with reading(self._engine) as connection:
             counts = {row.state: row.number for row in connection.execute(counted)}
         return {state.value: counts.get(state, 0) for state in PENDING}
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with writing(self._engine) as connection:
+            if self._fence is not None:
+                self._fence.check(connection)
+            yield connection
 
     def _entries(self, query: Select[Any]) -> list[JournalEntry]:
         with reading(self._engine) as connection:

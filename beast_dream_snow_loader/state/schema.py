@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 from beast_dream_snow_loader.state.columns import RowId, UtcTime
 
@@ -129,6 +129,18 @@ snapshots = Table(
     Column("taken_at", UtcTime, nullable=False, index=True),
     Column("partial", Boolean, nullable=False),
     Column("body", LargeBinary, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),  # empty: nobody holds it
+    Column("token", Integer, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_started", Float(53), nullable=False),
+    Column("heartbeat_at", UtcTime, nullable=False),
 )
 
 instance_facts = Table(

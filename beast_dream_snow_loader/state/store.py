@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateDamaged
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading
 from beast_dream_snow_loader.state.journal import SqlJournal
+from beast_dream_snow_loader.state.lease import Fence, leased
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
@@ -42,7 +44,7 @@ class Store:
     """Journal, ledger and memory on one database. Close it, or use it as a context."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._engine = engine
+        self._engine, self._clock = engine, clock
         self.journal = SqlJournal(engine, clock)
         self.ledger = SqlLedger(engine)
         self.memory = SqlMemory(engine)
@@ -57,6 +59,10 @@ class Store:
         except StateDamaged as damage:
             return StoreCheck(kind=self._kind, revision="", size_bytes=self._size(), problems=(str(damage),))
         return StoreCheck(kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, **pending)
+
+    def lease(self, target: str, run_id: str, timeout: float = 0.0) -> AbstractContextManager[Fence]:
+        """The lease on ``target`` for as long as the block runs. Raises as :func:`leased`."""
+        return leased(self._engine, self._clock, target, run_id, timeout)
 
     def close(self) -> None:
         """Give back every connection; SQLite then folds its write-ahead log into the file."""

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, DryRun, Env, Json, LogFile, Quiet, UseSandbox, Verbose
+from beast_dream_snow_loader.cli.options import (
+    Config,
+    DryRun,
+    Env,
+    Json,
+    LockTimeout,
+    LogFile,
+    Quiet,
+    UseSandbox,
+    Verbose,
+)
 
 EXAMPLES = "Examples: snowload load --env production | snowload load --sandbox --dry-run"
 
@@ -24,6 +34,7 @@ def load(
     console: Annotated[Several | None, typer.Option("--console", help="Only this console (repeatable).")] = None,
     kind: Annotated[Several | None, typer.Option("--kind", help="Only this kind, e.g. switch (repeatable).")] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, max=4, help="Requests at once.")] = None,
+    lock_timeout: LockTimeout = "0s",
     sandbox: UseSandbox = False,
     report: Annotated[Path | None, typer.Option("--report", help="Write the JSON report to this file too.")] = None,
     as_json: Json = False,
@@ -51,6 +62,7 @@ def load(
         kinds=tuple(kind or ()),
         workers=workers,
         report_file=report,
+        lock_timeout=lock_timeout,
     )
     with progress(quiet=quiet or as_json) as listener:
         result = use_case(options, listener)

@@ -1,0 +1,39 @@
+"""One run per target: the lock of this host, the lease among hosts, and what a dead holder left closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.places import state_directory
+from beast_dream_snow_loader.app.wiring import Wiring
+from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.state.locks import one_run_per_target
+from beast_dream_snow_loader.state.store import Store
+
+_RECENT = 50
+
+
+@contextmanager
+def holding(here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float = 0.0) -> Iterator[Wiring]:
+    """The wiring with a journal that only the present holder can write to; ``run`` is remembered as running.
+
+    Raises StateLocked naming the holder, at once or after ``timeout`` seconds.
+    """
+    directory = state_directory(here.settings)
+    with (
+        one_run_per_target(directory, here.target, run.id, clock=here.clock, timeout=timeout),
+        store.lease(here.target, run.id, timeout) as fence,
+    ):
+        _close_dead_runs(store, here, run)
+        store.memory.start_run(run)
+        yield replace(wiring, world=replace(wiring.world, journal=store.journal.fenced(fence)))
+
+
+def _close_dead_runs(store: Store, here: Ground, mine: Run) -> None:
+    """Runs still called running while we hold the target were killed: nobody else will close them."""
+    for run in store.memory.runs(until=mine.started_at, limit=_RECENT):
+        if run.status is RunStatus.RUNNING and run.target == mine.target and run.id != mine.id:
+            store.memory.finish_run(replace(run, finished_at=here.clock.now(), status=RunStatus.INTERRUPTED))

@@ -1,0 +1,146 @@
+"""The lease on a target, kept in the database: one run at a time, also when several hosts share the state.
+
+The lock of the operating system (locks.py) decides on one host; the lease decides between hosts. Its fencing token goes
+up with every holder, and a holder whose token is no longer the present one can write nothing down any more, so it sends
+nothing either.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psutil
+from sqlalchemy import Connection, Engine, Row, select, update
+
+from beast_dream_snow_loader.clock import Clock, rfc3339
+from beast_dream_snow_loader.errors import StateError, StateLocked
+from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.schema import leases
+from beast_dream_snow_loader.state.statements import upsert
+
+LEASE = timedelta(seconds=30)
+"""How long a holder on another host may be silent before it counts as dead."""
+HEARTBEAT_SECONDS = 5.0
+_WAIT_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """Which holder somebody is. :meth:`check` belongs into the transaction it protects."""
+
+    target: str
+    run_id: str
+    token: int
+
+    def check(self, connection: Connection) -> None:
+        """StateLocked when another run has taken the target over."""
+        row = connection.execute(select(leases).where(leases.c.target == self.target)).one_or_none()
+        if row is None or row.token != self.token:
+            raise StateLocked(
+                f"Run {self.run_id} has lost target {self.target} to {_described(row)}: nothing more is written.",
+                next_step="Let that run end, then run `snowload load`: it goes on from what is true.",
+            )
+
+
+@contextmanager
+def leased(engine: Engine, clock: Clock, target: str, run_id: str, timeout: float = 0.0) -> Iterator[Fence]:
+    """Hold the lease on ``target`` while the block runs, with a heartbeat beside it.
+
+    Raises StateLocked naming the holder, at once or after ``timeout`` seconds.
+    """
+    fence = _acquired(engine, clock, target, run_id, timeout)
+    ended = threading.Event()
+    beating = threading.Thread(target=_beat, args=(engine, clock, fence, ended), daemon=True)
+    beating.start()
+    try:
+        yield fence
+    finally:
+        ended.set()
+        beating.join()
+        _give_back(engine, clock, fence)
+
+
+def holder(engine: Engine, target: str) -> str | None:
+    """Who holds ``target``, for people; None when nobody does."""
+    with reading(engine) as connection:
+        row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
+    return _described(row) if row is not None and row.run_id else None
+
+
+def _acquired(engine: Engine, clock: Clock, target: str, run_id: str, timeout: float) -> Fence:
+    deadline = clock.monotonic() + timeout
+    while (fence := _try(engine, clock, target, run_id)) is None:
+        if clock.monotonic() >= deadline:
+            raise StateLocked(
+                f"Target {target} is held by {holder(engine, target) or 'another run'}.",
+                next_step="Wait until it has ended: `snowload runs list`; or give it time with --lock-timeout.",
+            )
+        clock.sleep(_WAIT_SECONDS)
+    return fence
+
+
+def _try(engine: Engine, clock: Clock, target: str, run_id: str) -> Fence | None:
+    with writing(engine) as connection:
+        row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
+        if row is not None and row.run_id and not _dead(row, clock):
+            return None
+        fence = Fence(target=target, run_id=run_id, token=(row.token if row is not None else 0) + 1)
+        upsert(connection, leases, [_row(fence, clock)])
+        return fence
+
+
+def _row(fence: Fence, clock: Clock) -> dict[str, Any]:
+    return {
+        "target": fence.target,
+        "run_id": fence.run_id,
+        "token": fence.token,
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "process_started": psutil.Process().create_time(),
+        "heartbeat_at": clock.now(),
+    }
+
+
+def _dead(row: Row[Any], clock: Clock) -> bool:
+    """On this host its process is asked after; on another only its silence tells."""
+    if row.host == platform.node():
+        return not _runs(row.pid, row.process_started)
+    return bool(clock.now() - row.heartbeat_at > LEASE)
+
+
+def _runs(pid: int, started: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _beat(engine: Engine, clock: Clock, fence: Fence, ended: threading.Event) -> None:
+    mine = update(leases).where(leases.c.target == fence.target, leases.c.token == fence.token)
+    while not ended.wait(HEARTBEAT_SECONDS):
+        try:
+            with writing(engine) as connection:
+                connection.execute(mine.values(heartbeat_at=clock.now()))
+        except StateError:
+            continue  # a busy or broken database is told by whoever needs it next
+
+
+def _give_back(engine: Engine, clock: Clock, fence: Fence) -> None:
+    """The row stays: tokens only ever go up."""
+    mine = update(leases).where(leases.c.target == fence.target, leases.c.token == fence.token)
+    with writing(engine) as connection:
+        connection.execute(mine.values(run_id="", heartbeat_at=clock.now()))
+
+
+def _described(row: Row[Any] | None) -> str:
+    if row is None or not row.run_id:
+        return "nobody"
+    return f"run {row.run_id} (process {row.pid} on {row.host}, alive at {rfc3339(row.heartbeat_at)})"

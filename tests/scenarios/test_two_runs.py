@@ -1,0 +1,48 @@
+"""Two loads on one target (L7, Q13)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from tests.scenarios.conftest import Town
+
+OpenTown = Callable[[Estate], Town]
+LOAD = ("load", "--env", "testing", "--json")
+
+
+def begun(here: Town) -> subprocess.Popen[str]:
+    """A load that is in the middle of reading a slow UniFi."""
+    here.sandbox.site_manager.faults.add(Fault(effect=Effect.LATENCY, seconds=2.0, path="/*"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "beast_dream_snow_loader", *LOAD],
+        env=here.run.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    while not here.sandbox.log.lines("site-manager"):
+        assert process.poll() is None
+    return process
+
+
+def test_the_second_of_two_loads_exits_9_at_once_or_waits_as_long_as_it_is_told(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=12))
+    first = begun(here)
+    refused = here.run(*LOAD)
+    assert refused.code == 9
+    assert "is held by run" in refused.document["error"]["message"]
+    assert first.poll() is None
+    waited = here.run(*LOAD, "--lock-timeout", "1m")
+    assert (waited.code, waited.document["written"]["created"]) == (0, 0)
+    assert first.wait(timeout=30) == 0
+    first.communicate()
+
+
+def test_a_lock_timeout_that_is_no_duration_is_a_usage_error(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=2))
+    ended = here.run(*LOAD, "--lock-timeout", "soon")
+    assert (ended.code, ended.document["error"]["next_step"]) == (2, "Write --lock-timeout 5m.")

@@ -22,6 +22,7 @@ class LoadOptions:
     place: Place
     dry_run: bool = False
     full: bool = False
+    allow_upgrade: bool = False
     strict: bool = False
     sites: tuple[str, ...] = ()
     consoles: tuple[str, ...] = ()

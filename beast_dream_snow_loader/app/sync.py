@@ -99,6 +99,7 @@ def _order(options: LoadOptions, here: Ground, run_id: str) -> Order:
         ),
         dry_run=options.dry_run,
         full=options.full,
+        allow_upgrade=options.allow_upgrade or settings.allow_upgrade,
         lanes=options.workers or settings.concurrency,
         batch_size=settings.batch_size,
         batch_size_max=settings.batch_size_max,

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import Held
 
 
 class Ownership(StrEnum):
@@ -123,3 +124,7 @@ class DesiredState:
     findings: tuple[Finding, ...] = field(default=())
     orphans: tuple[Finding, ...] = field(default=())
     """Edges that could not be drawn because their far end is unknown."""
+    held: tuple[Held, ...] = ()
+    """Records that no class of this instance takes."""
+    ancestors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each class in use, the classes above it, nearest first; set by fitting."""

@@ -15,6 +15,9 @@ from beast_dream_snow_loader.core.identity import RecordType
 HARDWARE = "cmdb_ci_hardware"
 """The last resort of every chain: it exists on every instance and carries the Hardware Rule."""
 
+BASE_CLASS = "cmdb_ci"
+"""Above the Hardware Rule: the engine takes nothing into it, so what has no other class is written by the Table API."""
+
 FIREWALL = "cmdb_ci_ip_firewall"
 _NETGEAR = "cmdb_ci_netgear"
 _IOT = "cmdb_ci_iot"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from beast_dream_snow_loader.core.changes import ChangeType, FieldChange, ItemChange, LinkChange, Plan
+from beast_dream_snow_loader.core.class_moves import CLASS_ELEMENT, ClassMoves
 from beast_dream_snow_loader.core.comparing import Policy, compare, decide, serial_is_ours_to_send
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Ownership
 from beast_dream_snow_loader.core.findings import Finding, Severity
@@ -29,14 +30,17 @@ def make_plan(
     rules: MappingRules,
     held: Iterable[Held] = (),
     full: bool = False,
+    allow_upgrade: bool = False,
 ) -> Plan:
     """Everything that has to be written, and nothing else. ``desired`` is fitted; ``held`` records wait.
 
     Where ``known`` items carry ``stored`` values, what a person changed is kept and reported. ``full`` compares
-    nothing with the ledger: every field we own is sent, every edge drawn.
+    nothing with the ledger: every field we own is sent, every edge drawn. ``allow_upgrade``: CIs that we made move to a
+    more specific class where the instance has got it.
     """
     waiting = tuple(held)
-    planning = _Planning(known=known, now=now, rules=rules, full=full)
+    moves = ClassMoves(ancestors=desired.ancestors, allowed=allow_upgrade)
+    planning = _Planning(known=known, now=now, rules=rules, moves=moves, full=full)
     skipped = {record.key for record in waiting}
     named = _named({key: item for key, item in desired.items.items() if key not in skipped}, known)
     changes = [change for item in named.values() if (change := planning.item(item)) is not None]
@@ -46,7 +50,7 @@ def make_plan(
         links=links,
         unchanged=len(named) - len(changes),
         held=waiting,
-        findings=tuple(planning.findings),
+        findings=(*planning.findings, *moves.findings()),
         carriers=_carriers(links, named, known, planning),
     )
 
@@ -58,6 +62,7 @@ class _Planning:
     known: KnownState
     now: datetime
     rules: MappingRules
+    moves: ClassMoves
     full: bool
     findings: list[Finding] = field(default_factory=list)
     ownership: Mapping[str, Ownership] = field(default_factory=dict)
@@ -73,10 +78,13 @@ class _Planning:
         known = self.known.items.get(item.key)
         if known is None:
             return _create(item, self.policy)
-        if self._plainly_unchanged(item, known):
+        move = self.moves.of(item, known)
+        if move is None and self._plainly_unchanged(item, known):
             return self._heartbeat(item, known)
         difference = compare(item, known, self.policy)
         self.findings.extend(difference.overridden)
+        if move is not None:
+            return _change(ChangeType.UPDATE, item, known, (move, *difference.changes))
         if not difference.changes:
             return self._heartbeat(item, known)
         self._class_kept(item, known)
@@ -94,12 +102,13 @@ class _Planning:
             due = self.now - known.written_at >= timedelta(hours=self.rules.heartbeat_hours)
             if not (due and item.online and item.seen_at is not None):
                 return None
+        else:
+            self._class_kept(item, known)
         return _change(ChangeType.HEARTBEAT, item, known, ())
 
     def _class_kept(self, item: ConfigItem, known: KnownItem) -> None:
-        if known.class_name and known.class_name != item.class_name:
-            message = f"It is a {known.class_name} in the CMDB and stays one; the mapping says {item.class_name}."
-            self.findings.append(_finding(str(item.key), "class.kept", message))
+        if (kept := self.moves.kept(item, known)) is not None:
+            self.findings.append(kept)
 
 
 def _create(item: ConfigItem, policy: Policy) -> ItemChange:
@@ -114,10 +123,12 @@ def _change(
     fields: tuple[FieldChange, ...],
     carried: Mapping[str, str] | None = None,
 ) -> ItemChange:
-    values = {change.element: change.new for change in fields} if carried is None else carried
+    changed = {change.element: change.new for change in fields}
+    moved = changed.pop(CLASS_ELEMENT, "")
+    values = changed if carried is None else carried
     return ItemChange(
         type=kind,
-        item=replace(item, class_name=known.class_name) if known.class_name else item,
+        item=replace(item, class_name=moved or known.class_name or item.class_name),
         send=_with_seen(item, known, values),
         fields=fields,
         known=known,

@@ -126,7 +126,15 @@ class Preparation:
 
     def _planned(self, desired: DesiredState, known: KnownState) -> Plan:
         order, held = self._order, tuple(self._outcome.held)
-        plan = make_plan(desired, known, now=self._world.clock.now(), rules=order.rules, held=held, full=order.full)
+        plan = make_plan(
+            desired,
+            known,
+            now=self._world.clock.now(),
+            rules=order.rules,
+            held=held,
+            full=order.full,
+            allow_upgrade=order.allow_upgrade,
+        )
         return plan if order.scope.whole else narrowed(plan, keys_in(order.scope, desired))
 
     def _look_again(self, plan: Plan, known: KnownState) -> KnownState | None:

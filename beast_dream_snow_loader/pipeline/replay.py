@@ -43,7 +43,9 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     known = replace(known, items={**known.items, **recognised.accepted})
     held = tuple(recognised.held.values())
     desired = _with_far_ends(apply_names(queued, recognised.names), known)
-    plan = make_plan(desired, known, now=world.clock.now(), rules=order.rules, held=held)
+    plan = make_plan(
+        desired, known, now=world.clock.now(), rules=order.rules, held=held, allow_upgrade=order.allow_upgrade
+    )
     plan = narrowed(plan, frozenset(queued.items) | {relation.lower for relation in queued.relations})
     if order.dry_run:
         return Replayed(plan=plan, held=held)

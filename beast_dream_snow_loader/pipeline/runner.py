@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from beast_dream_snow_loader.core.changes import Change, ItemChange, Plan
 from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.remarks import remarks
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
@@ -45,6 +46,7 @@ class Load:
                 counted.records = len(applier.settlements) - before
         finally:
             self.outcome.settlements = applier.settlements
+            self._found(*remarks(applier.settlements))
             self.outcome.unlinked = applier.unlinked()
 
     def _supersede(self, prepared: Prepared) -> None:

@@ -42,6 +42,8 @@ class Order:
     scope: Scope = EVERYTHING
     dry_run: bool = False
     full: bool = False
+    allow_upgrade: bool = False
+    """CIs that we made may move to a more specific class that the instance has got since."""
     lanes: int = 4
     batch_size: int = 100
     batch_size_max: int = 250

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ from tests.conftest import Snowload
 class Town:
     """A running sandbox, the ServiceNow behind it, and ``snowload`` with its variables set."""
 
-    def __init__(self, estate: Estate, snowload: Snowload) -> None:
-        self.app = ServiceNowApp.create()
+    def __init__(self, estate: Estate, snowload: Snowload, **shape: Any) -> None:
+        self.app = ServiceNowApp.create(**shape)
         self.sandbox = Sandbox.create(estate=estate, servicenow=self.app)
         self.sandbox.account = Account(username="snowload", password="snowload-demo")
         self.estate = estate
@@ -53,11 +54,11 @@ class Town:
 
 
 @pytest.fixture
-def town(snowload: Snowload, tmp_path: Path) -> Iterator[Callable[[Estate], Town]]:
+def town(snowload: Snowload, tmp_path: Path) -> Iterator[Callable[..., Town]]:
     opened: list[Town] = []
 
-    def opening(estate: Estate) -> Town:
-        opened.append(Town(estate, snowload).__enter__())
+    def opening(estate: Estate, **shape: Any) -> Town:
+        opened.append(Town(estate, snowload, **shape).__enter__())
         return opened[-1]
 
     yield opening

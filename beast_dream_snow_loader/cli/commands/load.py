@@ -29,6 +29,9 @@ def load(
     config: Config = None,
     dry_run: DryRun = False,
     full: Annotated[bool, typer.Option("--full", help="Send everything again; ignore what was sent before.")] = False,
+    allow_upgrade: Annotated[
+        bool, typer.Option("--allow-upgrade", help="Move CIs to a more specific class the instance has got since.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="A stale source makes the run partial (exit 3).")] = False,
     site: Annotated[Several | None, typer.Option("--site", help="Only this site (repeatable).")] = None,
     console: Annotated[Several | None, typer.Option("--console", help="Only this console (repeatable).")] = None,
@@ -56,6 +59,7 @@ def load(
         place=Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file),
         dry_run=dry_run,
         full=full,
+        allow_upgrade=allow_upgrade,
         strict=strict,
         sites=tuple(site or ()),
         consoles=tuple(console or ()),

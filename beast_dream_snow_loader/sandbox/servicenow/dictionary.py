@@ -129,7 +129,7 @@ def _table(name: str, entry: Mapping[str, object]) -> TableDefinition:
     extendable = bool(entry.get("extendable", False))
     own = {} if parent else _system_fields(name, extendable)
     for line in str(entry.get("fields", "")).strip().splitlines():
-        parsed = _parse_field(name, line)
+        parsed = parse_field(name, line)
         own[parsed.element] = parsed
     return TableDefinition(name=name, label=str(entry["label"]), parent=parent, extendable=extendable, own=own)
 
@@ -146,10 +146,11 @@ def _system_fields(table: str, extendable: bool) -> dict[str, FieldDefinition]:
     ]
     if extendable:
         lines.append("sys_class_name sys_class_name:80 | Class")
-    return {parsed.element: parsed for parsed in (_parse_field(table, line) for line in lines)}
+    return {parsed.element: parsed for parsed in (parse_field(table, line) for line in lines)}
 
 
-def _parse_field(table: str, line: str) -> FieldDefinition:
+def parse_field(table: str, line: str) -> FieldDefinition:
+    """One line of the data files: ``element type[:length][>table] [flag ...] [default=value] [| label]``."""
     head, _, label = line.partition("|")
     head, _, default = head.partition(" default=")
     element, kind, *flags = head.split()

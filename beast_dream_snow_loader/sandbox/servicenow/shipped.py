@@ -26,7 +26,7 @@ def shipped_rows(dictionary: Dictionary, sources: Iterable[str]) -> Iterator[Ins
     data = tomllib.loads(files(f"{__package__}.data").joinpath("shipped.toml").read_text(encoding="utf-8"))
     for name, value in data["properties"].items():
         yield "sys_properties", {"sys_id": stable_sys_id("property", name), "name": name, "value": value}
-    yield from _described(dictionary)
+    yield from described(dictionary.tables.values())
     yield from _choices(data["choices"])
     for position, source in enumerate(sources):
         yield choice("cmdb_ci", "discovery_source", source, source, 100 + position)
@@ -64,8 +64,9 @@ def _relation_types(types: Mapping[str, str]) -> Iterator[Insert]:
         yield "cmdb_rel_type", {"sys_id": sys_id or stable_sys_id("cmdb_rel_type", name), **values}
 
 
-def _described(dictionary: Dictionary) -> Iterator[Insert]:
-    for table in dictionary.tables.values():
+def described(tables: Iterable[TableDefinition]) -> Iterator[Insert]:
+    """What sys_db_object and sys_dictionary say of these tables."""
+    for table in tables:
         yield _table_row(table)
         yield _collection_row(table)
         for definition in table.own.values():

@@ -30,6 +30,13 @@ class Tables:
         self._trees = {root: self._tree(root) for root, table in dictionary.tables.items() if not table.parent}
         self._choices: dict[tuple[str, str], dict[str, str]] | None = None
 
+    def redefine(self, dictionary: Dictionary) -> None:
+        """Other tables and fields over the same rows; tables that are new are empty."""
+        with self.lock:
+            self.dictionary = dictionary
+            roots = [name for name, table in dictionary.tables.items() if not table.parent and name not in self._trees]
+            self._trees.update({root: self._tree(root) for root in roots})
+
     @property
     def tables(self) -> Mapping[str, TableDefinition]:
         return self.dictionary.tables

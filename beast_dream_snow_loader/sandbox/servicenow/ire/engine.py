@@ -38,9 +38,12 @@ class Engine:
 
     def book(self, options: IreOptions) -> RuleBook:
         """The rules in force."""
-        key = (options.adapter_attributes, options.without_rules)
+        dictionary = self._instance.dictionary
+        key = (dictionary, options.adapter_attributes, options.without_rules, options.own_rules)
         if key not in self._books:
-            self._books[key] = load_rules(self._instance.dictionary, *key)
+            self._books[key] = load_rules(
+                dictionary, options.adapter_attributes, options.without_rules, options.own_rules
+            )
         return self._books[key]
 
     def run(self, payload: Payload, wish: Wish, options: IreOptions) -> Report:

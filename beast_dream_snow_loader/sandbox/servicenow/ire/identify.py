@@ -40,10 +40,13 @@ class Found:
 class Identifier:
     """Reads only."""
 
-    def __init__(self, instance: Instance, properties: Properties, data_source: str) -> None:
+    def __init__(
+        self, instance: Instance, properties: Properties, data_source: str, *, higher_sys_ids: bool = True
+    ) -> None:
         self._instance = instance
         self._properties = properties
         self._data_source = data_source
+        self._higher_sys_ids = higher_sys_ids
 
     def identify(self, item: Item, rule: IdentificationRule, host: Host | None, attempts: list[Attempt]) -> Found:
         """``attempts`` is filled in order, also when this raises ItemRefused."""
@@ -56,10 +59,18 @@ class Identifier:
 
     def _by_sys_id(self, item: Item, rule: IdentificationRule) -> Row:
         sys_id = item.text("sys_id")
-        row = self._instance.get(rule.applies_to, sys_id)
+        row = self._instance.get(rule.applies_to, sys_id) or self._above(item, sys_id)
         if row is None or row["duplicate_of"]:
             raise ItemRefused(issues.invalid_sys_id(item.class_name, sys_id))
         return row
+
+    def _above(self, item: Item, sys_id: str) -> Row | None:
+        """A CI in a class that the item's class extends: not yet under the rule, and addressed all the same."""
+        row = self._instance.get("cmdb_ci", sys_id) if self._higher_sys_ids else None
+        fits = row is not None and self._instance.dictionary.is_a(
+            item.class_name, self._instance.class_of("cmdb_ci", row)
+        )
+        return row if fits else None
 
     def _by_source(self, item: Item, rule: IdentificationRule, attempts: list[Attempt]) -> Found | None:
         if self._properties.skip_source_matching or not item.sources:

@@ -39,6 +39,9 @@ class IreOptions:
     ``resend_says_update``: the first resend after an insert answers UPDATE although nothing changed.
     ``required_fields``: class to fields without which a new CI is refused, beside the dictionary's mandatory ones.
     ``without_rules``: classes whose own identification rule is switched off.
+    ``own_rules``: classes that have a copy of the hardware rule of their own.
+    ``higher_sys_ids``: a ``sys_id`` in the payload may be that of a CI in a class above the rule's, which is then
+    upgraded; False: such a CI is not found.
     ``item_faults``: see :class:`ItemFault`.
     """
 
@@ -51,6 +54,8 @@ class IreOptions:
     resend_says_update: bool = False
     required_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     without_rules: frozenset[str] = frozenset()
+    own_rules: frozenset[str] = frozenset()
+    higher_sys_ids: bool = True
     item_faults: tuple[ItemFault, ...] = ()
 
 
@@ -79,5 +84,6 @@ _CONVERT = {
     "item_faults": _faults,
     "adapter_attributes": _names,
     "without_rules": lambda listed: frozenset(_names(listed)),
+    "own_rules": lambda listed: frozenset(_names(listed)),
     "required_fields": _required,
 }

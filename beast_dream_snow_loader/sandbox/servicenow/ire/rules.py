@@ -13,6 +13,7 @@ from beast_dream_snow_loader.sandbox.servicenow.dictionary import Dictionary
 from beast_dream_snow_loader.sandbox.servicenow.shipped import stable_sys_id
 
 ADAPTERS = "cmdb_ci_network_adapter"
+HARDWARE = "cmdb_ci_hardware"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +112,21 @@ class RuleBook:
         ]
 
 
-def load_rules(dictionary: Dictionary, adapter_attributes: Sequence[str], without: frozenset[str]) -> RuleBook:
+def load_rules(
+    dictionary: Dictionary,
+    adapter_attributes: Sequence[str],
+    without: frozenset[str],
+    own: frozenset[str] = frozenset(),
+) -> RuleBook:
     """The shipped rules for the classes this instance has.
 
     ``adapter_attributes`` are what the hardware rule compares of adapters, which differs by release; ``without`` names
-    the classes whose own rule somebody has switched off.
+    the classes whose own rule somebody has switched off, ``own`` those given a copy of the hardware rule.
     """
     data = _shipped()
     rules = [_rule(entry, tuple(adapter_attributes)) for entry in data["rules"]]
+    hardware = next(rule for rule in rules if rule.applies_to == HARDWARE)
+    rules += [replace(hardware, name=f"{name} rule", applies_to=name) for name in sorted(own)]
     kept = {rule.applies_to: rule for rule in rules if rule.applies_to in dictionary.tables}
     return RuleBook(
         dictionary=dictionary,

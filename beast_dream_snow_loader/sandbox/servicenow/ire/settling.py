@@ -33,7 +33,9 @@ class Settling:
         self._wiring = wiring
         self._setting = setting
         source = setting.wish.data_source
-        self._identifier = Identifier(instance, setting.properties, source)
+        self._identifier = Identifier(
+            instance, setting.properties, source, higher_sys_ids=setting.options.higher_sys_ids
+        )
         self._reconciler = Reconciler(instance, setting)
         self._companions = Companions(instance, source)
         self.outcomes = [ItemOutcome(item=item, class_name=item.class_name) for item, _ in groups]

@@ -1,0 +1,43 @@
+"""What is worth telling of changes that were made: the engine did them, but not quite as asked (cmdb-model 2.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from beast_dream_snow_loader.core.changes import ItemChange
+from beast_dream_snow_loader.core.class_moves import CLASS_ELEMENT
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.core.shown import shown
+
+_KEPT = frozenset({"SKIPPED_CLASS_UPGRADE", "SKIPPED_CLASS_DOWNGRADE", "SKIPPED_CLASS_SWITCH"})
+_MOVED = frozenset({"UPDATE_WITH_SWITCH", "UPDATE_WITH_DOWNGRADE"})
+
+
+def remarks(settlements: Iterable[Settlement]) -> Iterator[Finding]:
+    """One finding per CI whose class, or whose CI, is another than planned."""
+    for settlement in settlements:
+        if settlement.receipt.outcome is Outcome.DONE and isinstance(settlement.change, ItemChange):
+            yield from _of(settlement.change, settlement)
+
+
+def _of(change: ItemChange, settlement: Settlement) -> Iterator[Finding]:
+    receipt = settlement.receipt
+    planned = any(field.element == CLASS_ELEMENT for field in change.fields)
+    if planned and receipt.class_name and receipt.class_name != change.item.class_name:
+        why = f" ({shown(receipt.message, 200)})" if receipt.message else ""
+        message = f"It stays a {receipt.class_name}: the instance did not move it to {change.item.class_name}{why}."
+        remedy = " Ask for its glide.class.upgrade.enabled and reclassification restriction rules."
+        yield _finding(change, "class.upgrade_refused", message + remedy, receipt.class_name)
+    elif receipt.code in _KEPT:
+        yield _finding(change, "class.kept", f"{shown(receipt.message, 300)}.", receipt.class_name)
+    elif receipt.code in _MOVED:
+        message = f"The instance moved it to class {receipt.class_name}, although it was told not to."
+        yield _finding(change, "class.moved", message, receipt.class_name)
+    elif receipt.code in ("ire.merged", "ire.recreated"):
+        yield _finding(change, receipt.code, receipt.message, "")
+
+
+def _finding(change: ItemChange, rule: str, message: str, value: str) -> Finding:
+    return Finding(record=change.subject, rule=rule, severity=Severity.WARNING, message=message, value=value)

@@ -19,13 +19,14 @@ def with_secrets(settings: Settings) -> Settings:
 
     Raises ConfigurationError naming the setting whose reference does not resolve.
     """
-    consoles = tuple(_resolved(console, f"unifi.consoles.{i}") for i, console in enumerate(settings.unifi.consoles))
-    unifi = _resolved(settings.unifi, "unifi").model_copy(update={"consoles": consoles})
-    servicenow = _resolved(settings.servicenow, "servicenow")
+    consoles = tuple(resolved(console, f"unifi.consoles.{i}") for i, console in enumerate(settings.unifi.consoles))
+    unifi = resolved(settings.unifi, "unifi").model_copy(update={"consoles": consoles})
+    servicenow = resolved(settings.servicenow, "servicenow")
     return settings.model_copy(update={"unifi": unifi, "servicenow": servicenow})
 
 
-def _resolved(section: M, path: str) -> M:
+def resolved(section: M, path: str) -> M:
+    """One section with its own secrets read. Raises ConfigurationError naming the setting."""
     found = {name: getattr(section, name) for name in type(section).model_fields}
     secrets = {
         name: resolve(value.reveal(), os.environ, setting=f"{path}.{name}")

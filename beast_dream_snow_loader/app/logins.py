@@ -30,7 +30,7 @@ def unifi_sources(settings: UniFiSettings) -> list[str]:
 
 def require_logins(settings: Settings) -> Settings:
     """The settings again when both ends can be logged in to; else a ConfigurationError naming every variable to set."""
-    problems = [*_servicenow_problems(settings.servicenow), *_unifi_problems(settings.unifi)]
+    problems = [*servicenow_problems(settings.servicenow), *unifi_problems(settings.unifi)]
     if problems:
         raise ConfigurationError(
             "The credentials are incomplete.",
@@ -40,7 +40,8 @@ def require_logins(settings: Settings) -> Settings:
     return settings
 
 
-def _servicenow_problems(settings: ServiceNowSettings) -> list[str]:
+def servicenow_problems(settings: ServiceNowSettings) -> list[str]:
+    """What is missing to log in to ServiceNow, with the variables to set."""
     problems = []
     if not settings.instance:
         problems.append("SERVICENOW_INSTANCE is not set: dev12345, dev12345.service-now.com or a URL")
@@ -52,7 +53,8 @@ def _servicenow_problems(settings: ServiceNowSettings) -> list[str]:
     return problems
 
 
-def _unifi_problems(settings: UniFiSettings) -> list[str]:
+def unifi_problems(settings: UniFiSettings) -> list[str]:
+    """What is missing to log in to UniFi, with the variables to set."""
     if not unifi_sources(settings):
         return [
             "no UniFi source: set UNIFI_API_KEY (Site Manager), or UNIFI_CONSOLE_URL with UNIFI_CONSOLE_API_KEY "

@@ -45,15 +45,25 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transports:
-    """Makes the one resilient transport for each service. ``read_only``: it refuses whatever would change anything."""
+    """Makes the one resilient transport for each service. ``read_only``: it refuses whatever would change anything.
+
+    ``hearing`` may put a listener for answers around HTTP itself.
+    """
 
     settings: Settings
     clock: Clock
     listener: Listener
     meter: RequestMeter
     read_only: bool = False
+    hearing: Callable[[str, Transport], Transport] = lambda _service, http: http
 
     def servicenow(self) -> Transport:
+        """With the best login."""
+        mine = self.settings.servicenow
+        return self.servicenow_as(lambda inner: authenticating(inner, mine, self.clock, self.listener))
+
+    def servicenow_as(self, around: Around = lambda inner: inner) -> Transport:
+        """With the login that ``around`` puts on: none without it. Sessions are not shared with other transports."""
         mine = self.settings.servicenow
         http = HttpTransport(
             SERVICENOW,
@@ -62,7 +72,7 @@ class Transports:
             listener=self.listener,
             clock=self.clock,
         )
-        stack = self._stack(SERVICENOW, http, lambda inner: authenticating(inner, mine, self.clock, self.listener))
+        stack = self._stack(SERVICENOW, http, around)
         return read_only(stack) if self.read_only else stack
 
     def unifi(self, service: str, console: ConsoleSettings | None) -> Transport:
@@ -82,7 +92,7 @@ class Transports:
     def _stack(self, service: str, http: HttpTransport, around: Around = lambda inner: inner) -> Transport:
         retry, breaker = retry_config(self.settings), self.settings.circuit_breaker
         return build_stack(
-            http,
+            self.hearing(service, http),
             policy=RetryPolicy(
                 max_attempts=retry.max_attempts,
                 base_delay_seconds=retry.base_delay_seconds,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.commands import config, health, load, replay, report, runs, sandbox, validate
+from beast_dream_snow_loader.cli.commands import config, doctor, health, load, replay, report, runs, sandbox, validate
 
 app = typer.Typer(
     name="snowload",
@@ -41,6 +41,7 @@ def _root(
 app.command("load", epilog=load.EXAMPLES)(load.load)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
 app.command("health", epilog=health.EXAMPLES)(health.health)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("replay-queue", epilog=replay.EXAMPLES)(replay.replay_queue)
 app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)

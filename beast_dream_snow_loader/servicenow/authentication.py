@@ -24,14 +24,21 @@ def authenticating(
     transport: Transport, settings: ServiceNowSettings, clock: Clock, listener: Listener = ignore
 ) -> Transport:
     """Puts the best login on every request to the instance; the next one when it is refused, said once as a finding."""
-    return _Authenticating(transport, settings, clock, listener)
+    return _Authenticating(transport, settings, logins(settings, clock), listener)
+
+
+def by_one(transport: Transport, settings: ServiceNowSettings, login: Login) -> Transport:
+    """Puts this login on every request to the instance and no other."""
+    return _Authenticating(transport, settings, (login,), ignore)
 
 
 class _Authenticating:
-    def __init__(self, inner: Transport, settings: ServiceNowSettings, clock: Clock, listener: Listener) -> None:
+    def __init__(
+        self, inner: Transport, settings: ServiceNowSettings, ways: tuple[Login, ...], listener: Listener
+    ) -> None:
         self._inner, self._listener = inner, listener
         self._origin = urlsplit(settings.instance)[:2]
-        self._logins = logins(settings, clock)
+        self._logins = ways
         self._lock = threading.Lock()
         self._active = 0
 

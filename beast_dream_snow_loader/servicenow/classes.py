@@ -28,6 +28,10 @@ class ClassBook:
         """Facts about the classes of each chain up to the first usable one. Raises the errors of a call."""
         return {name: self._facts[name] for chain in sorted(chains) for name in self._walk(chain)}
 
+    def definition(self, name: str) -> ClassMeta | None:
+        """One class as CMDB Meta tells it; None when there is no such class. Raises NotAuthorised, Rejected."""
+        return self._ask(name)
+
     @property
     def findings(self) -> tuple[Finding, ...]:
         if not self._unreadable:

@@ -74,6 +74,13 @@ def holder(engine: Engine, target: str) -> str | None:
     return _described(row) if row is not None and row.run_id else None
 
 
+def standing(engine: Engine, clock: Clock, target: str) -> tuple[str, bool] | None:
+    """Who holds ``target``, for people, and whether they are alive; None when nobody does."""
+    with reading(engine) as connection:
+        row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
+    return (_described(row), not _dead(row, clock)) if row is not None and row.run_id else None
+
+
 def _acquired(engine: Engine, clock: Clock, target: str, run_id: str, timeout: float) -> Fence:
     deadline = clock.monotonic() + timeout
     while (fence := _try(engine, clock, target, run_id)) is None:

@@ -13,7 +13,7 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateDamaged
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading
 from beast_dream_snow_loader.state.journal import SqlJournal
-from beast_dream_snow_loader.state.lease import Fence, leased
+from beast_dream_snow_loader.state.lease import Fence, leased, standing
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
@@ -59,6 +59,10 @@ class Store:
         except StateDamaged as damage:
             return StoreCheck(kind=self._kind, revision="", size_bytes=self._size(), problems=(str(damage),))
         return StoreCheck(kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, **pending)
+
+    def holder(self, target: str) -> tuple[str, bool] | None:
+        """Who holds the lease on ``target``, for people, and whether they are alive; None when nobody does."""
+        return standing(self._engine, self._clock, target)
 
     def lease(self, target: str, run_id: str, timeout: float = 0.0) -> AbstractContextManager[Fence]:
         """The lease on ``target`` for as long as the block runs. Raises as :func:`leased`."""

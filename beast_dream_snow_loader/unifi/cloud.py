@@ -9,11 +9,26 @@ from beast_dream_snow_loader.core.observed import Read, Subject
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.unifi.apis import site_manager
 from beast_dream_snow_loader.unifi.client import Endpoint, by_token, segment
+from beast_dream_snow_loader.unifi.config import UniFiSettings
+from beast_dream_snow_loader.unifi.door import Transports
 from beast_dream_snow_loader.unifi.joining import Estate
 from beast_dream_snow_loader.unifi.views import HostView
 
 SITE_MANAGER = "unifi:site-manager"
 """The service's name for its transport."""
+
+
+def cloud_endpoint(settings: UniFiSettings, transports: Transports) -> Endpoint | None:
+    """Site Manager with its key; None when none is configured."""
+    if settings.api_key is None:
+        return None
+    return Endpoint(
+        transport=transports(SITE_MANAGER, None),
+        base=settings.site_manager_url.rstrip("/"),
+        service="UniFi Site Manager",
+        settings="UNIFI_API_KEY",
+        headers={"X-API-Key": settings.api_key.reveal()},
+    )
 
 
 def read_cloud(cloud: Endpoint, estate: Estate) -> None:

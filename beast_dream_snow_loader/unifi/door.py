@@ -40,10 +40,10 @@ def read_console(console: ConsoleSettings, transports: Transports, view: Console
 
     Raises ConfigurationError without any login, and whatever keeps even the sites from being listed.
     """
-    account = _account(console)
+    account = account_of(console)
     if account is not None:
         try:
-            _read_with_session(_endpoint(console, transports), account, view, reading)
+            _read_with_session(endpoint_of(console, transports), account, view, reading)
             return
         except (NotAuthenticated, Throttled):
             if console.api_key is None:
@@ -54,7 +54,7 @@ def read_console(console: ConsoleSettings, transports: Transports, view: Console
             next_step="Set UNIFI_CONSOLE_API_KEY, or UNIFI_USERNAME with UNIFI_PASSWORD, or both for that console in "
             "the configuration file.",
         )
-    read_with_key(_endpoint(console, transports, console.api_key), view, reading)
+    read_with_key(endpoint_of(console, transports, console.api_key), view, reading)
 
 
 def read_with_key(endpoint: Endpoint, view: ConsoleView, reading: Reading) -> None:
@@ -72,13 +72,13 @@ def read_with_key(endpoint: Endpoint, view: ConsoleView, reading: Reading) -> No
 
 def knock(console: ConsoleSettings, transports: Transports) -> None:
     """One cheap question with the configured login. Raises what is wrong."""
-    account = _account(console)
+    account = account_of(console)
     if account is None:
-        endpoint = _endpoint(console, transports, console.api_key)
+        endpoint = endpoint_of(console, transports, console.api_key)
         if not offers_controller(endpoint):
             NetworkReader(endpoint=endpoint, view=ConsoleView(address=""), concurrency=1).version()
         return
-    endpoint = _endpoint(console, transports)
+    endpoint = endpoint_of(console, transports)
     flavour = flavour_of(endpoint)
     session = log_in(endpoint, flavour, *account)
     try:
@@ -97,7 +97,7 @@ def _read_with_session(endpoint: Endpoint, account: tuple[str, Secret], view: Co
         log_out(session.endpoint, flavour)
 
 
-def _endpoint(console: ConsoleSettings, transports: Transports, key: Secret | None = None) -> Endpoint:
+def endpoint_of(console: ConsoleSettings, transports: Transports, key: Secret | None = None) -> Endpoint:
     return Endpoint(
         transport=transports(f"unifi:{address(console)}", console),
         base=console.url.rstrip("/"),
@@ -107,7 +107,7 @@ def _endpoint(console: ConsoleSettings, transports: Transports, key: Secret | No
     )
 
 
-def _account(console: ConsoleSettings) -> tuple[str, Secret] | None:
+def account_of(console: ConsoleSettings) -> tuple[str, Secret] | None:
     return (console.username, console.password) if console.username and console.password is not None else None
 
 

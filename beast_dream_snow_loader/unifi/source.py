@@ -20,7 +20,7 @@ from beast_dream_snow_loader.errors import (
     SourceUnavailable,
 )
 from beast_dream_snow_loader.unifi.client import Endpoint
-from beast_dream_snow_loader.unifi.cloud import SITE_MANAGER, read_cloud, through, unread_hosts
+from beast_dream_snow_loader.unifi.cloud import SITE_MANAGER, cloud_endpoint, read_cloud, through, unread_hosts
 from beast_dream_snow_loader.unifi.config import ConsoleSettings, UniFiSettings
 from beast_dream_snow_loader.unifi.door import Transports, address, knock, read_console, read_with_key
 from beast_dream_snow_loader.unifi.joining import Estate, join
@@ -48,7 +48,7 @@ class UniFiSource:
         if self._settings.api_key is None and not self._settings.consoles:
             raise no_source()
         estate, errors = Estate(), list[SnowloadError]()
-        cloud = self._site_manager()
+        cloud = cloud_endpoint(self._settings, self._transports)
         if cloud is not None:
             errors.extend(self._read_cloud(cloud, estate))
         estate.consoles.extend(self._spread(self._local, self._settings.consoles))
@@ -61,24 +61,13 @@ class UniFiSource:
     def probe(self) -> Sequence[tuple[str, SnowloadError | None]]:
         """(service, what is wrong) for each source: one cheap request each, for health."""
         found: list[tuple[str, SnowloadError | None]] = []
-        cloud = self._site_manager()
+        cloud = cloud_endpoint(self._settings, self._transports)
         if cloud is not None:
             found.append((cloud.service, _tried(lambda: cloud.get("/v1/hosts"))))
         for console in self._settings.consoles:
             asked = partial(knock, console, self._transports)
             found.append((f"UniFi console {address(console)}", _tried(asked)))
         return found
-
-    def _site_manager(self) -> Endpoint | None:
-        if self._settings.api_key is None:
-            return None
-        return Endpoint(
-            transport=self._transports(SITE_MANAGER, None),
-            base=self._settings.site_manager_url.rstrip("/"),
-            service="UniFi Site Manager",
-            settings="UNIFI_API_KEY",
-            headers={"X-API-Key": self._settings.api_key.reveal()},
-        )
 
     def _read_cloud(self, cloud: Endpoint, estate: Estate) -> list[SnowloadError]:
         """A failure leaves what came before it and is returned."""

@@ -17,7 +17,7 @@ CREDENTIALS = {
 }
 
 
-@pytest.mark.parametrize("command", ["load", "validate", "health", "report", "replay-queue"])
+@pytest.mark.parametrize("command", ["load", "validate", "health", "doctor", "report", "replay-queue"])
 def test_no_environment_named_is_refused_with_guidance_and_nothing_is_guessed(snowload: Snowload, command: str) -> None:
     """R7.1."""
     ended = snowload(command)
@@ -104,7 +104,7 @@ def test_a_failed_command_still_prints_one_json_document(snowload: Snowload) -> 
     assert ended.document["error"]["message"]
 
 
-@pytest.mark.parametrize("command", ["load", "validate", "health", "report"])
+@pytest.mark.parametrize("command", ["load", "validate", "health", "doctor", "report"])
 def test_no_failure_shows_a_secret_or_a_traceback(snowload: Snowload, command: str) -> None:
     """R5.3."""
     ended = snowload(command, "--env", "testing", **CREDENTIALS)

@@ -15,6 +15,7 @@ COMMANDS = [
     ("load",),
     ("validate",),
     ("health",),
+    ("doctor",),
     ("report",),
     ("replay-queue",),
     ("sandbox",),

@@ -23,6 +23,7 @@ COMMANDS = (
     ("load",),
     ("validate",),
     ("health",),
+    ("doctor",),
     ("report",),
     ("replay-queue",),
     ("runs", "list"),

@@ -28,6 +28,7 @@ def test_every_document_keeps_to_its_schema_also_when_the_command_fails(town: Ca
         ("load",),
         ("validate",),
         ("health",),
+        ("doctor",),
         ("report",),
         ("runs", "list"),
         ("replay-queue",),
@@ -36,6 +37,6 @@ def test_every_document_keeps_to_its_schema_also_when_the_command_fails(town: Ca
     for command in commands:
         keeps(here.run(*command, "--env", "testing", "--json").document)
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))
-    for command in (("load", "--full"), ("replay-queue",), ("health",), ("validate",)):
+    for command in (("load", "--full"), ("replay-queue",), ("health",), ("doctor",), ("validate",)):
         keeps(here.run(*command, "--env", "testing", "--json").document)
     keeps(here.run("load", "--json").document)

@@ -5,6 +5,7 @@ Refusals differ by table on a real instance, and so they do here: some lists are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from beast_dream_snow_loader.sandbox.servicenow.calls import Account
@@ -24,9 +25,12 @@ class Reading(Enum):
     """403."""
 
 
-def reading(account: Account, table: str) -> Reading:
+def reading(account: Account, table: str, changed: Mapping[str, str]) -> Reading:
+    """``changed`` are tables whose access rule is another here (``Options.table_reading``)."""
     if account.is_admin:
         return Reading.ALL
+    if table in changed:
+        return Reading(changed[table])
     if table in _ADMIN_SEES:
         return Reading.EMPTY
     if account.has("itil", "asset"):

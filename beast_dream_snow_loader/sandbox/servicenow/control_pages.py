@@ -121,7 +121,7 @@ def option_values(sent: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _option(name: str, value: Any) -> Any:
-    if name in ("strict_query_tables", "protected_tables"):
+    if name in ("strict_query_tables", "protected_tables", "closed_apis"):
         return frozenset(value)
     if name == "hidden_fields":
         return {table: frozenset(listed) for table, listed in value.items()}

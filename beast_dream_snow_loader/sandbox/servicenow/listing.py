@@ -47,7 +47,7 @@ def wanted(backend: Backend, call: Call, table: str) -> EncodedQuery:
 def matching(backend: Backend, call: Call, table: str) -> Selection:
     """What the query means, before anybody's rights. 403 where the query itself is refused."""
     query = wanted(backend, call, table)
-    if access.reading(call.account, table) is Reading.REFUSED:
+    if access.reading(call.account, table, backend.options.table_reading) is Reading.REFUSED:
         raise ApiError(403, "Insufficient rights to query records", "User is not authorized to read this table")
     _check_fields(backend, call, table, query)
     selection = backend.selector.select(table, query)
@@ -69,7 +69,7 @@ def read_page(backend: Backend, call: Call, table: str) -> Page:
 
 def may_read(backend: Backend, call: Call, table: str, row: Row) -> bool:
     name = backend.instance.class_of(table, row)
-    if access.reading(call.account, name) is not Reading.ALL:
+    if access.reading(call.account, name, backend.options.table_reading) is not Reading.ALL:
         return False
     hidden = [backend.options.hidden_rows.get(one) for one in (name, *backend.instance.ancestors(name))]
     return call.account.is_admin or not any(

@@ -82,6 +82,7 @@ def _rule(rule: IdentificationRule) -> Json:
         "active": True,
         "identifiers": [_entry(entry) for entry in rule.entries],
         "related_rules": [_related(position, related) for position, related in enumerate(rule.related, 1)],
+        **({"inclusion_rules": [{"condition": rule.inclusion}]} if rule.inclusion else {}),
     }
 
 
@@ -94,6 +95,7 @@ def _entry(entry: Entry) -> Json:
         "condition": entry.condition or None,
         "exact_count_match": entry.exact_count,
         **_FLAGS,
+        "active": entry.active,
     }
 
 

@@ -38,6 +38,8 @@ class Options:
         ``hidden_fields`` table to fields left out of answers; a query naming one is refused.
         ``strict_query_tables``: an unknown field in a query is refused with 403 there instead of dropped.
         ``protected_tables``: nobody may insert. ``data_policies``, ``business_rules``: refusals by content.
+        ``table_reading`` table to ``all``, ``empty`` (200, no rows) or ``refused`` (403) for everybody but
+        administrators, in place of the shipped rule. ``closed_apis`` refuse them, by name (``CMDB Meta API``).
     Authentication
         ``oauth_scopes`` client id to ``METHOD /api/...`` prefixes it may call; a client not named may call all.
         ``access_token_seconds``, ``refresh_token_seconds``, ``session_seconds``.
@@ -62,6 +64,8 @@ class Options:
     protected_tables: frozenset[str] = frozenset()
     data_policies: tuple[DataPolicy, ...] = ()
     business_rules: tuple[BusinessRule, ...] = ()
+    table_reading: Mapping[str, str] = field(default_factory=dict)
+    closed_apis: frozenset[str] = frozenset()
     oauth_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     access_token_seconds: int = 1800
     refresh_token_seconds: int = 8_640_000

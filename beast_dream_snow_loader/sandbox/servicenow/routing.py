@@ -50,7 +50,8 @@ def check_route(route: Route, request: HttpRequest, account: Account, options: O
     scopes = options.oauth_scopes.get(account.client_id) if account.client_id else None
     if scopes is not None and not _in_scope(request, scopes):
         raise ApiError(403, "User Not Authorized", "Access to unscoped api is not allowed")
-    if route.roles and not account.has(*route.roles):
+    closed = route.name in options.closed_apis and not account.is_admin
+    if closed or (route.roles and not account.has(*route.roles)):
         raise not_authorised()
     if not _accepts_json(request.headers.get("accept", "")):
         raise ApiError(406, "Not Acceptable", "Response media type is not supported")

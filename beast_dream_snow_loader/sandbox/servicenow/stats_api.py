@@ -55,7 +55,7 @@ class StatsApi:
     def _rows(self, call: Call, table: str) -> list[Row]:
         stored = self._backend.instance.tree(table).rows
         selection = matching(self._backend, call, table)
-        if reading(call.account, table) is not Reading.ALL:
+        if reading(call.account, table, self._backend.options.table_reading) is not Reading.ALL:
             return []
         return [stored[sys_id] for sys_id in selection.sys_ids]
 

@@ -13,12 +13,33 @@ from beast_dream_snow_loader.servicenow.rows import flag, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleEntry:
+    """One identifier entry: what is compared. ``table`` is empty for the CI's own attributes, else the lookup table;
+    ``condition`` is an encoded query on what is searched."""
+
+    order: int
+    attributes: tuple[str, ...]
+    table: str = ""
+    condition: str = ""
+    active: bool = True
+    exact_count: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentificationRule:
-    """The rule a class is identified by. ``applies_to`` is the class that has it: an ancestor, or itself."""
+    """The rule a class is identified by. ``applies_to`` is the class that has it: an ancestor, or itself.
+
+    ``related`` are the tables whose rows may come along. ``inclusion`` is a filter on the CIs that are looked at at
+    all; empty where there is none or the release does not tell (the documented keys have none).
+    """
 
     applies_to: str = ""
     active: bool = True
     independent: bool = True
+    name: str = ""
+    entries: tuple[RuleEntry, ...] = ()
+    related: tuple[str, ...] = ()
+    inclusion: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,4 +102,32 @@ def _rule(rules: object) -> IdentificationRule | None:
         applies_to=text(rules.get("applies_to")),
         active=flag(rules.get("active"), otherwise=True),
         independent=flag(rules.get("is_independent"), otherwise=True),
+        name=text(rules.get("name")),
+        entries=tuple(sorted(map(_entry, _maps(rules.get("identifiers"))), key=lambda entry: entry.order)),
+        related=tuple(text(related.get("table")) for related in _maps(rules.get("related_rules"))),
+        inclusion=next((_plain(value) for key, value in rules.items() if "inclusion" in str(key) and value), ""),
     )
+
+
+def _entry(entry: Mapping[str, object]) -> RuleEntry:
+    order = text(entry.get("order"))
+    return RuleEntry(
+        order=int(order) if order.isascii() and order.isdigit() else 0,
+        attributes=tuple(name.strip() for name in text(entry.get("attributes")).split(",") if name.strip()),
+        table=text(entry.get("table")),
+        condition=text(entry.get("condition")),
+        active=flag(entry.get("active"), otherwise=True),
+        exact_count=flag(entry.get("exact_count_match"), otherwise=False),
+    )
+
+
+def _plain(value: object) -> str:
+    """Conditions in whatever form: nobody has published how inclusion rules are told."""
+    rows = value if isinstance(value, list) else [value]
+    return "; ".join(
+        text(row.get("condition") or row.get("name")) if isinstance(row, Mapping) else text(row) for row in rows
+    )
+
+
+def _maps(listed: object) -> list[Mapping[str, object]]:
+    return [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []

@@ -81,8 +81,12 @@ class TableApi:
 
     def total(self, read: TableRead) -> int | None:
         """How many rows match, hidden ones included; None when the instance does not say."""
+        return self.look(read)[1]
+
+    def look(self, read: TableRead) -> tuple[list[Row], int | None]:
+        """At most one row, if the account may see it, and :meth:`total`."""
         answer = self._page(read, 1, 0, "")
-        return answer.total
+        return read.checked(parse_rows(answer.result)), answer.total
 
     def _page(self, read: TableRead, limit: int, offset: int, after: str) -> Answer:
         answer = self._caller.get(read.path(), "table.read", read.params(limit, offset, after))

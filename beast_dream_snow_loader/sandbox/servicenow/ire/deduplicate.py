@@ -71,7 +71,7 @@ class Duplicates:
         if item.text("sys_id"):
             yield ("sys_id", item.text("sys_id")), "sys_id"
         rule = self._book.rule_for(item.class_name)
-        for entry in rule.entries if rule else ():
+        for entry in rule.tried if rule else ():
             values = entry_values(item, entry)
             if rule and values:
                 host = self.leader(self._hosts[item.index]) if item.index in self._hosts else None

@@ -17,7 +17,7 @@ from beast_dream_snow_loader.sandbox.servicenow.ire.payload import Item, Payload
 from beast_dream_snow_loader.sandbox.servicenow.ire.properties import read_properties
 from beast_dream_snow_loader.sandbox.servicenow.ire.put_aside import complete, put_aside
 from beast_dream_snow_loader.sandbox.servicenow.ire.reconcile import Setting
-from beast_dream_snow_loader.sandbox.servicenow.ire.rules import RuleBook, load_rules
+from beast_dream_snow_loader.sandbox.servicenow.ire.rules import RuleBook, load_rules, with_changes
 from beast_dream_snow_loader.sandbox.servicenow.ire.settling import Settling
 from beast_dream_snow_loader.sandbox.servicenow.ire.wiring import Wiring, hosts
 from beast_dream_snow_loader.sandbox.servicenow.records import Instance
@@ -44,7 +44,7 @@ class Engine:
             self._books[key] = load_rules(
                 dictionary, options.adapter_attributes, options.without_rules, options.own_rules
             )
-        return self._books[key]
+        return with_changes(self._books[key], options)
 
     def run(self, payload: Payload, wish: Wish, options: IreOptions) -> Report:
         """One transaction; without ``wish.commit`` it is undone when all is known."""

@@ -88,7 +88,7 @@ class Identifier:
 
     def _by_rule(self, item: Item, rule: IdentificationRule, host: Host | None, attempts: list[Attempt]) -> Found:
         searched = False
-        for entry in rule.entries:
+        for entry in rule.tried:
             values = entry_values(item, entry)
             if not values:
                 attempts.append(_attempt(rule, entry, "SKIPPED"))
@@ -114,7 +114,8 @@ class Identifier:
             (wanted,) = values
             rows = self._instance.find(rule.applies_to, **dict(zip(entry.attributes, wanted, strict=True)))
         # sorted() keeps the order of insertion within one second.
-        return sorted((row for row in rows if not row["duplicate_of"]), key=lambda row: row["sys_created_on"])
+        known = (row for row in rows if not row["duplicate_of"] and rule.includes(row))
+        return sorted(known, key=lambda row: row["sys_created_on"])
 
     def _by_lookup(self, rule: IdentificationRule, entry: Entry, values: frozenset[tuple[str, ...]]) -> list[Row]:
         owners: set[str] | None = None

@@ -42,6 +42,9 @@ class IreOptions:
     ``own_rules``: classes that have a copy of the hardware rule of their own.
     ``higher_sys_ids``: a ``sys_id`` in the payload may be that of a CI in a class above the rule's, which is then
     upgraded; False: such a CI is not found.
+    ``inactive_entries``: orders of entries of the hardware rule that are switched off. ``extra_entries``: order to
+    attributes of entries somebody added to it. ``inclusion_rule``: a filter on the hardware that is looked at; the key
+    under which the Meta API tells it is not published.
     ``item_faults``: see :class:`ItemFault`.
     """
 
@@ -56,6 +59,9 @@ class IreOptions:
     without_rules: frozenset[str] = frozenset()
     own_rules: frozenset[str] = frozenset()
     higher_sys_ids: bool = True
+    inactive_entries: frozenset[int] = frozenset()
+    extra_entries: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    inclusion_rule: str = ""
     item_faults: tuple[ItemFault, ...] = ()
 
 
@@ -80,10 +86,20 @@ def _required(sent: object) -> Mapping[str, tuple[str, ...]]:
     return {str(name): _names(listed) for name, listed in sent.items()} if isinstance(sent, Mapping) else {}
 
 
+def _orders(listed: object) -> frozenset[int]:
+    return frozenset(int(order) for order in _names(listed))
+
+
+def _by_order(sent: object) -> Mapping[int, tuple[str, ...]]:
+    return {int(order): names for order, names in _required(sent).items()}
+
+
 _CONVERT = {
     "item_faults": _faults,
     "adapter_attributes": _names,
     "without_rules": lambda listed: frozenset(_names(listed)),
     "own_rules": lambda listed: frozenset(_names(listed)),
     "required_fields": _required,
+    "inactive_entries": _orders,
+    "extra_entries": _by_order,
 }

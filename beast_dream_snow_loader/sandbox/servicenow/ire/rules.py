@@ -10,8 +10,10 @@ from importlib.resources import files
 from typing import Any
 
 from beast_dream_snow_loader.sandbox.servicenow.dictionary import Dictionary
+from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
 from beast_dream_snow_loader.sandbox.servicenow.shipped import stable_sys_id
 
+HARDWARE = "cmdb_ci_hardware"
 ADAPTERS = "cmdb_ci_network_adapter"
 HARDWARE = "cmdb_ci_hardware"
 
@@ -42,6 +44,7 @@ class Entry:
     referenced_field: str = ""
     condition: str = ""
     exact_count: bool = False
+    active: bool = True
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -67,6 +70,16 @@ class IdentificationRule:
     independent: bool
     entries: tuple[Entry, ...]
     related: tuple[RelatedRule, ...]
+    inclusion: str = ""
+    """Only CIs that satisfy it are looked at."""
+
+    @property
+    def tried(self) -> tuple[Entry, ...]:
+        """The entries in force, in rising order."""
+        return tuple(sorted((entry for entry in self.entries if entry.active), key=lambda entry: entry.order))
+
+    def includes(self, row: Mapping[str, str]) -> bool:
+        return all(condition.holds(row) for condition in _conditions(self.inclusion))
 
     def lookup(self, table: str) -> Entry | None:
         return next((entry for entry in self.entries if entry.table == table), None)
@@ -134,6 +147,20 @@ def load_rules(
         dependencies=_known(dictionary, data["dependencies"]),
         suggestions=_known(dictionary, data["suggestions"]),
     )
+
+
+def with_changes(book: RuleBook, options: IreOptions) -> RuleBook:
+    """The hardware rule as somebody has changed it."""
+    rule = book.rules.get(HARDWARE)
+    if rule is None:
+        return book
+    added = (
+        Entry(order=order, sys_id=stable_sys_id("identifier", rule.name, str(order)), attributes=attributes)
+        for order, attributes in options.extra_entries.items()
+    )
+    entries = [replace(entry, active=entry.order not in options.inactive_entries) for entry in (*rule.entries, *added)]
+    changed = replace(rule, entries=tuple(entries), inclusion=options.inclusion_rule)
+    return replace(book, rules={**book.rules, HARDWARE: changed})
 
 
 @cache

@@ -1,0 +1,1 @@
+"""``snowload doctor``: is everything set up right."""

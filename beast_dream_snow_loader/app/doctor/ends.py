@@ -1,0 +1,108 @@
+"""Both ends as the exams see them: transports that refuse writes, and what their answers' headers said."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.wiring import Transports
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.mapping_rules import MappingRules
+from beast_dream_snow_loader.servicenow.authentication import by_one
+from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.servicenow.examining.instance import Instance, Way
+from beast_dream_snow_loader.servicenow.logins import Login, logins
+from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.unifi.config import UniFiSettings
+from beast_dream_snow_loader.unifi.examining import Estate
+
+_LIMITS = "x-ratelimit-"
+
+
+@dataclass(slots=True)
+class Headers:
+    """What headers said, by service: how far its clock is off, which rate limits it names. Thread-safe."""
+
+    clock: Clock
+    skews: dict[str, timedelta] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)
+    answers: int = 0
+    throttled: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, service: str, response: Response) -> None:
+        with self._lock:
+            self.answers += 1
+            self.throttled += response.status == 429
+            self.limits |= {name: value for name, value in response.headers.items() if name.startswith(_LIMITS)}
+            moment = _date(response.header("date"))
+            if moment is not None:
+                self.skews[service] = moment - self.clock.now()
+
+
+def _date(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+
+
+class Noting:
+    """Around HTTP itself, so that answers of retries and refused logins are noted too."""
+
+    def __init__(self, inner: Transport, service: str, headers: Headers) -> None:
+        self._inner, self._service, self._headers = inner, service, headers
+
+    def send(self, request: Request) -> Response:
+        response = self._inner.send(request)
+        self._headers.note(self._service, response)
+        return response
+
+
+@dataclass(slots=True, kw_only=True)
+class Ends:
+    """Made end by end: an end whose secrets do not resolve leaves the other one to be looked at."""
+
+    here: Ground
+    listener: Listener
+    meter: RequestMeter
+    headers: Headers
+    rules: MappingRules
+
+    def transports(self, *, read_only: bool = True) -> Transports:
+        return Transports(
+            settings=self.here.settings,
+            clock=self.here.clock,
+            listener=self.listener,
+            meter=self.meter,
+            read_only=read_only,
+            hearing=lambda service, http: Noting(http, service, self.headers),
+        )
+
+    def instance(self, settings: ServiceNowSettings) -> Instance:
+        """``settings`` with its secrets resolved."""
+        making = replace(self.transports(), settings=self.here.settings.model_copy(update={"servicenow": settings}))
+        clock = self.here.clock
+
+        def alone(login: Login) -> Way:
+            transport = making.servicenow_as(lambda inner: by_one(inner, settings, login))
+            return Way(name=login.name, checks=login.checks, transport=transport)
+
+        return Instance(
+            settings=settings,
+            transport=making.servicenow(),
+            bare=making.servicenow_as(),
+            ways=tuple(alone(login) for login in logins(settings, clock)),
+            clock=clock,
+            rules=self.rules,
+        )
+
+    def estate(self, settings: UniFiSettings) -> Estate:
+        """``settings`` with their secrets resolved."""
+        return Estate(settings=settings, transports=self.transports().unifi)

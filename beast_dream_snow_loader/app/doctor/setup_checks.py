@@ -1,0 +1,134 @@
+"""What can be seen without a network: configuration, logins, secrets, where state is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.app.credentials import resolved
+from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.logins import (
+    servicenow_methods,
+    servicenow_problems,
+    unifi_problems,
+    unifi_sources,
+)
+from beast_dream_snow_loader.app.places import state_directory
+from beast_dream_snow_loader.app.wiring import mapping_rules
+from beast_dream_snow_loader.core.checkup import Check, fail, failed, ok, warn
+from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.errors import ConfigurationError
+from beast_dream_snow_loader.operations.health import LOW_DISK_BYTES
+from beast_dream_snow_loader.redaction import Secret
+from beast_dream_snow_loader.state.store import Store
+
+M = TypeVar("M", bound=BaseModel)
+_REFERENCES = ("op", "env", "file", "cmd", "keyring")
+
+
+def settings_parse(here: Ground) -> Iterator[Check]:
+    """They parsed, or nobody would ask. Layers, and the mapping over them."""
+    layers = sorted(set(here.loaded.origins.values()))
+    yield ok(f"read from: {', '.join(layers) or 'defaults'}")
+    try:
+        mapping_rules(here.settings)
+    except ConfigurationError as error:
+        fix = "Mend [mapping], then run: snowload config check"
+        yield fail("; ".join(error.problems) or error.message, fix, "mapping", exit_code=ExitCode.CONFIG)
+    else:
+        yield ok("the mapping is sound", "mapping")
+
+
+def logins_named(settings: Settings, end: str) -> Iterator[Check]:
+    """Which logins of ``servicenow`` or ``unifi`` have all they need."""
+    if end == "servicenow":
+        problems, ways = servicenow_problems(settings.servicenow), servicenow_methods(settings.servicenow)
+    else:
+        problems, ways = unifi_problems(settings.unifi), unifi_sources(settings.unifi)
+    if problems:
+        fix = "Set them in the environment or in a file (snowload config init)."
+        yield fail("; ".join(problems), fix, exit_code=ExitCode.CONFIG)
+    else:
+        yield ok(f"complete: {', '.join(ways)}")
+
+
+def secrets_resolve(section: M, path: str) -> tuple[M | None, list[Check]]:
+    """The section with its secrets read, and a line for each; None when one does not resolve. No value is shown."""
+    named = {name: getattr(section, name) for name in type(section).model_fields}
+    secrets = {name: value for name, value in named.items() if isinstance(value, Secret)}
+    try:
+        whole = resolved(section, path)
+    except ConfigurationError as error:
+        return None, [failed(error, path)]
+    return whole, [ok(_kind(value), f"{path}.{name}") for name, value in secrets.items()]
+
+
+def _kind(secret: Secret) -> str:
+    scheme = secret.reveal().partition(":")[0]
+    return f"resolves ({scheme}: reference)" if scheme in _REFERENCES else "given as it is"
+
+
+def disk(here: Ground) -> Iterator[Check]:
+    """Room, and whether others may read or write where state is kept."""
+    directory = state_directory(here.settings)
+    free = shutil.disk_usage(directory).free
+    room = f"{free / 1e9:.1f} GB free"
+    if free < LOW_DISK_BYTES:
+        fix = f"Free at least {LOW_DISK_BYTES // 1024 // 1024} MB there, or move it with SNOWLOAD_STATE_DIR."
+        yield warn(f"{room}: nearly used up", fix, str(directory))
+    else:
+        yield ok(room, str(directory))
+    yield _private(directory)
+
+
+def _private(directory: Path) -> Check:
+    mode = stat.S_IMODE(directory.stat().st_mode)
+    if mode & 0o077:
+        fix = f"Run: chmod 700 {directory}"
+        return warn(f"other users may look into it (mode {mode:04o})", fix, "permissions")
+    writable = os.access(directory, os.W_OK)
+    return (
+        ok(f"mode {mode:04o}, ours alone", "permissions")
+        if writable
+        else fail(
+            "this user may not write there",
+            f"Run: chown {os.getuid()} {directory}",
+            "permissions",
+            exit_code=ExitCode.CONFIG,
+        )
+    )
+
+
+def database(store: Store) -> Iterator[Check]:
+    """Whole, at which revision, how large, and what waits in it."""
+    found = store.check()
+    what = f"{found.kind}, revision {found.revision or 'none'}, {found.size_bytes / 1e6:.1f} MB"
+    if not found.whole:
+        fix = "Put the newest backup back, or move the file aside: the error of snowload load says how."
+        yield fail(f"{what}: {'; '.join(found.problems)}", fix, exit_code=ExitCode.INTEGRITY)
+        return
+    yield ok(f"{what}, whole")
+    if found.unknown or found.open:
+        fix = "Run snowload load: it looks up what became of them before it writes."
+        yield warn(f"{found.open + found.unknown} writes have no known outcome", fix, "journal")
+    if found.later:
+        yield warn(f"{found.later} writes are queued", "Send them: snowload replay-queue", "queue")
+
+
+def lock(store: Store, target: str) -> Check:
+    """Who holds the target, on this host or another."""
+    found = store.holder(target)
+    if found is None:
+        return ok("free")
+    who, alive = found
+    if alive:
+        fix = "Wait until it has ended (snowload runs list), or stop that process; reading is not disturbed."
+        return warn(f"held by {who}", fix)
+    return ok(f"free: {who} was killed, and the next load goes on where it stopped")

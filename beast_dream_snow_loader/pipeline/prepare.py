@@ -144,7 +144,7 @@ class Preparation:
         if not items:
             return None
         try:
-            return with_stored(self._world, known, items)
+            return with_stored(self._world, self._order, known, items)
         except AWAY as error:
             self._outcome.away = error
         except UNREADABLE as error:

@@ -13,6 +13,8 @@ from beast_dream_snow_loader.sandbox.estate import Estate, Shape
 from beast_dream_snow_loader.sandbox.estate.identifiers import DEFAULT_SITE_UUID
 from beast_dream_snow_loader.sandbox.estate.models import Kind
 from beast_dream_snow_loader.sandbox.estate.things import EstateDevice, Flavour, HostType, Link
+from beast_dream_snow_loader.sandbox.unifi.controller_devices import device_record
+from beast_dream_snow_loader.sandbox.unifi.network_views import device_id
 
 
 class Still:
@@ -221,3 +223,23 @@ def test_what_does_not_exist_cannot_change() -> None:
         estate.rename_device("000000000000", "x")
     with pytest.raises(KeyError):
         estate.add_device(site=estate.sites()[0].legacy_id, model="NOSUCH", name=None)
+
+
+def test_a_device_adopted_again_has_new_ids_and_the_same_mac() -> None:
+    estate = Estate.generate(seed=5, sites=1, devices=5)
+    device = _devices(estate)[1]
+    ids = (device_id(device.host_id, device.mark), device_record(estate, device)["_id"])
+    again = estate.readopt_device(device.mac)
+    assert again.mac == device.mac
+    assert set(ids).isdisjoint((device_id(again.host_id, again.mark), device_record(estate, again)["_id"]))
+
+
+def test_a_client_roams_and_time_goes_by() -> None:
+    estate = Estate.generate(seed=5, sites=2, devices=20, clients=10)
+    client = next(one for site in estate.sites() for one in estate.clients(site.legacy_id) if one.uplink)
+    other = next(one for one in _devices(estate) if one.site and one.site != client.site)
+    assert estate.roam_client(client.key, other.mac).site == other.site
+    assert client.key in {one.key for one in estate.clients(other.site)}
+    founded = estate.founded
+    estate.grow_older(60)
+    assert (founded - estate.founded).total_seconds() == 60

@@ -72,3 +72,27 @@ def test_what_was_written_over_http_is_in_the_file_after_each_request(make_snow,
     row = first.insert("cmdb_ci_ip_switch", name="a")
     second = make_snow(path=path)
     assert [found["sys_id"] for found in second.rows("cmdb_ci")] == [row["sys_id"]]
+
+
+def test_a_merged_ci_leaves_its_keys_serials_and_relations_to_the_other(snow) -> None:
+    kept, gone, neighbour = (snow.insert("cmdb_ci_ip_switch", name=name)["sys_id"] for name in "abc")
+    kind = snow.rows("cmdb_rel_type")[0]["sys_id"]
+    snow.insert("sys_object_source", name="UniFi", id="device/1", target_sys_id=gone, target_table="cmdb_ci_ip_switch")
+    snow.insert("cmdb_serial_number", serial_number="1", cmdb_ci=gone)
+    snow.insert("cmdb_rel_ci", parent=gone, child=neighbour, type=kind)
+    snow.insert("cmdb_rel_ci", parent=kept, child=neighbour, type=kind)
+    assert page(snow, "POST", f"tables/cmdb_ci/{gone}/merge", {"into": kept}).status_code == 200
+    instance = snow.app.instance
+    assert instance.get("cmdb_ci", gone) is None
+    assert instance.find("sys_object_source", id="device/1")[0]["target_sys_id"] == kept
+    assert instance.find("cmdb_serial_number", serial_number="1")[0]["cmdb_ci"] == kept
+    assert [row["parent"] for row in instance.rows("cmdb_rel_ci")] == [kept]
+    assert page(snow, "POST", f"tables/cmdb_ci/{gone}/merge", {"into": kept}).status_code == 400
+
+
+def test_time_that_goes_by_moves_every_stored_moment_and_nothing_else(snow) -> None:
+    row = snow.insert("cmdb_ci_ip_switch", name="a", last_discovered="2026-11-22 04:00:00")
+    assert page(snow, "POST", "older", {"seconds": 86400}).status_code == 200
+    now = snow.app.instance.get("cmdb_ci", row["sys_id"])
+    assert (now["last_discovered"], now["sys_created_on"]) == ("2026-11-21 04:00:00", "2026-11-21 04:31:23")
+    assert (now["name"], now["sys_mod_count"]) == ("a", "0")

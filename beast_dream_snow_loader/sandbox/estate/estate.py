@@ -105,6 +105,16 @@ class Estate:
         """``firmware`` is the full version, ``7.3.1.17000``."""
         return self._change(mac, lambda device: replace(device, firmware=firmware))
 
+    def readdress_device(self, mac: str, ip: str) -> EstateDevice:
+        """Another management address; of a gateway the one on its own network."""
+        return self._change(
+            mac, lambda device: replace(device, lan_ip=ip) if device.is_gateway else replace(device, ip=ip)
+        )
+
+    def readopt_device(self, mac: str) -> EstateDevice:
+        """Forgotten and adopted again: the same device under new ids."""
+        return self._change(mac, lambda device: replace(device, adoption=device.adoption + 1, adopted_ago=0))
+
     def set_online(self, mac: str, online: bool) -> EstateDevice:
         """An offline device keeps its place in the tree and loses its address in Network's records."""
         return self._change(mac, lambda device: replace(device, state=1 if online else 0))
@@ -168,6 +178,19 @@ class Estate:
             changed = replace(self._consoles[host_id], reachable=reachable)
             self._consoles[host_id] = changed
             return changed
+
+    def roam_client(self, key: str, uplink: str) -> EstateClient:
+        """To another access point or switch, wherever that stands."""
+        with self._lock:
+            place = self._devices[uplink]
+            moved = replace(self._clients[key], host_id=place.host_id, site=place.site, uplink=place.mac, port=0)
+            self._clients[key] = moved
+            self._index = None
+            return moved
+
+    def grow_older(self, seconds: float) -> None:
+        """As if so much time had gone by: every age that counts from the founding is greater."""
+        self.founded -= timedelta(seconds=seconds)
 
     def remove_client(self, key: str) -> None:
         with self._lock:

@@ -72,6 +72,7 @@ class EstateDevice:
     ``state`` is the controller's number (0 offline, 1 connected, 4 upgrading …). ``ago`` are seconds before the
     estate's founding: adoption, start and (for the offline) last contact. ``uplink_port`` is the parent's port,
     0 when unknown or wireless. ``name`` None: the record has none. ``firmware`` stands in for the model's version.
+    ``adoption`` counts how often it was adopted again.
     """
 
     mac: str
@@ -92,6 +93,12 @@ class EstateDevice:
     note: str | None = None
     lan_ip: str = ""
     firmware: str = ""
+    adoption: int = 0
+
+    @property
+    def mark(self) -> str:
+        """What the ids of its records are made from: every adoption makes new records."""
+        return f"{self.mac}/{self.adoption}" if self.adoption else self.mac
 
     @property
     def version(self) -> str:

@@ -5,6 +5,8 @@ POST   /_sandbox/tables/{table}                   insert, as ``admin`` or as ``?
 PATCH  /_sandbox/tables/{table}/{sys_id}          update
 DELETE /_sandbox/tables/{table}/{sys_id}
 POST   /_sandbox/tables/{table}/{sys_id}/class    {"class": name}: reclassify
+POST   /_sandbox/tables/{table}/{sys_id}/merge    {"into": sys_id}: a CI merged into another, as a de-duplication does
+POST   /_sandbox/older                            {"seconds"}: as if so much time had gone by
 GET    /_sandbox/options                          the options in force
 POST   /_sandbox/options                          {option: value}, see options.Options
 POST   /_sandbox/properties                       {name: value}: rows of sys_properties
@@ -24,6 +26,7 @@ import orjson
 from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
 from beast_dream_snow_loader.sandbox.servicenow.auth import User, Users
 from beast_dream_snow_loader.sandbox.servicenow.backend import Backend
+from beast_dream_snow_loader.sandbox.servicenow.by_hand import grow_older, merge_ci
 from beast_dream_snow_loader.sandbox.servicenow.encoded_query import parse
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import read_ire_options
 from beast_dream_snow_loader.sandbox.servicenow.oauth import OAuth
@@ -42,6 +45,7 @@ class ControlPages:
         self._oauth = oauth
         self._pages: Mapping[str, Callable[[HttpRequest, list[str]], object | None]] = {
             "tables": self._tables,
+            "older": self._older,
             "options": self._options,
             "properties": self._properties,
             "sources": self._sources,
@@ -74,11 +78,17 @@ class ControlPages:
             return {"deleted": self._instance.delete(rest[0], rest[1])}
         if len(rest) == 3 and rest[2] == "class" and request.method == "POST":
             return self._instance.change_class(rest[0], rest[1], str(_object(request).get("class")))
+        if len(rest) == 3 and rest[2] == "merge" and request.method == "POST":
+            return merge_ci(self._instance, rest[1], str(_object(request).get("into")))
         return None
 
     def _rows(self, table: str, query: str) -> list[Mapping[str, str]]:
         rows = self._instance.tree(table).rows
         return [rows[sys_id] for sys_id in self._backend.selector.select(table, parse(query)).sys_ids]
+
+    def _older(self, request: HttpRequest, _: list[str]) -> object | None:
+        grow_older(self._instance, float(str(_object(request)["seconds"])))
+        return {"older": True}
 
     def _options(self, request: HttpRequest, _: list[str]) -> object | None:
         if request.method == "POST":

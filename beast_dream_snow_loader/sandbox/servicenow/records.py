@@ -172,6 +172,11 @@ class Instance(Tables):
                     self._store("cmdb_rel_ci", link["sys_id"], None)
             return True
 
+    def put_back(self, root: str, sys_id: str, row: Mapping[str, str]) -> None:
+        """Store this row as it is: no rule runs, and nobody has updated it."""
+        with self.lock:
+            self._store(root, sys_id, Row(row))
+
     def set_property(self, name: str, value: str) -> None:
         """Change a system property, or add it."""
         with self.lock:

@@ -70,7 +70,7 @@ def _neighbour(device: EstateDevice) -> Json:
 
 
 def _identity(device: EstateDevice) -> Json:
-    mark = object_id(f"device/{device.mac}")
+    mark = object_id(f"device/{device.mark}")
     return {
         "_id": mark,
         "device_id": mark,

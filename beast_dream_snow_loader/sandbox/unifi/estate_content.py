@@ -118,7 +118,7 @@ class EstateNetwork:
         now = self._estate.site_devices(place.legacy_id)
         known = self._by_id.get(site)
         if known is None or known[0] is not now:
-            known = (now, {network_views.device_id(one.host_id, one.mac): one for one in now if one.adopted})
+            known = (now, {network_views.device_id(one.host_id, one.mark): one for one in now if one.adopted})
             self._by_id[site] = known
         return known[1].get(device)
 

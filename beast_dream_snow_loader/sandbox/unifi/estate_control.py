@@ -56,6 +56,10 @@ def _number(sent: Arguments, name: str) -> int:
 OPERATIONS: Mapping[str, Callable[[Estate, Arguments], object]] = {
     "rename-device": lambda estate, sent: estate.rename_device(_mac(sent), _name(sent)),
     "upgrade-device": lambda estate, sent: estate.upgrade_device(_mac(sent), _text(sent, "firmware")),
+    "readdress-device": lambda estate, sent: estate.readdress_device(_mac(sent), _text(sent, "ip")),
+    "readopt-device": lambda estate, sent: estate.readopt_device(_mac(sent)),
+    "roam-client": lambda estate, sent: estate.roam_client(_text(sent, "key"), _mac(sent, "uplink")),
+    "grow-older": lambda estate, sent: estate.grow_older(_number(sent, "seconds")),
     "set-online": lambda estate, sent: estate.set_online(_mac(sent), _switch(sent, "online")),
     "change-uplink": lambda estate, sent: estate.change_uplink(
         _mac(sent), _mac(sent, "uplink"), _number(sent, "port")

@@ -21,9 +21,14 @@ _CHANNEL = {"2.4": 6, "5": 40, "6": 37, "60": 2}
 
 
 @lru_cache(maxsize=65536)
-def device_id(host_id: str, mac: str) -> str:
-    """A name-based UUID, local to the console."""
-    return name_uuid(f"device/{host_id}/{mac}")
+def device_id(host_id: str, mark: str) -> str:
+    """A name-based UUID, local to the console; ``mark`` as :attr:`EstateDevice.mark`."""
+    return name_uuid(f"device/{host_id}/{mark}")
+
+
+def _id_of(estate: Estate, host_id: str, mac: str) -> str:
+    device = estate.find_device(mac)
+    return device_id(host_id, device.mark if device else mac)
 
 
 def client_id(client: EstateClient) -> str:
@@ -43,7 +48,7 @@ def device_view(console: EstateConsole, device: EstateDevice) -> Json:
     """The overview in a list: ``features`` and ``interfaces`` are arrays."""
     model = device.model
     return {
-        "id": device_id(device.host_id, device.mac),
+        "id": device_id(device.host_id, device.mark),
         **_common(console, device),
         "features": _features(model),
         "interfaces": [*(["ports"] if model.ports else []), *(["radios"] if model.radios else [])],
@@ -53,9 +58,9 @@ def device_view(console: EstateConsole, device: EstateDevice) -> Json:
 def device_detail(estate: Estate, console: EstateConsole, device: EstateDevice) -> Json:
     """One device: ``features`` and ``interfaces`` are objects, and the uplink has no port."""
     model = device.model
-    uplink = {"uplink": {"deviceId": device_id(device.host_id, device.uplink)}} if device.uplink else {}
+    uplink = {"uplink": {"deviceId": _id_of(estate, device.host_id, device.uplink)}} if device.uplink else {}
     return {
-        "id": device_id(device.host_id, device.mac),
+        "id": device_id(device.host_id, device.mark),
         **_common(console, device),
         "features": {name: {"lags": []} if name == "switching" else {} for name in _features(model)},
         "interfaces": {
@@ -167,7 +172,7 @@ def client_view(estate: Estate, client: EstateClient, *, detail: bool = False) -
     if client.mac:
         view["macAddress"] = colons(client.mac)
     if client.uplink:
-        view["uplinkDeviceId"] = device_id(client.host_id, client.uplink)
+        view["uplinkDeviceId"] = _id_of(estate, client.host_id, client.uplink)
     return view
 
 

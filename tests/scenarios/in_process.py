@@ -1,0 +1,53 @@
+"""The command as a user types it, run in this process: the same arguments, variables, output and exit code, sooner."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from beast_dream_snow_loader.cli.main import run
+from beast_dream_snow_loader.operations.circuit_breaker import breaker_states, get_breaker
+from tests.conftest import Ended, Snowload
+
+
+class InProcess(Snowload):
+    """What a new process would not know (breakers that are open) is forgotten before each command."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.home.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, *arguments: str, timeout: float = 60, **variables: str) -> Ended:
+        for name in breaker_states():
+            get_breaker(name).reset()
+        out, err = io.StringIO(), io.StringIO()
+        spoken = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
+        with _as_process(arguments, self.environment(variables)), spoken[0], spoken[1]:
+            code = _code()
+        return Ended(code=code, out=out.getvalue(), err=err.getvalue())
+
+
+def _code() -> int:
+    try:
+        run()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    return 0
+
+
+@contextlib.contextmanager
+def _as_process(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[None]:
+    before, argv = dict(os.environ), sys.argv
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["snowload", *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        os.environ.clear()
+        os.environ.update(before)

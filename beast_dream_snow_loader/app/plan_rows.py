@@ -9,7 +9,8 @@ from beast_dream_snow_loader.core.changes import Plan
 
 
 def plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
-    """One row per field of a CI, one per edge; ``old`` None where nothing is there yet."""
+    """One row per field of a CI, one per edge; ``old`` None where nothing is there yet, ``new`` None where an
+    edge goes."""
     for change in plan.items:
         for field in change.fields:
             yield {
@@ -31,4 +32,14 @@ def plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
             "old": None,
             "new": str(relation.child),
             "reason": relation.role.value,
+        }
+    for unlink in plan.unlinks:
+        yield {
+            "change": "unlink",
+            "record": str(unlink.known.parent),
+            "class": "cmdb_rel_ci",
+            "field": unlink.known.type,
+            "old": str(unlink.known.child),
+            "new": None,
+            "reason": unlink.reason,
         }

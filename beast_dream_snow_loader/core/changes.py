@@ -66,6 +66,8 @@ class UnlinkChange:
 
     known: KnownRelation
     reason: str
+    replaced_by: str = ""
+    """Subject of the link that takes its place: until that is drawn, this edge stays."""
     type: ChangeType = ChangeType.UNLINK
 
     @property

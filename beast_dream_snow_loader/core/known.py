@@ -58,10 +58,21 @@ class KnownRelation:
     parent_sys_id: SysId | None = None
     child_sys_id: SysId | None = None
     linked_at: datetime | None = None
+    ours: bool = True
+    """False: it was there when we came to draw it, so it is not ours to remove."""
     moved_to: SourceKey | None = None
     """The other upper end that UniFi shows now, until enough complete reads have confirmed it."""
     moved_reads: int = 0
     """Complete reads in a row that showed ``moved_to``."""
+
+    @property
+    def start(self) -> str:
+        """Role and lower end, which an edge keeps when its upper end moves: ``uplink device/a``."""
+        return self.relation_key.partition(" -> ")[0]
+
+    @property
+    def lower(self) -> SourceKey:
+        return SourceKey.parse(self.start.partition(" ")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange
+from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import Candidate, KnownState
+from beast_dream_snow_loader.core.known import Candidate, KnownRelation, KnownState
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.receipts import Receipt
@@ -81,6 +81,16 @@ class Cmdb(Protocol):
 
         Does not raise for what happened to the batch: an unreachable instance gives LATER receipts with the error's
         code, an unanswered request UNKNOWN ones, a refused one REFUSED. Raises only NotAuthenticated.
+        """
+
+    def find_edges(self, wanted: Iterable[KnownRelation]) -> Mapping[str, SysId]:
+        """The rows of cmdb_rel_ci behind these edges, by relation key. One that is gone, or was turned into another
+        edge since, is not in the answer."""
+
+    def unlink(self, changes: Sequence[UnlinkChange]) -> Sequence[Receipt]:
+        """Remove edges: one receipt per change, in order, with outcomes as for :meth:`apply`.
+
+        An edge that is gone already is DONE. One that another source recorded too stays: DONE, with operation NONE.
         """
 
     def read_back(self, sys_ids: Iterable[SysId], elements: Iterable[str]) -> Mapping[SysId, Mapping[str, str]]:

@@ -25,6 +25,7 @@ class Operation(StrEnum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     LINKED = "linked"
+    UNLINKED = "unlinked"
     NONE = "none"
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import StepFinished
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of, severest
@@ -135,7 +135,7 @@ def written(settlements: Iterable[Settlement]) -> dict[str, int]:
         "unchanged": items[Operation.UNCHANGED],
         "retired": retired,
         "linked": sum(1 for s in done if isinstance(s.change, LinkChange)),
-        "unlinked": sum(1 for s in done if isinstance(s.change, UnlinkChange)),
+        "unlinked": sum(1 for s in done if s.receipt.operation is Operation.UNLINKED),
     }
 
 

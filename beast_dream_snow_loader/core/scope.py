@@ -82,4 +82,5 @@ def narrowed(plan: Plan, keys: frozenset[SourceKey]) -> Plan:
     created = {change.item.key for change in plan.items if change.type is ChangeType.CREATE}
     dropped = created - keys  # what is there already can be linked to, whatever else it needs
     links = tuple(link for link in plan.links if link.relation.lower in keys and link.relation.upper not in dropped)
-    return replace(plan, lanes=tuple(lane for lane in lanes if lane.items), links=links)
+    unlinks = tuple(unlink for unlink in plan.unlinks if unlink.known.lower in keys)
+    return replace(plan, lanes=tuple(lane for lane in lanes if lane.items), links=links, unlinks=unlinks)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from beast_dream_snow_loader.core.batching import link_batches, next_batch
-from beast_dream_snow_loader.core.changes import Change, ItemChange, Lane, LinkChange, Plan
+from beast_dream_snow_loader.core.changes import Change, ItemChange, Lane, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.events import ChangeSettled, StepAdvanced
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.ports import Batch, Settlement
@@ -63,6 +64,15 @@ class Applier:
             self._take(batch)
             self._write(batch)
 
+    def unlink(self, unlinks: Sequence[UnlinkChange]) -> None:
+        """Edges that are no longer true; one that another takes the place of only once that is drawn."""
+        ready = [unlink for unlink in unlinks if self._replaced(unlink)]
+        for start in range(0, len(ready), self._order.batch_size):
+            if self._world.stopping():
+                return
+            part = ready[start : start + self._order.batch_size]
+            self._settle(part, partial(self._world.cmdb.unlink, part))
+
     def second_chance(self) -> None:
         """Once, when something was left open: it is looked up, and what was not done is sent again.
 
@@ -106,9 +116,11 @@ class Applier:
                 self._links.pop(link.subject, None)
 
     def _write(self, batch: Batch) -> None:
-        changes: list[Change] = [*batch.items, *batch.links]
+        self._settle((*batch.items, *batch.links), lambda: self._send(batch))
+
+    def _settle(self, changes: Sequence[Change], send: Callable[[], Sequence[Receipt]]) -> None:
         self._world.journal.intend(self._order.run_id, changes)
-        receipts = self._queue(changes) if self._away else self._send(batch)
+        receipts = self._queue(changes) if self._away else send()
         by_subject = {receipt.subject: receipt for receipt in receipts}
         settled = [Settlement(change=change, receipt=by_subject[change.subject]) for change in changes]
         self._world.journal.settle(self._order.run_id, settled)
@@ -143,6 +155,13 @@ class Applier:
         """A link goes with the lane of an end that is being written or known there."""
         lanes = {self._lanes.get(link.relation.lower), self._lanes.get(link.relation.upper)}
         return lane in lanes
+
+    def _replaced(self, unlink: UnlinkChange) -> bool:
+        """Whether what takes its place is drawn, or waits in the queue before it."""
+        if unlink.replaced_by in self._links:
+            return False
+        drawn = self._settled.get(unlink.replaced_by)
+        return drawn is None or drawn.receipt.outcome in (Outcome.DONE, Outcome.LATER)
 
     def _both_there(self, link: LinkChange) -> bool:
         queueing = self._away is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, Plan
+from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
@@ -47,6 +47,7 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
         desired, known, now=world.clock.now(), rules=order.rules, held=held, allow_upgrade=order.allow_upgrade
     )
     plan = narrowed(plan, frozenset(queued.items) | {relation.lower for relation in queued.relations})
+    plan = replace(plan, unlinks=_queued_unlinks(entries, known))
     if order.dry_run:
         return Replayed(plan=plan, held=held)
     return Replayed(plan=plan, settlements=_send(world, order, plan, entries, held), held=held)
@@ -58,11 +59,18 @@ def _send(
     applier = Applier(world, order, plan)
     applier.load(plan.lanes)
     applier.link()
+    applier.unlink(plan.unlinks)
     kept = {str(one.key) for one in held} | {link.subject for link in applier.unlinked()}
-    planned: tuple[Change, ...] = (*plan.items, *plan.links)
+    planned: tuple[Change, ...] = (*plan.items, *plan.links, *plan.unlinks)
     kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped
     world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
     return tuple(applier.settlements)
+
+
+def _queued_unlinks(entries: Iterable[JournalEntry], known: KnownState) -> tuple[UnlinkChange, ...]:
+    """Those whose edge is still in the ledger."""
+    unlinks = (entry.change for entry in entries if isinstance(entry.change, UnlinkChange))
+    return tuple(change for change in unlinks if change.subject in known.relations)
 
 
 def _queued_items(entries: Iterable[JournalEntry]) -> DesiredState:

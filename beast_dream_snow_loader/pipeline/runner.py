@@ -23,7 +23,7 @@ class Load:
         self._steps = Steps(clock=world.clock, listener=world.listener, done=self.outcome.steps)
 
     def run(self) -> LoadOutcome:
-        """prepare (read and plan) → load → link → verify. A dry run ends with the plan."""
+        """prepare (read and plan) → load → link → unlink → verify. A dry run ends with the plan."""
         prepared = Preparation(self._world, self._order, self.outcome, self._steps).run()
         if not self._order.dry_run:
             self._apply(prepared.plan)
@@ -44,17 +44,25 @@ class Load:
                 if self.outcome.away is None:
                     applier.second_chance()
                 counted.records = len(applier.settlements) - before
+            self._unlink(applier, plan)
         finally:
             self.outcome.settlements = applier.settlements
             self._found(*remarks(applier.settlements))
             self.outcome.unlinked = applier.unlinked()
+
+    def _unlink(self, applier: Applier, plan: Plan) -> None:
+        if plan.unlinks and not self._world.stopping():
+            with self._steps.step("unlink", total=len(plan.unlinks)) as counted:
+                before = len(applier.settlements)
+                applier.unlink(plan.unlinks)
+                counted.records = len(applier.settlements) - before
 
     def _supersede(self, prepared: Prepared) -> None:
         """Queued changes that this plan looked at and found needless; what it could not look at stays queued."""
         desired = self.outcome.desired
         if desired is None or self._world.stopping():
             return
-        every: tuple[Change, ...] = (*prepared.plan.items, *prepared.plan.links)
+        every: tuple[Change, ...] = (*prepared.plan.items, *prepared.plan.links, *prepared.plan.unlinks)
         kept = {change.subject for change in every} | {str(held.key) for held in self.outcome.held}
         keys = prepared.keys
         seen = {str(key) for key in keys} | {edge.key for edge in desired.relations if edge.lower in keys}

@@ -103,14 +103,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _WORDS_MAX = 400
 
 
-def judge(response: Response) -> Answer:
-    """The verdict on one answer. Never raises."""
+def judge(response: Response, *, bodiless: bool = False) -> Answer:
+    """The verdict on one answer. ``bodiless``: a success needs no body (DELETE). Never raises."""
     special = _redirected(response) or _by_page(response) or _by_status(response)
     if special is not None:
         return special
     body = response.body.strip()
     if not body:
-        return _empty(response)
+        return _empty(response, bodiless)
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -161,8 +161,8 @@ def _by_status(response: Response) -> Answer | None:
     )
 
 
-def _empty(response: Response) -> Answer:
-    if response.status in (201, 204):
+def _empty(response: Response, bodiless: bool) -> Answer:
+    if response.status in (201, 204) or (bodiless and response.status == 200):
         return Answer(kind=AnswerKind.SUCCESS, status=response.status)
     if response.status >= 400:
         return _refused(response, "", "")

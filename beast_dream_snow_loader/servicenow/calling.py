@@ -60,6 +60,21 @@ class Caller:
             )
         )
 
+    def delete(self, path: str, operation: str) -> Answer:
+        """The verdict on removing a row that its path names: sent twice, it removes no more than sent once."""
+        return judge(
+            self.transport.send(
+                Request(
+                    method="DELETE",
+                    url=self._url(path),
+                    operation=operation,
+                    headers={"Accept": "application/json"},
+                    repeatable=True,
+                )
+            ),
+            bodiless=True,
+        )
+
     def result(self, answer: Answer, what: str) -> object:
         """What a successful answer holds; the error for any other."""
         if answer.kind is not AnswerKind.SUCCESS:

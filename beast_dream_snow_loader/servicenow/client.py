@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.changes import ItemChange
+from beast_dream_snow_loader.core.changes import ItemChange, UnlinkChange
 from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import Candidate
+from beast_dream_snow_loader.core.known import Candidate, KnownRelation
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.ports import Batch, Wishes
 from beast_dream_snow_loader.core.receipts import Receipt
-from beast_dream_snow_loader.servicenow import lookup, sources, stored
+from beast_dream_snow_loader.servicenow import edges, lookup, sources, stored
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.classes import ClassBook
@@ -22,6 +22,7 @@ from beast_dream_snow_loader.servicenow.preflight import Preflight
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader
 from beast_dream_snow_loader.servicenow.references import references
+from beast_dream_snow_loader.servicenow.unlinking import Unlinker
 from beast_dream_snow_loader.servicenow.writer import Writer
 from beast_dream_snow_loader.transport.base import Transport
 
@@ -29,8 +30,8 @@ from beast_dream_snow_loader.transport.base import Transport
 class ServiceNowAPIClient:
     """One instance, one account. ``transport`` already logs in (:func:`authentication.authenticating`) and retries.
 
-    Any method may raise a TransportError or CmdbAsleep; ``apply`` only NotAuthenticated. Thread-safe but for
-    :meth:`facts`.
+    Any method may raise a TransportError or CmdbAsleep; ``apply`` and ``unlink`` only NotAuthenticated. Thread-safe but
+    for :meth:`facts`.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class ServiceNowAPIClient:
         self._classes = ClassBook(self._caller)
         self._preflight = Preflight(self._caller, self._reader)
         self._writer = Writer(self._caller, listener)
+        self._unlinker = Unlinker(self._caller, self._reader)
         self._facts: dict[Wishes, InstanceFacts] = {}
 
     def ping(self) -> None:
@@ -90,6 +92,15 @@ class ServiceNowAPIClient:
     def apply(self, batch: Batch) -> Sequence[Receipt]:
         """Write one batch: one receipt per item and link."""
         return self._writer.apply(batch)
+
+    def find_edges(self, wanted: Iterable[KnownRelation]) -> Mapping[str, SysId]:
+        """The rows behind edges we drew, by relation key; one that is gone is not in the answer."""
+        rows = edges.find(self._reader, wanted)
+        return {key: SysId(row["sys_id"]) for key, row in rows.items()}
+
+    def unlink(self, changes: Sequence[UnlinkChange]) -> Sequence[Receipt]:
+        """Remove edges: one receipt per change, in order."""
+        return self._unlinker.unlink(changes)
 
     def read_back(self, sys_ids: Iterable[SysId], elements: Iterable[str]) -> Mapping[SysId, Mapping[str, str]]:
         """Stored values by sys_id; a CI that is gone is not in the answer."""

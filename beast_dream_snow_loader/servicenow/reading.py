@@ -53,6 +53,15 @@ class Reader:
             for read, answer in zip(reads, answers, strict=True)
         ]
 
+    def all_of(self, reads: Sequence[TableRead]) -> Rows:
+        """The rows of all these reads. Raises NotAuthorised, Rejected and the errors of a call."""
+        rows: Rows = []
+        for answer in self.many(reads):
+            if isinstance(answer, SnowloadError):
+                raise answer
+            rows += answer
+        return rows
+
     def _single(self, read: TableRead) -> Rows | SnowloadError:
         try:
             return self.rows(read)

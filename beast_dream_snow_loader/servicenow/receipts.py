@@ -45,10 +45,10 @@ def tell_all(batch: Batch, outcome: Outcome, code: str, message: str) -> Told:
 def by_error(batch: Batch, error: SnowloadError) -> Told:
     if isinstance(error, NotAuthenticated):
         raise error
-    return tell_all(batch, _fate(error), error.code, str(error))
+    return tell_all(batch, fate(error), error.code, str(error))
 
 
-def _fate(error: SnowloadError) -> Outcome:
+def fate(error: SnowloadError) -> Outcome:
     """What an error says about the write it answers."""
     if isinstance(error, (NotSent, Throttled, CircuitBreakerOpen, CmdbAsleep)):
         return Outcome.LATER

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
-from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.servicenow.apis.stats import StatsApi
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.calling import Caller
@@ -58,7 +57,7 @@ def _pairs(
     if keys is None:
         return reader.rows(TableRead(table=table, query=query, fields=fields))
     asked = [query.is_in(element, chunk) for chunk in chunks(map(str, keys))]
-    return _whole(reader, [TableRead(table=table, query=one, fields=fields) for one in asked])
+    return reader.all_of([TableRead(table=table, query=one, fields=fields) for one in asked])
 
 
 def _alive(reader: Reader, sys_ids: Iterable[str]) -> frozenset[str]:
@@ -68,16 +67,7 @@ def _alive(reader: Reader, sys_ids: Iterable[str]) -> frozenset[str]:
         TableRead(table="cmdb_ci", query=Query().is_in("sys_id", chunk), fields=("duplicate_of",))
         for chunk in chunks(wanted)
     ]
-    return frozenset(row["sys_id"] for row in _whole(reader, reads) if not row.get("duplicate_of"))
-
-
-def _whole(reader: Reader, reads: list[TableRead]) -> list[Row]:
-    rows: list[Row] = []
-    for answer in reader.many(reads):
-        if isinstance(answer, SnowloadError):
-            raise answer
-        rows += answer
-    return rows
+    return frozenset(row["sys_id"] for row in reader.all_of(reads) if not row.get("duplicate_of"))
 
 
 def _by_key(pairs: Iterable[tuple[str, str]], keys: Sequence[SourceKey] | None) -> dict[SourceKey, tuple[SysId, ...]]:

@@ -82,7 +82,10 @@ def record(connection: Connection, settlements: Sequence[Settlement], now: datet
 def _record_links(connection: Connection, links: Collection[tuple[LinkChange, Receipt]], now: datetime) -> None:
     ends = {str(key) for change, _ in links for key in (change.relation.parent, change.relation.child)}
     sys_ids = {key: item.sys_id for key, item in _before(connection, sorted(ends)).items()}
-    upsert(connection, ledger_relations, [_relation_row(change, receipt, sys_ids, now) for change, receipt in links])
+    rows = [_relation_row(change, receipt, sys_ids, now) for change, receipt in links]
+    upsert(connection, ledger_relations, [row for row in rows if row["ours"]])
+    # One that was there already is ours only if an earlier run drew it.
+    upsert(connection, ledger_relations, [row for row in rows if not row["ours"]], kept=frozenset({"ours"}))
 
 
 def _before(connection: Connection, keys: Iterable[str]) -> dict[str, KnownItem]:
@@ -133,6 +136,7 @@ def _relation_row(change: LinkChange, receipt: Receipt, sys_ids: Mapping[str, Sy
         "parent_sys_id": sys_ids.get(str(relation.parent)),
         "child_sys_id": sys_ids.get(str(relation.child)),
         "linked_at": now,
+        "ours": receipt.operation is not Operation.UNCHANGED,
         "moved_to": None,
         "moved_reads": 0,
     }
@@ -170,6 +174,7 @@ def _relation(row: Row[Any]) -> KnownRelation:
         parent_sys_id=_sys_id(row.parent_sys_id),
         child_sys_id=_sys_id(row.child_sys_id),
         linked_at=row.linked_at,
+        ours=row.ours,
         moved_to=SourceKey.parse(row.moved_to) if row.moved_to else None,
         moved_reads=row.moved_reads,
     )

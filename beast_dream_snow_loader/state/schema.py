@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text, true
 
 from beast_dream_snow_loader.state.columns import RowId, UtcTime
 
@@ -118,6 +118,7 @@ ledger_relations = Table(
     Column("parent_sys_id", Text),
     Column("child_sys_id", Text),
     Column("linked_at", UtcTime),
+    Column("ours", Boolean, nullable=False, server_default=true()),
     Column("moved_to", Text),
     Column("moved_reads", Integer, nullable=False, server_default="0"),
 )

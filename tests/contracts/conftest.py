@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
-from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange
 from beast_dream_snow_loader.core.desired import ConfigItem, Relation, RelationRole
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem
@@ -96,7 +96,7 @@ class Make:
 
     def settlement(
         self,
-        change: ItemChange | LinkChange,
+        change: Change,
         outcome: Outcome = Outcome.DONE,
         operation: Operation = Operation.NONE,
         sys_id: SysId | None = None,

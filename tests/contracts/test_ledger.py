@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from beast_dream_snow_loader.core.changes import ChangeType
+from beast_dream_snow_loader.core.changes import ChangeType, UnlinkChange
 from beast_dream_snow_loader.core.fingerprint import fingerprint
 from beast_dream_snow_loader.core.receipts import Operation, Outcome
 
@@ -90,6 +90,32 @@ def test_a_drawn_edge_is_known_with_its_ends_and_type(store, make):
     relation = make.link(1, 2).relation
     assert (edge.relation_key, edge.parent, edge.child) == (relation.key, relation.parent, relation.child)
     assert (edge.type, edge.sys_id) == (relation.type, make.sys_id(9))
+
+
+def test_an_edge_is_ours_to_remove_only_when_we_drew_it(store, make):
+    drawn, found = make.link(1, 2), make.link(3, 2)
+    written(store, "run-1", make.settlement(drawn, operation=Operation.LINKED))
+    again = [make.settlement(link, operation=Operation.UNCHANGED) for link in (drawn, found)]
+    written(store, "run-2", *again)
+    known = store.ledger.known().relations
+    assert {key: edge.ours for key, edge in known.items()} == {drawn.subject: True, found.subject: False}
+
+
+def test_a_removed_edge_is_forgotten_and_one_that_could_not_be_removed_is_not(store, make):
+    links = [make.link(1, 3), make.link(2, 3)]
+    written(store, "run-1", *(make.settlement(link, operation=Operation.LINKED) for link in links))
+    gone, kept = (UnlinkChange(known=store.ledger.known().relations[link.subject], reason="moved") for link in links)
+    refused = make.settlement(kept, Outcome.REFUSED)
+    written(store, "run-2", make.settlement(gone, operation=Operation.UNLINKED), refused)
+    assert set(store.ledger.known().relations) == {links[1].subject}
+
+
+def test_a_queued_unlink_comes_back_from_the_queue_as_it_was(store, make):
+    written(store, "run-1", make.settlement(make.link(1, 2), operation=Operation.LINKED, sys_id=make.sys_id(9)))
+    (edge,) = store.ledger.known().relations.values()
+    change = UnlinkChange(known=edge, reason="moved", replaced_by="uplink device/a -> device/b")
+    written(store, "run-2", make.settlement(change, Outcome.LATER))
+    assert [entry.change for entry in store.journal.queued()] == [change]
 
 
 def test_a_refused_edge_is_not_known(store, make):

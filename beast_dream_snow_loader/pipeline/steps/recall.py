@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, UnlinkChange
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.known import KnownState
@@ -34,14 +34,15 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
 
 
 def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
-    """Look up by native key what was sent without an answer, before anything is repeated.
+    """Look up what was sent without an answer, before anything is repeated.
 
-    A create whose CI is there was done. Everything else is queued: a plan or a replay sends it if it is still needed.
+    A create whose CI is there by its native key was done, and so was an unlink whose edge is gone. Everything else is
+    queued: a plan or a replay sends it if it is still needed.
     """
     entries = world.journal.unknown()
     if not entries:
         return ()
-    found = _settled(world, entries)
+    found = [*_settled(world, entries), *_unlinked(world, entries)]
     done = {settlement.receipt.subject for settlement in found}
     settlements = [*found, *(_queued(entry.change) for entry in entries if entry.change.subject not in done)]
     world.journal.settle(run_id, settlements)
@@ -53,7 +54,7 @@ def _queued(change: Change) -> Settlement:
         subject=change.subject,
         outcome=Outcome.LATER,
         code="unknown.not_found",
-        message="it was sent without an answer and is not there",
+        message="it was sent without an answer and has not happened",
     )
     return Settlement(change=change, receipt=receipt)
 
@@ -66,6 +67,23 @@ def _settled(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
         for change in creates
         if len(there.get(change.item.key, ())) == 1
     ]
+
+
+def _unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+    unlinks = [entry.change for entry in entries if isinstance(entry.change, UnlinkChange)]
+    there = world.cmdb.find_edges([change.known for change in unlinks]) if unlinks else {}
+    return [
+        Settlement(change=change, receipt=_gone(change)) for change in unlinks if change.known.relation_key not in there
+    ]
+
+
+def _gone(change: UnlinkChange) -> Receipt:
+    return Receipt(
+        subject=change.subject,
+        outcome=Outcome.DONE,
+        operation=Operation.UNLINKED,
+        message="found gone after an interrupted run",
+    )
 
 
 def _found(change: ItemChange, sys_id: SysId) -> Receipt:

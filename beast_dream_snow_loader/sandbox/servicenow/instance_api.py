@@ -20,6 +20,7 @@ from beast_dream_snow_loader.sandbox.servicenow.ire.engine import Engine
 from beast_dream_snow_loader.sandbox.servicenow.ire.issues import invalid_source
 from beast_dream_snow_loader.sandbox.servicenow.ire.outcome import ItemOutcome, Report
 from beast_dream_snow_loader.sandbox.servicenow.ire.payload import Item, Payload, Relation, Wish
+from beast_dream_snow_loader.sandbox.servicenow.rules import check_access
 from beast_dream_snow_loader.sandbox.servicenow.storage import Row
 
 _HINT: Final = "Check logs for error trace or enable glide.rest.debug property to verify REST request processing"
@@ -76,6 +77,7 @@ class InstanceApi:
             link = self._instance.get("cmdb_rel_ci", rest[0])
             if link is None or row["sys_id"] not in (link["parent"], link["child"]):
                 raise no_record()
+            check_access(call.account, self._instance, self._backend.options, "cmdb_rel_ci", "delete")
             self._instance.delete("cmdb_rel_ci", rest[0])
             return Reply()
         raise method_not_allowed()

@@ -101,6 +101,8 @@ def test_relations_are_added_and_removed_alone(ire: Any, servers: tuple[str, str
     assert (gone.status_code, gone.content) == (200, b"")
     assert ire.count("cmdb_rel_ci") == 0
     assert ire.snow.call("DELETE", f"{ROOT}{path}/{row}").status_code == 404
+    assert ire.snow.call("DELETE", f"{ROOT}{path}").status_code == 405
+    assert ire.snow.call("GET", f"{ROOT}{path}/{row}").status_code == 405
 
 
 def test_a_list_holds_sys_id_and_name_and_takes_limit_offset_and_query(ire: Any, servers: tuple[str, str]) -> None:

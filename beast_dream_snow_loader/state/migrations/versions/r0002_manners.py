@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,21 +13,26 @@ branch_labels = None
 depends_on = None
 
 
+_ITEMS: tuple[sa.Column[Any], ...] = (
+    sa.Column("site", sa.Text, nullable=False, server_default=""),
+    sa.Column("retired_at", sa.Text),
+    sa.Column("mod_count", sa.Integer),
+    sa.Column("history", sa.Text, nullable=False, server_default="{}"),
+)
+_RELATIONS: tuple[sa.Column[Any], ...] = (
+    sa.Column("parent_sys_id", sa.Text),
+    sa.Column("child_sys_id", sa.Text),
+    sa.Column("linked_at", sa.Text),
+    sa.Column("ours", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("moved_to", sa.Text),
+    sa.Column("moved_reads", sa.Integer, nullable=False, server_default="0"),
+)
+
+
 def upgrade() -> None:
-    for column in (
-        sa.Column("site", sa.Text, nullable=False, server_default=""),
-        sa.Column("retired_at", sa.Text),
-        sa.Column("mod_count", sa.Integer),
-        sa.Column("history", sa.Text, nullable=False, server_default="{}"),
-    ):
+    for column in _ITEMS:
         op.add_column("ledger_items", column)
-    for column in (
-        sa.Column("parent_sys_id", sa.Text),
-        sa.Column("child_sys_id", sa.Text),
-        sa.Column("linked_at", sa.Text),
-        sa.Column("moved_to", sa.Text),
-        sa.Column("moved_reads", sa.Integer, nullable=False, server_default="0"),
-    ):
+    for column in _RELATIONS:
         op.add_column("ledger_relations", column)
 
 

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import ignore
 from beast_dream_snow_loader.core.exit_codes import ExitCode
@@ -54,6 +55,7 @@ def check_config(place: Place) -> Result:
             problems = [
                 *_problems(lambda: require_logins(here.settings)),
                 *_problems(lambda: mapping_rules(here.settings)),
+                *_problems(lambda: read_bindings(here.settings.bindings)),
             ]
             if problems:
                 raise ConfigurationError(

@@ -75,7 +75,8 @@ class BreakerSettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """The whole of it. ``mapping`` overrides the mapping tables (docs/reference/mapping.md)."""
+    """The whole of it. ``mapping`` overrides the mapping tables (docs/reference/mapping.md); ``bindings`` says
+    which CI a record is (docs/guides/identity.md)."""
 
     model_config = _FROZEN
 
@@ -88,6 +89,7 @@ class Settings(BaseModel):
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
     mapping: Mapping[str, Any] = Field(default_factory=dict)
+    bindings: Mapping[str, str] = Field(default_factory=dict)
     broker_url: str | None = None
 
 
@@ -104,6 +106,7 @@ class _Variables(BaseSettings):
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None
     mapping: dict[str, Any] | None = None
+    bindings: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of
 from beast_dream_snow_loader.core.report import RunReport, status_of
@@ -84,6 +85,7 @@ def _replay(
         run_id=run.id if run is not None else "",
         target=here.target,
         rules=mapping_rules(here.settings),
+        bindings=read_bindings(here.settings.bindings),
         dry_run=dry_run,
         lanes=settings.concurrency,
         batch_size=settings.batch_size,

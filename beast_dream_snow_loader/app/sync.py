@@ -20,6 +20,7 @@ from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import SystemClock, rfc3339
+from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of
 from beast_dream_snow_loader.core.report import RunReport, status_of
@@ -94,6 +95,7 @@ def _order(options: LoadOptions, here: Ground, run_id: str) -> Order:
         run_id=run_id,
         target=here.target,
         rules=mapping_rules(here.settings),
+        bindings=read_bindings(here.settings.bindings),
         scope=Scope(
             sites=frozenset(options.sites), consoles=frozenset(options.consoles), kinds=frozenset(options.kinds)
         ),

@@ -115,13 +115,13 @@ def serial_is_ours_to_send(item: ConfigItem, known: KnownItem) -> bool:
         return False
     held = (known.stored or {}).get("serial_number") or known.written.get("serial_number", "")
     if not held:
-        return known.created_by_us or known.stored is not None
+        return known.created_by_us or _seen_empty("serial_number", known)
     return _same("serial_number", held, item.values.get("serial_number", ""))
 
 
 def _rule(element: str, owner: Ownership, new: str, held: str | None, known: KnownItem, policy: Policy) -> FieldReason:
     if owner is Ownership.ONCE:
-        return _once(element, held, known)
+        return _once(element, known)
     if element == "serial_number":
         return _serial(new, held, known, full=policy.full)
     if owner is Ownership.ALWAYS:
@@ -131,9 +131,9 @@ def _rule(element: str, owner: Ownership, new: str, held: str | None, known: Kno
     return _fill(held, known)
 
 
-def _once(element: str, held: str | None, known: KnownItem) -> FieldReason:
+def _once(element: str, known: KnownItem) -> FieldReason:
     """At insert only; but the native key also goes into a field seen empty (cmdb-model 6.3)."""
-    fills = element == "correlation_id" and known.stored is not None and not held
+    fills = element == "correlation_id" and _seen_empty(element, known)
     return FieldReason.EMPTY if fills else FieldReason.ONCE
 
 
@@ -142,7 +142,8 @@ def _serial(new: str, held: str | None, known: KnownItem, *, full: bool) -> Fiel
     if not known.send_serial:
         return FieldReason.SERIAL_THEIRS
     if not held:
-        return FieldReason.EMPTY if known.created_by_us or known.stored is not None else FieldReason.UNREAD
+        ours = known.created_by_us or _seen_empty("serial_number", known)
+        return FieldReason.EMPTY if ours else FieldReason.UNREAD
     if not _same("serial_number", held, new):
         return FieldReason.SERIAL_THEIRS
     return FieldReason.FULL if full and known.created_by_us else FieldReason.SAME
@@ -164,9 +165,14 @@ def _ours(element: str, new: str, held: str | None, known: KnownItem, policy: Po
 
 def _fill(held: str | None, known: KnownItem) -> FieldReason:
     """Only into a field seen empty: the CI was somebody's before it was ours."""
-    if known.stored is None:
+    if known.stored is None or held is None:
         return FieldReason.UNREAD
     return FieldReason.THEIRS if held else FieldReason.EMPTY
+
+
+def _seen_empty(element: str, known: KnownItem) -> bool:
+    """Read, and without a value. A field that a read does not show may hold something all the same."""
+    return known.stored is not None and known.stored.get(element) == ""
 
 
 def _same(element: str, one: str | None, other: str | None) -> bool:

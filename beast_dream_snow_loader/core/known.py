@@ -92,6 +92,8 @@ class Candidate:
     mac_address: str = ""
     ip_address: str = ""
     discovery_source: str = ""
+    duplicate_of: str = ""
+    """sys_id of the CI it was found to be a duplicate of: the engine never matches such a one (servicenow-api 5.3)."""
     adapter_macs: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     """The mapped fields as stored now."""

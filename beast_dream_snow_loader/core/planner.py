@@ -15,7 +15,7 @@ from beast_dream_snow_loader.core.fingerprint import fingerprint
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
-from beast_dream_snow_loader.core.naming import settle
+from beast_dream_snow_loader.core.names import named, planned_names
 from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ordering import lanes
 
@@ -42,16 +42,16 @@ def make_plan(
     moves = ClassMoves(ancestors=desired.ancestors, allowed=allow_upgrade)
     planning = _Planning(known=known, now=now, rules=rules, moves=moves, full=full)
     skipped = {record.key for record in waiting}
-    named = _named({key: item for key, item in desired.items.items() if key not in skipped}, known)
-    changes = [change for item in named.values() if (change := planning.item(item)) is not None]
-    links = _links(desired, known, named, planning)
+    items = _named({key: item for key, item in desired.items.items() if key not in skipped}, known)
+    changes = [change for item in items.values() if (change := planning.item(item)) is not None]
+    links = _links(desired, known, items, planning)
     return Plan(
         lanes=lanes(changes, desired),
         links=links,
-        unchanged=len(named) - len(changes),
+        unchanged=len(items) - len(changes),
         held=waiting,
         findings=(*planning.findings, *moves.findings()),
-        carriers=_carriers(links, named, known, planning),
+        carriers=_carriers(links, items, known, planning),
     )
 
 
@@ -130,7 +130,9 @@ def _change(
         type=kind,
         item=replace(item, class_name=moved or known.class_name or item.class_name),
         send=_with_seen(item, known, values),
-        fields=fields,
+        fields=tuple(replace(change, reason=f"{change.reason}; weak match") for change in fields)
+        if known.weak
+        else fields,
         known=known,
         send_serial=serial_is_ours_to_send(item, known),
     )
@@ -145,51 +147,19 @@ def _with_seen(item: ConfigItem, known: KnownItem | None, values: Mapping[str, s
 
 
 def _named(items: Mapping[SourceKey, ConfigItem], known: KnownState) -> dict[SourceKey, ConfigItem]:
-    """Each item under the name it has already, else under the first that is free."""
-    kept = {key: name for key, item in items.items() if (name := _kept_name(item, known.items.get(key)))}
-    taken = {*kept.values(), *(_name_there(entry) for key, entry in known.items.items() if key not in items)}
-    free = {key: _forms_from(item) for key, item in items.items() if key not in kept}
-    levels = settle(free, taken)
-    names = {**kept, **{key: free[key][level] for key, level in levels.items()}}
-    return {key: _with_name(item, names[key]) for key, item in items.items()}
-
-
-def _kept_name(item: ConfigItem, known: KnownItem | None) -> str:
-    """The stored name, while it still derives from the same UniFi name: names do not flap because a neighbour came
-    or went (cmdb-model 2.4). Empty when the record needs a name."""
-    if known is None:
-        return ""
-    written = known.written.get("name", "")
-    if not known.created_by_us:
-        return (known.stored or {}).get("name") or written or item.name
-    derived = bool(known.name_source) and known.name_source == item.name_source
-    return written if derived or written in item.name_forms else ""
-
-
-def _name_there(known: KnownItem) -> str:
-    return (known.stored or {}).get("name") or known.written.get("name", "")
-
-
-def _forms_from(item: ConfigItem) -> tuple[str, ...]:
-    """The forms not yet refused: recognition may have moved on to a later one."""
-    if item.name in item.name_forms:
-        return item.name_forms[item.name_forms.index(item.name) :]
-    return (item.name, *item.name_forms)
-
-
-def _with_name(item: ConfigItem, name: str) -> ConfigItem:
-    return item if item.name == name else replace(item, values={**item.values, "name": name})
+    names = planned_names(items, known)
+    return {key: named(item, names[key]) for key, item in items.items()}
 
 
 def _links(
-    desired: DesiredState, known: KnownState, named: Mapping[SourceKey, ConfigItem], planning: _Planning
+    desired: DesiredState, known: KnownState, items: Mapping[SourceKey, ConfigItem], planning: _Planning
 ) -> tuple[LinkChange, ...]:
     links: list[LinkChange] = []
     before = {key.partition(" -> ")[0]: key for key in known.relations}
     for relation in desired.relations:
         if not planning.full and relation.key in known.relations:
             continue
-        if relation.lower not in named or relation.upper not in named:
+        if relation.lower not in items or relation.upper not in items:
             message = f"Its {relation.role} edge to {relation.upper} waits: one of the two is held."
             planning.findings.append(_finding(str(relation.lower), "relation.end_held", message, relation.role))
             continue
@@ -203,13 +173,13 @@ def _links(
 
 def _carriers(
     links: Iterable[LinkChange],
-    named: Mapping[SourceKey, ConfigItem],
+    items: Mapping[SourceKey, ConfigItem],
     known: KnownState,
     planning: _Planning,
 ) -> dict[SourceKey, ItemChange]:
     """The known ends of the planned edges as full items, never as stubs with only a name (cmdb-model 6.7)."""
     ends = sorted({key for link in links for key in (link.relation.lower, link.relation.upper) if key in known.items})
-    return {key: _carrier(named[key], known.items[key], planning.ownership) for key in ends}
+    return {key: _carrier(items[key], known.items[key], planning.ownership) for key in ends}
 
 
 def _carrier(item: ConfigItem, known: KnownItem, ownership: Mapping[str, Ownership]) -> ItemChange:

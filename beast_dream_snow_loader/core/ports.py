@@ -76,6 +76,9 @@ class Cmdb(Protocol):
     def find(self, keys: Sequence[SourceKey] | None = None) -> Mapping[SourceKey, tuple[SysId, ...]]:
         """The CIs behind native keys (all of ours when None), checked to exist. Several: a duplicate."""
 
+    def owners(self, sys_ids: Iterable[SysId]) -> Mapping[SysId, tuple[SourceKey, ...]]:
+        """The records of ours whose native keys lead to these CIs. Rejected, NotAuthorised when that is closed."""
+
     def apply(self, batch: Batch) -> Sequence[Receipt]:
         """Write one batch. One receipt per item and link of the batch (not per carried item), never fewer.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from beast_dream_snow_loader.core.desired import ConfigItem
@@ -40,23 +40,15 @@ class Verdict:
 _NEW = Verdict(decision=Decision.NEW)
 
 
-def judge(
-    item: ConfigItem,
-    match: Match,
-    candidates: Mapping[str, Candidate],
-    bindings: Mapping[str, SysId] | None = None,
-) -> Verdict:
+def judge(item: ConfigItem, match: Match, candidates: Mapping[str, Candidate] | None) -> Verdict:
     """What to do with a record that the engine was asked about.
 
-    ``candidates`` are the matched CIs by sys_id, as read a second time; ``bindings`` the operator's, native key →
-    sys_id, which outweigh the engine.
+    ``candidates`` are the matched CIs by sys_id, as read a second time; None when that was refused.
     """
-    bound = (bindings or {}).get(str(item.key))
-    if bound:
-        return _accept(bound, item, candidates.get(bound))
     if match.by is MatchedBy.NOTHING:
         return _NEW
-    found = tuple(candidates[sys_id] for sys_id in match.sys_ids if sys_id in candidates)
+    there = candidates or {}
+    found = tuple(there[sys_id] for sys_id in match.sys_ids if sys_id in there)
     if match.by is MatchedBy.REFUSED:
         return _hold(item.key, "identity.refused", _refusal(match), found)
     if match.by is MatchedBy.SEVERAL or len(match.sys_ids) > 1:
@@ -65,14 +57,90 @@ def judge(
     if sys_id is None:
         return _hold(item.key, "identity.unreadable", "the engine names no CI that matches", found)
     if match.by in (MatchedBy.SOURCE, MatchedBy.SERIAL):
-        return _accept(sys_id, item, candidates.get(sys_id))
-    return _compare(item, match.by, sys_id, candidates.get(sys_id))
+        return accepted(sys_id, item, there.get(sys_id))
+    if sys_id not in there:
+        return _unseen(item, match.by, sys_id, refused=candidates is None)
+    return _compare(item, match.by, sys_id, there[sys_id])
 
 
-def _compare(item: ConfigItem, by: MatchedBy, sys_id: SysId, candidate: Candidate | None) -> Verdict:
+def accepted(sys_id: SysId, item: ConfigItem, candidate: Candidate | None) -> Verdict:
+    """The record is this CI, which keeps a serial number of its own."""
+    theirs = candidate.serial_number.strip().casefold() if candidate is not None else ""
+    same = not theirs or theirs == item.values.get("serial_number", "").casefold()
+    return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, send_serial=same)
+
+
+def second_look(
+    items: Mapping[SourceKey, ConfigItem], matches: Iterable[Match], candidates: Mapping[str, Candidate]
+) -> list[Match]:
+    """The matches, corrected where one record of a request hid the CI of another.
+
+    A simulation plays its items in order: one that meets a CI by name gives it its own serial number and name there,
+    and a later record, whose CI it really is, finds nothing any more. ``candidates`` are as stored.
+    """
+    told = tuple(matches)
+    seen = _Marks.of(candidates.values())
+    return [_corrected(items[match.key], match, seen) for match in told]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Marks:
+    """What CIs can be told by, to their sys_ids."""
+
+    serials: Mapping[str, frozenset[str]]
+    macs: Mapping[str, frozenset[str]]
+    names: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, candidates: Iterable[Candidate]) -> _Marks:
+        alive = [candidate for candidate in candidates if not candidate.duplicate_of]
+        return cls(
+            serials=_grouped((c.serial_number.strip().casefold(), c.sys_id) for c in alive),
+            macs=_grouped((mac, c.sys_id) for c in alive for mac in _macs(c)),
+            names=_grouped((c.name.strip().casefold(), c.sys_id) for c in alive),
+        )
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for mark, sys_id in pairs:
+        if mark:
+            found[mark] = found.get(mark, frozenset()) | {sys_id}
+    return found
+
+
+_DECIDED = frozenset({MatchedBy.SOURCE, MatchedBy.SERIAL, MatchedBy.SEVERAL, MatchedBy.REFUSED})
+
+
+def _corrected(item: ConfigItem, match: Match, seen: _Marks) -> Match:
+    if match.by in _DECIDED:
+        return match
+    for by, sys_ids in _better(item, match, seen):
+        if sys_ids - set(match.sys_ids):
+            several = MatchedBy.SEVERAL if len(sys_ids) > 1 else by
+            return replace(match, by=several, sys_ids=tuple(sorted(sys_ids)))
+    return match
+
+
+def _better(item: ConfigItem, match: Match, seen: _Marks) -> Iterator[tuple[MatchedBy, frozenset[str]]]:
+    """The strongest mark first. A name counts only for a record that the engine found nothing for."""
+    yield MatchedBy.SERIAL, seen.serials.get(item.values.get("serial_number", "").casefold(), frozenset())
+    yield MatchedBy.ADAPTER, seen.macs.get(item.key.mac, frozenset())
+    if match.by is MatchedBy.NOTHING:
+        yield MatchedBy.NAME, seen.names.get(item.name.casefold(), frozenset())
+
+
+def _unseen(item: ConfigItem, by: MatchedBy, sys_id: SysId, *, refused: bool) -> Verdict:
+    """A CI that reading does not show. By name it may be no CI at all but a record before it in the same request,
+    whose name the database takes for equal: another name settles that."""
+    reason = f"the CI ending {sys_id[-3:]} that matches cannot be read"
+    held = _held(item.key, "identity.unreadable", reason, ())
+    by_name = by is MatchedBy.NAME and not refused
+    return Verdict(decision=Decision.NEXT_NAME if by_name else Decision.HOLD, held=held)
+
+
+def _compare(item: ConfigItem, by: MatchedBy, sys_id: SysId, candidate: Candidate) -> Verdict:
     """A match by name, adapter or a custom entry says little: serial, MAC and address decide."""
-    if candidate is None:
-        return _hold(item.key, "identity.unreadable", f"the CI ending {sys_id[-3:]} that matches cannot be read", ())
     ours, theirs = item.values.get("serial_number", ""), candidate.serial_number.strip()
     if theirs and theirs.casefold() == ours.casefold():
         return Verdict(decision=Decision.ACCEPT, sys_id=sys_id)
@@ -101,12 +169,6 @@ def _by_name(item: ConfigItem, sys_id: SysId, candidate: Candidate, *, has_mac: 
         f"If it is the same, bind {item.key} to sys_id {sys_id}"
     )
     return _hold(item.key, "identity.name_only", reason, (candidate,))
-
-
-def _accept(sys_id: SysId, item: ConfigItem, candidate: Candidate | None) -> Verdict:
-    theirs = candidate.serial_number.strip().casefold() if candidate is not None else ""
-    same = not theirs or theirs == item.values.get("serial_number", "").casefold()
-    return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, send_serial=same)
 
 
 def _hold(key: SourceKey, rule: str, reason: str, candidates: tuple[Candidate, ...]) -> Verdict:

@@ -101,7 +101,7 @@ class Preparation:
     def _recognise(self, desired: DesiredState, known: KnownState) -> tuple[DesiredState, KnownState]:
         scope = keys_in(self._order.scope, desired)
         new = sorted(key for key in scope if key not in known.items)
-        if not new or self._outcome.away is not None:
+        if not (new or self._order.bindings) or self._outcome.away is not None:
             return desired, known
         with self._steps.step("recognise", total=len(new)) as counted:
             try:

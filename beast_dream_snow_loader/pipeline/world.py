@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.bindings import Bindings
 from beast_dream_snow_loader.core.events import Listener
-from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.ports import Cmdb, Journal, Ledger, Memory, Source, Spread
 from beast_dream_snow_loader.core.scope import EVERYTHING, Scope
@@ -33,7 +33,7 @@ class World:
 class Order:
     """One load as ordered. ``target`` names the instance; ``facts_max_age`` and ``stale_max_age`` are in seconds.
 
-    ``dry_run`` stops after the plan. ``bindings`` are the operator's: native key → sys_id.
+    ``dry_run`` stops after the plan. ``bindings`` are the operator's.
     """
 
     run_id: str
@@ -49,4 +49,4 @@ class Order:
     batch_size_max: int = 250
     facts_max_age: float = 24 * 3600.0
     stale_max_age: float = 7 * 24 * 3600.0
-    bindings: tuple[tuple[str, SysId], ...] = ()
+    bindings: Bindings = field(default_factory=dict)

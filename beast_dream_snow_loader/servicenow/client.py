@@ -89,6 +89,10 @@ class ServiceNowAPIClient:
         """The CIs behind native keys (all of ours when None), checked to exist."""
         return sources.find(self._caller, self._reader, keys)
 
+    def owners(self, sys_ids: Iterable[SysId]) -> Mapping[SysId, tuple[SourceKey, ...]]:
+        """The native keys of ours that lead to these CIs."""
+        return sources.owners(self._caller, self._reader, sys_ids)
+
     def apply(self, batch: Batch) -> Sequence[Receipt]:
         """Write one batch: one receipt per item and link."""
         return self._writer.apply(batch)

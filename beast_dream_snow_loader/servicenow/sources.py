@@ -36,6 +36,21 @@ def find(caller: Caller, reader: Reader, keys: Sequence[SourceKey] | None) -> Ma
         return _by_key(own, keys)
 
 
+def owners(caller: Caller, reader: Reader, sys_ids: Iterable[SysId]) -> Mapping[SysId, tuple[SourceKey, ...]]:
+    """The native keys that lead to these CIs; none for a CI that is nobody's. Raises NotAuthorised, Rejected."""
+    query = Query().equals("name", caller.settings.data_source)
+    reads = [
+        TableRead(table="sys_object_source", query=query.is_in("target_sys_id", chunk), fields=_OF_SOURCE)
+        for chunk in chunks(sys_ids)
+    ]
+    found: dict[SysId, tuple[SourceKey, ...]] = {}
+    for row in reader.all_of(reads):
+        key, sys_id = _key(row.get("id", "")), parse_sys_id(row.get("target_sys_id", ""))
+        if key is not None and sys_id is not None and row.get("name") == caller.settings.data_source:
+            found[sys_id] = (*found.get(sys_id, ()), key)
+    return found
+
+
 def count(caller: Caller, reader: Reader) -> int | None:
     """How many native keys of ours the instance holds; None when the account may not see."""
     query = Query().equals("name", caller.settings.data_source)

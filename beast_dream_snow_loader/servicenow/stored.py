@@ -13,7 +13,7 @@ from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader, chunks
 
 _PLAIN_SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
-_SHOWN = ("name", "sys_class_name", "serial_number", "mac_address", "ip_address", "discovery_source")
+_SHOWN = ("name", "sys_class_name", "serial_number", "mac_address", "ip_address", "discovery_source", "duplicate_of")
 
 
 def read_back(reader: Reader, sys_ids: Iterable[str], elements: Iterable[str]) -> dict[SysId, dict[str, str]]:
@@ -47,6 +47,7 @@ def candidates(reader: Reader, sys_ids: Iterable[str], elements: Iterable[str]) 
             mac_address=row.get("mac_address", ""),
             ip_address=row.get("ip_address", ""),
             discovery_source=row.get("discovery_source", ""),
+            duplicate_of=row.get("duplicate_of", ""),
             adapter_macs=adapters.get(sys_id, ()),
             values={element: row[element] for element in mapped if element in row},
         )

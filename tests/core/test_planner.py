@@ -53,10 +53,18 @@ def _stored(known: KnownState, **values: str) -> KnownState:
 
 
 def _not_ours(known: KnownState, **stored: str) -> KnownState:
+    """CIs that were there before us; ``stored``: they were read, and every other field is empty."""
     return replace(
         known,
         items={
-            key: replace(item, created_by_us=False, written={}, fingerprint=None, name_source="", stored=stored or None)
+            key: replace(
+                item,
+                created_by_us=False,
+                written={},
+                fingerprint=None,
+                name_source="",
+                stored={**dict.fromkeys(item.written, ""), **stored} if stored else None,
+            )
             for key, item in known.items.items()
         },
     )

@@ -13,7 +13,7 @@ from beast_dream_snow_loader.core.desired import ConfigItem
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate
 from beast_dream_snow_loader.core.matching import Match, MatchedBy
-from beast_dream_snow_loader.core.recognition import Decision, judge
+from beast_dream_snow_loader.core.recognition import Decision, judge, second_look
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,21 +99,25 @@ def test_what_the_engine_refuses_is_held_with_its_words() -> None:
     assert "REQUIRED_ATTRIBUTE_EMPTY: Missing \\x1b field" in verdict.held.reason
 
 
-def test_a_match_that_cannot_be_read_is_held() -> None:
-    verdict = judge(ITEM, _match(MatchedBy.NAME), {})
-    assert verdict.held is not None
-    assert verdict.held.rule == "identity.unreadable"
+@pytest.mark.parametrize(
+    ("by", "candidates", "decision"),
+    [
+        (MatchedBy.NAME, None, Decision.HOLD),
+        (MatchedBy.ADAPTER, {}, Decision.HOLD),
+        # It may be a record before it in the same request, whose name the database takes for equal.
+        (MatchedBy.NAME, {}, Decision.NEXT_NAME),
+    ],
+)
+def test_a_match_that_cannot_be_read_is_never_taken(
+    by: MatchedBy, candidates: Mapping[str, Candidate] | None, decision: Decision
+) -> None:
+    verdict = judge(ITEM, _match(by), candidates)
+    assert (verdict.decision, verdict.held.rule if verdict.held else "") == (decision, "identity.unreadable")
 
 
 def test_a_ci_of_another_branch_is_accepted_as_it_is() -> None:
     candidates = _candidates(serial_number="00005E005302", class_name="cmdb_ci_computer")
     assert judge(ITEM, _match(MatchedBy.NAME), candidates).decision is Decision.ACCEPT
-
-
-def test_an_operators_binding_outweighs_the_engine() -> None:
-    bound = SysId("2" * 32)
-    verdict = judge(ITEM, _match(MatchedBy.SEVERAL), {}, {str(KEY): bound})
-    assert (verdict.decision, verdict.sys_id) == (Decision.ACCEPT, bound)
 
 
 def test_a_held_record_says_how_to_bind_it() -> None:
@@ -141,3 +145,51 @@ def test_a_client_without_a_serial_number_is_known_by_its_mac() -> None:
     verdict = judge(client, _match(MatchedBy.ADAPTER), _candidates(adapter_macs=(MAC,), serial_number="X1"))
     assert verdict.decision is Decision.ACCEPT
     assert judge(client, _match(MatchedBy.NAME), _candidates()).decision is Decision.HOLD
+
+
+OTHER = SourceKey("device", "00005e005303")
+HIDING = [
+    # what the CI that another record of the request met is like, what the engine said, what is true
+    ({"serial_number": "00005e005302"}, MatchedBy.NOTHING, MatchedBy.SERIAL),
+    ({"serial_number": "00005e005302"}, MatchedBy.NAME, MatchedBy.SERIAL),
+    ({"mac_address": MAC}, MatchedBy.NOTHING, MatchedBy.ADAPTER),
+    ({"adapter_macs": (OTHER_MAC, MAC)}, MatchedBy.ADAPTER, MatchedBy.ADAPTER),
+    ({"name": "Core"}, MatchedBy.NOTHING, MatchedBy.NAME),
+    ({"name": "Core"}, MatchedBy.NAME, None),
+    ({"serial_number": "00005e005302", "duplicate_of": "3" * 32}, MatchedBy.NOTHING, None),
+    ({"serial_number": "X1", "mac_address": OTHER_MAC}, MatchedBy.NOTHING, None),
+    ({"serial_number": "00005e005302"}, MatchedBy.SOURCE, None),
+    ({"serial_number": "00005e005302"}, MatchedBy.SEVERAL, None),
+]
+
+
+@pytest.mark.parametrize(("theirs", "said", "true"), HIDING)
+def test_a_record_does_not_hide_the_ci_of_another_in_its_request(
+    theirs: dict[str, object], said: MatchedBy, true: MatchedBy | None
+) -> None:
+    """The engine plays a request in order: an earlier record may have taken on the later one's CI by its name."""
+    items = {KEY: ITEM, OTHER: replace(ITEM, key=OTHER, values={"name": "x", "serial_number": OTHER.mac.upper()})}
+    own = Match(key=KEY, by=said, sys_ids=() if said is MatchedBy.NOTHING else ("2" * 32,))
+    met = Match(key=OTHER, by=MatchedBy.NAME, sys_ids=(THEIRS,))
+    candidate = Candidate(**{"sys_id": THEIRS, "name": "x", **theirs})  # type: ignore[arg-type]
+    looked = {match.key: match for match in second_look(items, [met, own], {THEIRS: candidate})}
+    assert looked[KEY] == (replace(own, by=true, sys_ids=(THEIRS,)) if true else own)
+
+
+@given(
+    st.lists(st.sampled_from(["", "00005e005302", "00005E005303", "X1"]), min_size=1, max_size=4),
+    st.sampled_from([MatchedBy.NOTHING, MatchedBy.NAME, MatchedBy.ADAPTER]),
+)
+def test_nobody_is_new_while_a_ci_with_its_serial_number_is_in_sight(serials: list[str], said: MatchedBy) -> None:
+    candidates = {
+        str(n) * 32: Candidate(sys_id=str(n) * 32, name="other", serial_number=serial)
+        for n, serial in enumerate(serials, 1)
+    }
+    match = Match(key=KEY, by=said, sys_ids=() if said is MatchedBy.NOTHING else ("9" * 32,))
+    (looked,) = second_look({KEY: ITEM}, [match], candidates)
+    holders = [c.sys_id for c in candidates.values() if c.serial_number.casefold() == "00005e005302"]
+    if holders:
+        assert looked.sys_ids == tuple(sorted(holders))
+        assert judge(ITEM, looked, candidates).decision is (Decision.ACCEPT if len(holders) == 1 else Decision.HOLD)
+    else:
+        assert looked == match

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from beast_dream_snow_loader.core.bindings import followed, objection, review
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.events import StepAdvanced
@@ -12,7 +13,8 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, KnownState
 from beast_dream_snow_loader.core.matching import Match, MatchedBy
-from beast_dream_snow_loader.core.recognition import Decision, Verdict, judge
+from beast_dream_snow_loader.core.names import last_form, named, next_form, planned_names
+from beast_dream_snow_loader.core.recognition import Decision, Verdict, accepted, judge, second_look
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -36,13 +38,17 @@ def recognise(
     Where the instance offers no simulation, new records get the name form with their MAC, which nobody
     shares, and CIs with their serial number are looked up.
     """
-    result = Recognised()
-    taken = {item.sys_id: key for key, item in known.items.items()}
-    open_items = {key: desired.items[key] for key in keys}
-    form = 0
-    while open_items:
-        open_items = _round(world, order, open_items, form, taken, result)
-        form += 1
+    reviewed = review(order.bindings, known, desired.items)
+    result = Recognised(held=dict(reviewed.held), findings=list(reviewed.findings))
+    new = [key for key in keys if key not in result.held]
+    entries = dict(known.items)
+    work = _Recognition(
+        world=world, order=order, items=dict(desired.items), entries=entries, open=new, result=result,
+        taken={entry.sys_id: key for key, entry in entries.items()},
+    )  # fmt: skip
+    while work.open:
+        work.round()
+    result.names = {key: work.items[key].name for key in work.cleared}
     return result
 
 
@@ -54,102 +60,127 @@ def apply_names(desired: DesiredState, names: Mapping[SourceKey, str]) -> Desire
     return replace(desired, items=items)
 
 
-def named(item: ConfigItem, name: str) -> ConfigItem:
-    return item if item.name == name else replace(item, values={**item.values, "name": name})
+@dataclass(slots=True, kw_only=True)
+class _Recognition:
+    """``items`` are all records under the names tried so far, ``open`` the new ones still to be asked about,
+    ``cleared`` those the engine takes for nobody's under the name they have. ``entries`` and ``taken`` (by sys_id) are
+    what is known, and grow by what was accepted."""
 
+    world: World
+    order: Order
+    items: dict[SourceKey, ConfigItem]
+    entries: dict[SourceKey, KnownItem]
+    taken: dict[SysId, SourceKey]
+    open: list[SourceKey]
+    result: Recognised
+    cleared: set[SourceKey] = field(default_factory=set)
+    rounds: int = 0
 
-def _round(
-    world: World,
-    order: Order,
-    items: Mapping[SourceKey, ConfigItem],
-    form: int,
-    taken: dict[SysId, SourceKey],
-    result: Recognised,
-) -> dict[SourceKey, ConfigItem]:
-    """One name form for all that are still open; returns those that need the next form."""
-    tried = {key: named(item, item.name_forms[form]) for key, item in items.items()}
-    try:
-        matches = world.cmdb.simulate([_as_create(item) for item in tried.values()])
-    except UNREADABLE as error:
-        tried = {key: named(item, item.name_forms[-1]) for key, item in items.items()}
-        matches = _by_serial(world, tried, error, result)
-    candidates = _look(world, matches, tried.values(), order, result)
-    again: dict[SourceKey, ConfigItem] = {}
-    for match in matches:
-        item = tried[match.key]
-        verdict = judge(item, match, candidates, dict(order.bindings))
-        if verdict.decision is Decision.NEXT_NAME and form + 1 < len(item.name_forms):
-            again[match.key] = items[match.key]
-            result.findings.append(_name_taken(item, verdict))
+    def round(self) -> None:
+        """Ask about all open records at once, under names that are free as far as we know."""
+        self._name()
+        asked = list(self.open)
+        matches = self._ask(asked)
+        candidates = self._look(matches)
+        tried = {key: self.items[key] for key in asked}
+        if candidates:
+            matches = second_look(tried, matches, candidates)
+        self.open = []
+        for match in sorted(matches, key=self._precedence):
+            self._settle(match, candidates)
+        self._name()
+        if self.rounds == 0:
+            self.world.listener(StepAdvanced(step="recognise", by=len(asked)))
+        self.rounds += 1
+
+    def _name(self) -> None:
+        """Free names for all; a cleared record whose name somebody turned out to have is asked about again."""
+        present = {key: item for key, item in self.items.items() if key not in self.result.held}
+        names = planned_names(present, KnownState(items=self.entries))
+        for key in (*self.open, *sorted(self.cleared)):
+            if self.items[key].name != names[key]:
+                self.items[key] = named(self.items[key], names[key])
+                if key in self.cleared:
+                    self.cleared.discard(key)
+                    self.open.append(key)
+
+    def _ask(self, keys: Sequence[SourceKey]) -> Sequence[Match]:
+        try:
+            return self.world.cmdb.simulate([_as_create(self.items[key]) for key in keys])
+        except UNREADABLE as error:
+            self.items |= {key: last_form(self.items[key]) for key in keys}
+            return _by_serial(self.world, {key: self.items[key] for key in keys}, error, self.result)
+
+    def _look(self, matches: Sequence[Match]) -> Mapping[str, Candidate] | None:
+        """The matched CIs, read a second time; None where that is refused: a name alone then convinces nobody, and the
+        rest is only enriched with what is always ours."""
+        bound = {self.order.bindings[match.key] for match in matches if match.key in self.order.bindings}
+        sys_ids = sorted({sys_id for match in matches for sys_id in match.sys_ids} | bound)
+        elements = sorted({element for match in matches for element in self.items[match.key].values})
+        try:
+            return self.world.cmdb.candidates(sys_ids, elements) if sys_ids else {}
+        except UNREADABLE as error:
+            finding = reduced("identity.unreadable", f"Matched CIs cannot be read ({error.message}).")
+            self.result.findings.append(finding)
+            return None
+
+    def _precedence(self, match: Match) -> tuple[bool, bool, SourceKey]:
+        """Who is first where two claim one CI: its own native key, then the operator, then the engine."""
+        return (match.by is not MatchedBy.SOURCE, match.key not in self.order.bindings, match.key)
+
+    def _settle(self, match: Match, candidates: Mapping[str, Candidate] | None) -> None:
+        item = self.items[match.key]
+        bound = self.order.bindings.get(match.key)
+        verdict = judge(item, match, candidates) if bound is None else self._bound(item, bound, candidates)
+        following = next_form(item) if verdict.decision is Decision.NEXT_NAME else None
+        if verdict.decision is Decision.NEW:
+            self.cleared.add(item.key)
+        elif verdict.decision is Decision.ACCEPT and verdict.sys_id is not None:
+            self._accept(item, verdict, verdict.sys_id, (candidates or {}).get(verdict.sys_id))
+        elif following is not None:
+            self.items[item.key] = following
+            self.open.append(item.key)
+            self.result.findings.append(_name_taken(item, verdict))
         else:
-            _settle(item, verdict, candidates, taken, result)
-    if form == 0:
-        world.listener(StepAdvanced(step="recognise", by=len(items)))
-    return again
+            self.result.held[item.key] = verdict.held or Held(
+                key=item.key, rule="identity.name_taken", reason="every form of its name belongs to somebody else's CI"
+            )
 
+    def _bound(self, item: ConfigItem, sys_id: SysId, candidates: Mapping[str, Candidate] | None) -> Verdict:
+        """The operator's word outweighs the engine's, unless it cannot be followed."""
+        candidate = (candidates or {}).get(sys_id)
+        held = None
+        if candidates is not None:
+            held = objection(item.key, sys_id, candidate, self._owners(sys_id))
+        if held is not None:
+            return Verdict(decision=Decision.HOLD, held=held)
+        self.result.findings.append(followed(item.key, sys_id))
+        return accepted(sys_id, item, candidate)
 
-def _look(
-    world: World, matches: Iterable[Match], items: Iterable[ConfigItem], order: Order, result: Recognised
-) -> Mapping[str, Candidate]:
-    """The matched CIs, read a second time. Where that is refused, a name alone convinces nobody and the rest is only
-    enriched with what is always ours."""
-    tried = {str(item.key): item for item in items}
-    bound = {sys_id for key, sys_id in order.bindings if key in tried}
-    sys_ids = sorted({sys_id for match in matches for sys_id in match.sys_ids} | bound)
-    elements = sorted({element for item in tried.values() for element in item.values})
-    try:
-        return world.cmdb.candidates(sys_ids, elements) if sys_ids else {}
-    except UNREADABLE as error:
-        result.findings.append(reduced("identity.unreadable", f"Matched CIs cannot be read ({error.message})."))
-        return {}
+    def _owners(self, sys_id: SysId) -> Sequence[SourceKey]:
+        ours = [self.taken[sys_id]] if sys_id in self.taken else []
+        try:
+            return (*ours, *self.world.cmdb.owners([sys_id]).get(sys_id, ()))
+        except UNREADABLE:
+            return ours
 
-
-def _name_taken(item: ConfigItem, verdict: Verdict) -> Finding:
-    why = verdict.held.reason if verdict.held else "its name belongs to another CI"
-    message = f"{item.label or item.key}: {why}. Another form of the name is used."
-    return Finding(record=str(item.key), rule="name.taken", severity=Severity.WARNING, message=message, field="name")
+    def _accept(self, item: ConfigItem, verdict: Verdict, sys_id: SysId, candidate: Candidate | None) -> None:
+        owner = self.taken.setdefault(sys_id, item.key)
+        if owner != item.key:
+            self.result.held[item.key] = _shared(item.key, owner, candidate)
+            return
+        known = _known(item, verdict, sys_id, candidate)
+        self.result.accepted[item.key] = self.entries[item.key] = known
+        if verdict.weak:
+            self.result.findings.append(_weak(item, sys_id, candidate))
 
 
 def _as_create(item: ConfigItem) -> ItemChange:
     return ItemChange(type=ChangeType.CREATE, item=item, send=item.values)
 
 
-def _settle(
-    item: ConfigItem,
-    verdict: Verdict,
-    candidates: Mapping[str, Candidate],
-    taken: dict[SysId, SourceKey],
-    result: Recognised,
-) -> None:
-    if verdict.decision is Decision.NEW:
-        result.names[item.key] = item.name
-    elif verdict.decision is Decision.ACCEPT and verdict.sys_id is not None:
-        _accept(item, verdict, verdict.sys_id, candidates, taken, result)
-    else:
-        result.held[item.key] = verdict.held or Held(
-            key=item.key, rule="identity.name_taken", reason="every form of its name belongs to somebody else's CI"
-        )
-
-
-def _accept(
-    item: ConfigItem,
-    verdict: Verdict,
-    sys_id: SysId,
-    candidates: Mapping[str, Candidate],
-    taken: dict[SysId, SourceKey],
-    result: Recognised,
-) -> None:
-    owner = taken.setdefault(sys_id, item.key)
-    candidate = candidates.get(sys_id)
-    if owner != item.key:
-        result.held[item.key] = Held(
-            key=item.key,
-            rule="identity.shared",
-            reason=f"the CI it matches is already {owner}: two records of UniFi claim one CI",
-            candidates=(candidate,) if candidate else (),
-        )
-        return
-    result.accepted[item.key] = KnownItem(
+def _known(item: ConfigItem, verdict: Verdict, sys_id: SysId, candidate: Candidate | None) -> KnownItem:
+    return KnownItem(
         key=item.key,
         sys_id=sys_id,
         class_name=candidate.class_name if candidate and candidate.class_name else item.class_name,
@@ -158,6 +189,30 @@ def _accept(
         weak=verdict.weak,
         send_serial=verdict.send_serial,
     )
+
+
+def _shared(key: SourceKey, owner: SourceKey, candidate: Candidate | None) -> Held:
+    return Held(
+        key=key,
+        rule="identity.shared",
+        reason=f"the CI it matches is already {owner}: two records of UniFi claim one CI",
+        candidates=(candidate,) if candidate else (),
+    )
+
+
+def _name_taken(item: ConfigItem, verdict: Verdict) -> Finding:
+    why = verdict.held.reason if verdict.held else "its name belongs to another CI"
+    message = f"{item.label or item.key}: {why}. Another form of the name is used."
+    return Finding(record=str(item.key), rule="name.taken", severity=Severity.WARNING, message=message, field="name")
+
+
+def _weak(item: ConfigItem, sys_id: SysId, candidate: Candidate | None) -> Finding:
+    class_name = candidate.class_name if candidate else item.class_name
+    message = (
+        f"{item.label or item.key} is taken for the CI {sys_id} ({class_name}) because name and address agree; it has "
+        "neither serial number nor MAC to compare. If that is wrong, bind it to the right CI."
+    )
+    return Finding(record=str(item.key), rule="identity.weak", severity=Severity.WARNING, message=message)
 
 
 def _by_serial(

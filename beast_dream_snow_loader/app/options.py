@@ -31,3 +31,12 @@ class LoadOptions:
     report_file: Path | None = None
     lock_timeout: str = "0s"
     """How long to wait for another run on the same target to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """``load`` is the load to be planned; ``out`` where the plan is saved; ``detailed``: exit 10 when not empty."""
+
+    load: LoadOptions
+    out: Path | None = None
+    detailed: bool = False

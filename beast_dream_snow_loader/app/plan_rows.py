@@ -1,45 +1,116 @@
-"""A plan as rows: field by field, what would be written and why."""
+"""A plan as plain values: what would be written to which record, field by field, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from beast_dream_snow_loader.core.changes import Plan
+from beast_dream_snow_loader.core.changes import ChangeType, FieldChange, ItemChange, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import KnownItem
+
+_REASONS = {
+    ChangeType.CREATE: "no CI is this record yet",
+    ChangeType.UPDATE: "fields differ",
+    ChangeType.RETIRE: "gone from UniFi for longer than the grace period",
+}
 
 
 def plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
     """One row per field of a CI, one per edge; ``old`` None where nothing is there yet, ``new`` None where an
     edge goes."""
-    for change in plan.items:
-        for field in change.fields:
-            yield {
-                "change": change.type.value,
-                "record": change.subject,
-                "class": change.item.class_name,
-                "field": field.element,
-                "old": field.old,
-                "new": field.new,
-                "reason": field.reason,
-            }
+    for change in plan_changes(plan):
+        shared = {"change": change["change"], "record": change["record"], "class": change["class"]}
+        for field in change["fields"]:
+            yield {**shared, **{name: field[name] for name in ("field", "old", "new", "reason")}}
+
+
+def plan_changes(plan: Plan) -> Iterator[dict[str, Any]]:
+    """One entry per record and edge, each with its fields; edges come last, as they are written."""
+    names = {change.item.key: _name(change) for change in (*plan.items, *plan.carriers.values())}
+    for change in (*plan.items, *plan.retirements):
+        yield _item(change)
     for link in plan.links:
-        relation = link.relation
-        yield {
-            "change": "link",
-            "record": str(relation.parent),
-            "class": "cmdb_rel_ci",
-            "field": relation.type,
-            "old": None,
-            "new": str(relation.child),
-            "reason": relation.role.value,
-        }
+        yield _link(link, names)
     for unlink in plan.unlinks:
-        yield {
-            "change": "unlink",
-            "record": str(unlink.known.parent),
-            "class": "cmdb_rel_ci",
-            "field": unlink.known.type,
-            "old": str(unlink.known.child),
-            "new": None,
-            "reason": unlink.reason,
-        }
+        yield _unlink(unlink, names)
+
+
+def class_changes(plan: Plan) -> Iterator[dict[str, Any]]:
+    """CIs that would be moved to another class."""
+    for change in plan.items:
+        known = change.known
+        if known is not None and known.class_name and known.class_name != change.item.class_name:
+            yield {"record": change.subject, "sys_id": known.sys_id, "old": known.class_name, **_new_class(change)}
+
+
+def _new_class(change: ItemChange) -> dict[str, str]:
+    return {"new": change.item.class_name, "name": change.item.label or change.item.name}
+
+
+def _item(change: ItemChange) -> dict[str, Any]:
+    item, known = change.item, change.known
+    meanings = {reference.element: reference.describe for reference in item.references}
+    return {
+        "change": change.type.value,
+        "record": change.subject,
+        "name": _name(change),
+        "kind": item.kind,
+        "console": item.lane,
+        "site": item.site,
+        "class": item.class_name,
+        "sys_id": known.sys_id if known else None,
+        "weak": bool(known and known.weak),
+        "reason": _reason(change, known),
+        "fields": [_field(field, meanings.get(field.element, "")) for field in change.fields],
+    }
+
+
+def _name(change: ItemChange) -> str:
+    return change.item.name or (change.known.written.get("name", "") if change.known else "")
+
+
+def _field(field: FieldChange, means: str) -> dict[str, Any]:
+    told = {"field": field.element, "old": field.old, "new": field.new, "reason": field.reason}
+    return {**told, "means": means} if means else told
+
+
+def _reason(change: ItemChange, known: KnownItem | None) -> str:
+    if known is not None and known.written_at is None:
+        doubt = ", on little evidence" if known.weak else ""
+        return f"the CMDB has it already{doubt}: taken as ours, enriched from now on"
+    if change.type is ChangeType.HEARTBEAT:
+        return "nothing changed; a sign of life is due"
+    return _REASONS[change.type]
+
+
+def _link(change: LinkChange, names: Mapping[SourceKey, str]) -> dict[str, Any]:
+    relation = change.relation
+    field = {"field": relation.type, "old": None, "new": str(relation.child), "reason": relation.role.value}
+    reason = f"its {relation.role.value} edge is not there yet"
+    return _edge("link", relation.parent, relation.child, names, field, reason)
+
+
+def _unlink(change: UnlinkChange, names: Mapping[SourceKey, str]) -> dict[str, Any]:
+    known = change.known
+    field = {"field": known.type, "old": str(known.child), "new": None, "reason": change.reason}
+    return _edge("unlink", known.parent, known.child, names, field, change.reason)
+
+
+def _edge(
+    change: str,
+    parent: SourceKey,
+    child: SourceKey,
+    names: Mapping[SourceKey, str],
+    field: dict[str, Any],
+    reason: str,
+) -> dict[str, Any]:
+    return {
+        "change": change,
+        "record": str(parent),
+        "name": names.get(parent, ""),
+        "class": "cmdb_rel_ci",
+        "far_name": names.get(child, ""),
+        "reason": reason,
+        "fields": [field],
+    }

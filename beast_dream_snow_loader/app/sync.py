@@ -11,6 +11,7 @@ from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import LoadOptions
+from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.places import report_file
 from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.private_files import write_private
@@ -18,14 +19,12 @@ from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.waiting import time_to_wait
-from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wire
+from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import SystemClock, rfc3339
-from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import Run, RunStatus
-from beast_dream_snow_loader.core.scope import Scope
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.runner import Load
@@ -80,33 +79,13 @@ def _load(options: LoadOptions, here: Ground, store: Store, stop: Stop, listener
 
 
 def _recorded(options: LoadOptions, here: Ground, store: Store, wiring: Wiring, run: Run, stop: Stop) -> Result:
-    order = _order(options, here, run.id)
+    order = order_of(options, here, run.id)
     if options.dry_run:
         return _run(options, here, wiring, order, run, stop)
     wait = time_to_wait(options.lock_timeout, "--lock-timeout", "5m").total_seconds()
     with holding(here, store, wiring, run, wait) as held:
         result = _run(options, here, held, order, run, stop)
         return _finished(options, here, store, run, result)
-
-
-def _order(options: LoadOptions, here: Ground, run_id: str) -> Order:
-    settings = here.settings.servicenow
-    return Order(
-        run_id=run_id,
-        target=here.target,
-        rules=mapping_rules(here.settings),
-        bindings=read_bindings(here.settings.bindings),
-        scope=Scope(
-            sites=frozenset(options.sites), consoles=frozenset(options.consoles), kinds=frozenset(options.kinds)
-        ),
-        dry_run=options.dry_run,
-        full=options.full,
-        allow_upgrade=options.allow_upgrade or settings.allow_upgrade,
-        lanes=options.workers or settings.concurrency,
-        batch_size=settings.batch_size,
-        batch_size_max=settings.batch_size_max,
-        facts_max_age=settings.facts_max_age_hours * 3600,
-    )
 
 
 def _run(options: LoadOptions, here: Ground, wiring: Wiring, order: Order, run: Run, stop: Stop) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -14,6 +15,9 @@ from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError
 
 Renderer = Callable[[Result], None]
+
+_ACTIVE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""JSON itself escapes only what is below a space."""
 
 printed: list[str] = []
 """The commands whose document this process has printed: one at most."""
@@ -55,8 +59,13 @@ def _print_json(result: Result) -> None:
 
     text = orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str)
     printed.append(result.command)
-    sys.stdout.write(text.decode("utf-8") + "\n")
+    sys.stdout.write(_visible(text.decode("utf-8")) + "\n")
     sys.stdout.flush()
+
+
+def _visible(text: str) -> str:
+    """The same JSON with what a terminal could act upon written as ``\\u009b``: it stands inside strings only."""
+    return _ACTIVE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def usage_as_json() -> None:

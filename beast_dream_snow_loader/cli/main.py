@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.commands import config, doctor, health, load, replay, report, runs, sandbox, validate
+from beast_dream_snow_loader.cli.commands import (
+    config,
+    doctor,
+    health,
+    load,
+    plan,
+    replay,
+    report,
+    runs,
+    sandbox,
+    validate,
+)
 
 app = typer.Typer(
     name="snowload",
@@ -39,6 +50,7 @@ def _root(
 
 
 app.command("load", epilog=load.EXAMPLES)(load.load)
+app.command("plan", epilog=plan.EXAMPLES)(plan.plan)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
 app.command("health", epilog=health.EXAMPLES)(health.health)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)

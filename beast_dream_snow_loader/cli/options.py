@@ -28,6 +28,14 @@ UseSandbox = Annotated[
     typer.Option("--sandbox", help="Work on a made-up UniFi and ServiceNow on this machine; needs no account."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; send no write.")]
+Full = Annotated[bool, typer.Option("--full", help="Send everything again; ignore what was sent before.")]
+AllowUpgrade = Annotated[
+    bool, typer.Option("--allow-upgrade", help="Move CIs to a more specific class the instance has got since.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="A stale source makes the run partial (exit 3).")]
+Sites = Annotated[list[str] | None, typer.Option("--site", help="Only this site (repeatable).")]
+Consoles = Annotated[list[str] | None, typer.Option("--console", help="Only this console (repeatable).")]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only this kind, e.g. switch (repeatable).")]
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", help="Write the JSON-lines log here, not in the state directory.")
 ]

@@ -50,13 +50,18 @@ def _changes(changes: list[Mapping[str, Any]]) -> None:
 
 
 def _needs_a_person(body: Mapping[str, Any]) -> None:
-    held = [(h["key"], h["reason"], _candidates(h)) for h in body.get("held", [])]
-    table(("held", "why", "candidates"), held, title="Held until somebody decides")
+    show_held(body)
     failed = [(f["key"], f["change"], f["code"], f["message"]) for f in body.get("failed", [])]
     table(("failed", "change", "code", "message"), failed, title="Failed")
 
 
-def _candidates(held: Mapping[str, Any]) -> str:
+def show_held(body: Mapping[str, Any]) -> None:
+    """Records that wait for a person, with the CIs they might be."""
+    held = [(h["key"], h["reason"], candidates(h)) for h in body.get("held", [])]
+    table(("held", "why", "candidates"), held, title="Held until somebody decides")
+
+
+def candidates(held: Mapping[str, Any]) -> str:
     return "; ".join(f"{c['name']} ({c['class']}, sys_id {c['sys_id']})" for c in held.get("candidates", []))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,12 +12,16 @@ from beast_dream_snow_loader.core.shown import shown
 WIDTH_OF_A_FILE = 180
 
 
+def columns() -> int:
+    """How wide the terminal is; in a file wide enough that cells are not broken up."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_OF_A_FILE
+
+
 def console() -> Any:
-    """A rich console on stdout: as wide as the terminal; in a file wide enough that cells are not broken up."""
+    """A rich console on stdout."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else WIDTH_OF_A_FILE
-    return Console(highlight=False, soft_wrap=True, width=width)
+    return Console(highlight=False, soft_wrap=True, width=columns())
 
 
 def line(text: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.core import normalize
+from beast_dream_snow_loader.core.class_choice import class_steps
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Reference, Relation, RelationRole
 from beast_dream_snow_loader.core.facts import ClassFacts, FieldFacts, InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding, Severity
@@ -140,18 +141,12 @@ class _Fitting:
         if chosen is None:
             self._tell(_no_class(item, self._reasons(chain)), str(item.key))
         elif chosen.name != chain[0]:
-            self._tell(_other_class(item, chosen.name, self._reasons(chain, chosen.name)), item.kind, chosen.name)
+            self._tell(_other_class(item, chosen.name, self._reasons(chain)), item.kind, chosen.name)
         return chosen
 
-    def _reasons(self, chain: tuple[str, ...], until: str = "") -> str:
-        """Why not the classes of the chain before ``until``."""
-        told = []
-        for name in chain:
-            if name == until:
-                break
-            facts = self.facts.classes.get(name)
-            told.append(f"{name}: {facts.reason or 'not usable' if facts is not None else 'not looked at'}")
-        return "; ".join(told)
+    def _reasons(self, chain: tuple[str, ...]) -> str:
+        """Why not the classes of the chain."""
+        return "; ".join(f"{step.name}: {step.reason}" for step in class_steps(chain, self.facts) if not step.usable)
 
     def _references(self, references: tuple[Reference, ...]) -> Mapping[str, str]:
         if references not in self._rows:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from beast_dream_snow_loader.core.changes import LinkChange, Plan
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import StepFinished
+from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.known import Held
 from beast_dream_snow_loader.core.observed import Snapshot
@@ -21,6 +22,9 @@ class LoadOutcome:
 
     snapshot: Snapshot | None = None
     stale_seconds: float | None = None
+    mapped: DesiredState | None = None
+    """What the CMDB should hold, before it was cut to what the instance has."""
+    facts: InstanceFacts | None = None
     desired: DesiredState | None = None
     plan: Plan | None = None
     findings: list[Finding] = field(default_factory=list)

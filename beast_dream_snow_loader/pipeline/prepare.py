@@ -67,13 +67,13 @@ class Preparation:
             desired = map_snapshot(snapshot, self._order.rules)
             counted.records = len(desired.items)
         self._found(*desired.findings)
-        self._present = tuple(desired.items)
+        self._present, self._outcome.mapped = tuple(desired.items), desired
         return desired
 
     def _validate(self, desired: DesiredState) -> DesiredState:
         with self._steps.step("validate", total=len(desired.items)) as counted:
             surveyed = survey(self._world, self._order, wishes(desired, self._order.rules))
-            self._outcome.away = surveyed.away
+            self._outcome.away, self._outcome.facts = surveyed.away, surveyed.facts
             self._found(*surveyed.facts.findings)
             before = len(desired.findings)
             fitted = fit(desired, surveyed.facts, self._order.rules)

@@ -13,6 +13,7 @@ from tests.conftest import Snowload
 
 COMMANDS = [
     ("load",),
+    ("plan",),
     ("validate",),
     ("health",),
     ("doctor",),

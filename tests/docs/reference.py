@@ -21,6 +21,7 @@ PLACE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 COMMANDS = (
     (),
     ("load",),
+    ("plan",),
     ("validate",),
     ("health",),
     ("doctor",),

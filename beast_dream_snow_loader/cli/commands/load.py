@@ -8,34 +8,36 @@ from typing import Annotated
 import typer
 
 from beast_dream_snow_loader.cli.options import (
+    AllowUpgrade,
     Config,
+    Consoles,
     DryRun,
     Env,
+    Full,
     Json,
+    Kinds,
     LockTimeout,
     LogFile,
     Quiet,
+    Sites,
+    Strict,
     UseSandbox,
     Verbose,
 )
 
 EXAMPLES = "Examples: snowload load --env production | snowload load --sandbox --dry-run"
 
-Several = list[str]
-
 
 def load(
     env: Env = None,
     config: Config = None,
     dry_run: DryRun = False,
-    full: Annotated[bool, typer.Option("--full", help="Send everything again; ignore what was sent before.")] = False,
-    allow_upgrade: Annotated[
-        bool, typer.Option("--allow-upgrade", help="Move CIs to a more specific class the instance has got since.")
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="A stale source makes the run partial (exit 3).")] = False,
-    site: Annotated[Several | None, typer.Option("--site", help="Only this site (repeatable).")] = None,
-    console: Annotated[Several | None, typer.Option("--console", help="Only this console (repeatable).")] = None,
-    kind: Annotated[Several | None, typer.Option("--kind", help="Only this kind, e.g. switch (repeatable).")] = None,
+    full: Full = False,
+    allow_upgrade: AllowUpgrade = False,
+    strict: Strict = False,
+    site: Sites = None,
+    console: Consoles = None,
+    kind: Kinds = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, max=4, help="Requests at once.")] = None,
     lock_timeout: LockTimeout = "0s",
     sandbox: UseSandbox = False,

@@ -1,0 +1,31 @@
+"""What was asked for on the command line and in the settings, as one order for the pipeline."""
+
+from __future__ import annotations
+
+from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.options import LoadOptions
+from beast_dream_snow_loader.app.wiring import mapping_rules
+from beast_dream_snow_loader.core.bindings import read_bindings
+from beast_dream_snow_loader.core.scope import Scope
+from beast_dream_snow_loader.pipeline.world import Order
+
+
+def order_of(options: LoadOptions, here: Ground, run_id: str) -> Order:
+    """The order of ``load``, ``plan`` and ``explain``. ConfigurationError when the mapping rules are wrong."""
+    settings = here.settings.servicenow
+    return Order(
+        run_id=run_id,
+        target=here.target,
+        rules=mapping_rules(here.settings),
+        bindings=read_bindings(here.settings.bindings),
+        scope=Scope(
+            sites=frozenset(options.sites), consoles=frozenset(options.consoles), kinds=frozenset(options.kinds)
+        ),
+        dry_run=options.dry_run,
+        full=options.full,
+        allow_upgrade=options.allow_upgrade or settings.allow_upgrade,
+        lanes=options.workers or settings.concurrency,
+        batch_size=settings.batch_size,
+        batch_size_max=settings.batch_size_max,
+        facts_max_age=settings.facts_max_age_hours * 3600,
+    )

@@ -1,0 +1,125 @@
+"""The use case behind ``snowload plan``: a load that ends with the plan, read live, and may save it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.listening import Heard, listening
+from beast_dream_snow_loader.app.options import PlanOptions
+from beast_dream_snow_loader.app.orders import order_of
+from beast_dream_snow_loader.app.plan_document import SEAL, applicable, plan_body, seal_of
+from beast_dream_snow_loader.app.private_files import write_private
+from beast_dream_snow_loader.app.result import Result, document
+from beast_dream_snow_loader.app.run_ids import new_run_id
+from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
+from beast_dream_snow_loader.app.sync import failed
+from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
+from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.core.report import RunReport, status_of
+from beast_dream_snow_loader.core.run import Run
+from beast_dream_snow_loader.core.saved_plan import SavedPlan
+from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.pipeline.planning import Planning
+from beast_dream_snow_loader.pipeline.world import Order
+from beast_dream_snow_loader.state.store import Store
+
+_COMMAND = "plan"
+
+
+def plan(options: PlanOptions, listener: Listener) -> Result:
+    """Never raises a SnowloadError: what stopped it is in the result. Nothing is written to ServiceNow."""
+    place = options.load.place
+    try:
+        with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
+            return _plan(options, here, store, stop, listener)
+    except SnowloadError as error:
+        return failed(_COMMAND, error, environment=place.environment or "")
+
+
+def _plan(options: PlanOptions, here: Ground, store: Store, stop: Stop, listener: Listener) -> Result:
+    started = here.clock.now()
+    run_id = new_run_id(started)
+    run = Run(id=run_id, command=_COMMAND, environment=here.environment, target=here.target, started_at=started)
+    heard = Heard()
+    with listening(here, run_id, listener, heard, options.load.place.verbosity) as told:
+        wiring = replace(wire(here, store, told, dry_run=True, stopping=stop), heard=heard)
+        order = order_of(options.load, here, run_id)
+        work = Planning(wiring.world, order)
+        saved, error = None, None
+        try:
+            saved = work.run()
+        except SnowloadError as stopped:
+            error = stopped
+        error = error or (_unsaveable(work) if options.out is not None else None)
+        report = _report(work, wiring, run, here, error, stop)
+        result = _result(options, here, work, report, order, saved, run)
+    return _saved(result, options.out)
+
+
+def _unsaveable(work: Planning) -> SnowloadError | None:
+    """A plan that did not see the CMDB as it is must not be applied later."""
+    return work.outcome.away
+
+
+def _report(
+    work: Planning, wiring: Wiring, run: Run, here: Ground, error: SnowloadError | None, stop: Stop
+) -> RunReport:
+    outcome = work.outcome
+    return RunReport(
+        started_at=run.started_at,
+        finished_at=here.clock.now(),
+        snapshot=outcome.snapshot,
+        desired=outcome.desired,
+        plan=outcome.plan,
+        findings=[*outcome.findings, *wiring.heard.findings],
+        held=outcome.held,
+        steps=outcome.steps,
+        requests=wiring.meter.counts(),
+        stale_source=outcome.stale_seconds,
+        away=outcome.away,
+        error=error,
+        interrupted=stop.exit_code,
+        run_id=run.id,
+    )
+
+
+def _result(
+    options: PlanOptions,
+    here: Ground,
+    work: Planning,
+    report: RunReport,
+    order: Order,
+    saved: SavedPlan | None,
+    run: Run,
+) -> Result:
+    status, code = status_of(report, strict=options.load.strict)
+    changes = report.plan is not None and not report.plan.empty
+    if options.detailed and changes and code in (ExitCode.OK, ExitCode.PARTIAL):
+        code = ExitCode.CHANGES
+    body = {"target": here.target, **plan_body(report, work.outcome, order.rules)}
+    if saved is not None and work.prepared is not None and work.outcome.away is None:
+        body |= applicable(saved, work.prepared, options.load, here.settings)
+    result = Result(
+        command=_COMMAND,
+        status=status.value,
+        exit_code=code,
+        environment=here.environment,
+        run_id=run.id,
+        generated_at=rfc3339(report.finished_at),
+        body=body,
+        error=report.error,
+    )
+    return replace(result, body={**body, SEAL: seal_of(document(result))})
+
+
+def _saved(result: Result, out: Path | None) -> Result:
+    if out is None or "apply" not in result.body:
+        return result
+    write_private(out, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))
+    return result

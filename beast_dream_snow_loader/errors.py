@@ -25,8 +25,10 @@
     │  ├─ StateLocked             another run holds the target
     │  ├─ StateTooNew             this program is older than the database
     │  └─ StateDamaged            the database does not read
+    ├─ PlanDamaged                a saved plan does not verify or does not read here: make a new one
     ├─ Refused
     │  ├─ EmptySource             the source shows nothing: refuse to act on it
+    │  ├─ StalePlan               a saved plan no longer fits: make a new one
     │  └─ TooManyRetirements      more would go than the guard allows
     └─ OperationalError           any of the above with its context (operations/error_handler.py)
 
@@ -208,12 +210,24 @@ class StateDamaged(StateError):
     code = "state.damaged"
 
 
+class PlanDamaged(SnowloadError):
+    """The digest of a saved plan does not verify, or this program cannot read its form."""
+
+    code = "plan.damaged"
+
+
 class Refused(SnowloadError):
     code = "refused"
 
 
 class EmptySource(Refused):
     code = "refused.empty_source"
+
+
+class StalePlan(Refused):
+    """A saved plan, or a part of it, is for another place or no longer fits what is there."""
+
+    code = "plan.stale"
 
 
 class TooManyRetirements(Refused):

@@ -45,6 +45,14 @@ class ClientSettings(BaseModel):
     minimum_days: float = Field(default=7.0, ge=0)
 
 
+class PlanSettings(BaseModel):
+    """``[plan]``. A saved plan older than this is refused."""
+
+    model_config = _FROZEN
+
+    max_age_hours: float = Field(default=24.0, gt=0)
+
+
 class LoggingSettings(BaseModel):
     """``[logging]``. ``level`` and ``format`` None: what the environment's operational defaults say."""
 
@@ -85,6 +93,7 @@ class Settings(BaseModel):
     servicenow: ServiceNowSettings = ServiceNowSettings()
     state: StateSettings = StateSettings()
     clients: ClientSettings = ClientSettings()
+    plan: PlanSettings = PlanSettings()
     logging: LoggingSettings = LoggingSettings()
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
@@ -102,6 +111,7 @@ class _Variables(BaseSettings):
     servicenow: ServiceNowSettings | None = None
     state: StateSettings | None = None
     clients: ClientSettings | None = None
+    plan: PlanSettings | None = None
     logging: LoggingSettings | None = None
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None

@@ -29,6 +29,8 @@ class LoadOptions:
     kinds: tuple[str, ...] = ()
     workers: int | None = None
     report_file: Path | None = None
+    plan_file: Path | None = None
+    """A saved plan to apply; then nothing is read from UniFi and no filter has a meaning."""
     lock_timeout: str = "0s"
     """How long to wait for another run on the same target to end."""
 

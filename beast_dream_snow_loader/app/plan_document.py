@@ -87,12 +87,8 @@ def source_digest(mapped: DesiredState) -> str:
     return _digest({"records": records, "edges": sorted(relation.key for relation in mapped.relations)})
 
 
-def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with the SHA-256 of its canonical form: UTF-8 JSON, keys sorted, no spaces, without the digest."""
-    return {**document, SEAL: seal_of(document)}
-
-
 def seal_of(document: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical form: UTF-8 JSON, keys sorted, no spaces, without the digest itself."""
     return _digest({name: value for name, value in document.items() if name != SEAL})
 
 

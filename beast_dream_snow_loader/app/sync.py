@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -13,6 +14,7 @@ from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.places import report_file
+from beast_dream_snow_loader.app.plan_file import PlanFile, ordered, read_plan, refuse_elsewhere, refuse_filters
 from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.private_files import write_private
 from beast_dream_snow_loader.app.result import Result, document
@@ -28,15 +30,15 @@ from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.runner import Load
-from beast_dream_snow_loader.pipeline.world import Order
 from beast_dream_snow_loader.state.store import Store
 
 
 def load(options: LoadOptions, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
     try:
+        file = _plan_file(options)
         with ground(options.place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
-            return _load(options, here, store, stop, listener)
+            return _load(options, file, here, store, stop, listener)
     except SnowloadError as error:
         return failed("load", error, environment=options.place.environment or "")
 
@@ -64,32 +66,49 @@ def status_word(code: ExitCode) -> str:
     }.get(code, RunStatus.FAILED).value
 
 
-def _load(options: LoadOptions, here: Ground, store: Store, stop: Stop, listener: Listener) -> Result:
+def _plan_file(options: LoadOptions) -> PlanFile | None:
+    if options.plan_file is None:
+        return None
+    refuse_filters(options)
+    return read_plan(options.plan_file)
+
+
+def _load(
+    options: LoadOptions, file: PlanFile | None, here: Ground, store: Store, stop: Stop, listener: Listener
+) -> Result:
+    if file is not None:
+        refuse_elsewhere(file, here)
     run = Run(
         id=new_run_id(here.clock.now()),
         command="load",
         environment=here.environment,
         target=here.target,
         started_at=here.clock.now(),
+        report={"from_plan": file.told()} if file is not None else {},
     )
     heard = Heard()
     with listening(here, run.id, listener, heard, options.place.verbosity) as told:
         wiring = wire(here, store, told, dry_run=options.dry_run, stopping=stop)
-        return _recorded(options, here, store, replace(wiring, heard=heard), run, stop)
+        return _recorded(options, file, here, store, replace(wiring, heard=heard), run, stop)
 
 
-def _recorded(options: LoadOptions, here: Ground, store: Store, wiring: Wiring, run: Run, stop: Stop) -> Result:
+def _recorded(
+    options: LoadOptions, file: PlanFile | None, here: Ground, store: Store, wiring: Wiring, run: Run, stop: Stop
+) -> Result:
     order = order_of(options, here, run.id)
     if options.dry_run:
-        return _run(options, here, wiring, order, run, stop)
+        work = Load(wiring.world, order, ordered(file, store) if file is not None else None)
+        return _run(options, file, here, wiring, work, run, stop)
     wait = time_to_wait(options.lock_timeout, "--lock-timeout", "5m").total_seconds()
+    saved = ordered(file, store) if file is not None else None
     with holding(here, store, wiring, run, wait) as held:
-        result = _run(options, here, held, order, run, stop)
+        result = _run(options, file, here, held, Load(held.world, order, saved), run, stop)
         return _finished(options, here, store, run, result)
 
 
-def _run(options: LoadOptions, here: Ground, wiring: Wiring, order: Order, run: Run, stop: Stop) -> Result:
-    work = Load(wiring.world, order)
+def _run(
+    options: LoadOptions, file: PlanFile | None, here: Ground, wiring: Wiring, work: Load, run: Run, stop: Stop
+) -> Result:
     error: SnowloadError | None = None
     try:
         work.run()
@@ -98,6 +117,9 @@ def _run(options: LoadOptions, here: Ground, wiring: Wiring, order: Order, run: 
     report = _report(work.outcome, wiring, run, here, error, stop)
     status, code = status_of(report, strict=options.strict)
     changes = list(plan_rows(report.plan)) if options.dry_run and report.plan is not None else []
+    body = {"dry_run": options.dry_run, **report.document(), "changes": changes}
+    if file is not None:
+        body["from_plan"] = {**file.told(), **_renewed(work.outcome)}
     return Result(
         command="load",
         status=status.value,
@@ -105,9 +127,17 @@ def _run(options: LoadOptions, here: Ground, wiring: Wiring, order: Order, run: 
         environment=here.environment,
         run_id=run.id,
         generated_at=rfc3339(report.finished_at),
-        body={"dry_run": options.dry_run, **report.document(), "changes": changes},
+        body=body,
         error=error,
     )
+
+
+def _renewed(outcome: LoadOutcome) -> dict[str, Any]:
+    stale = [
+        {"record": one.record, "key": one.subject, "change": one.change.value, "reason": one.reason}
+        for one in outcome.stale
+    ]
+    return {"done_before": outcome.done_before, "stale": stale}
 
 
 def _report(

@@ -18,6 +18,7 @@ def render(result: Result) -> None:
     _counts(body)
     _changes(body.get("changes", []))
     _needs_a_person(body)
+    _left_out(body)
     show_findings(body.get("findings", []))
     line(_verdict(result))
     if body.get("report_file"):
@@ -55,6 +56,11 @@ def _needs_a_person(body: Mapping[str, Any]) -> None:
     table(("failed", "change", "code", "message"), failed, title="Failed")
 
 
+def _left_out(body: Mapping[str, Any]) -> None:
+    stale = [(one["key"], one["change"], one["reason"]) for one in body.get("from_plan", {}).get("stale", [])]
+    table(("change of the plan", "was to", "why not"), stale, title="No longer as the plan saw it")
+
+
 def show_held(body: Mapping[str, Any]) -> None:
     """Records that wait for a person, with the CIs they might be."""
     held = [(h["key"], h["reason"], candidates(h)) for h in body.get("held", [])]
@@ -70,7 +76,22 @@ def _verdict(result: Result) -> str:
     if body.get("stale_source") is not None:
         return f"load: {result.status}, from a snapshot {body['stale_source'] / 3600:.1f} hours old"
     written = body.get("written", {})
+    before = body.get("from_plan", {}).get("done_before", 0)
+    if result.status == "ok" and before and not any(written.values()):
+        return f"load: ok, nothing to do: all {before} changes of this plan were made before"
     if result.status == "ok" and not any(written.values()) and not body.get("dry_run"):
         return "load: ok, nothing to do"
+    if body.get("from_plan"):
+        return f"load: {result.status}, {_from_plan(body)}"
     hint = "; send them with: snowload replay-queue" if body.get("queued") else ""
     return f"load: {result.status}{hint}"
+
+
+def _from_plan(body: Mapping[str, Any]) -> str:
+    plan = body["from_plan"]
+    parts = [f"the plan of {plan['created_at']}"]
+    if plan.get("stale"):
+        parts.append(f"{len(plan['stale'])} changes left out because they no longer fit")
+    if plan.get("done_before"):
+        parts.append(f"{plan['done_before']} made before")
+    return "; ".join(parts)

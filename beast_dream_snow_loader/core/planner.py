@@ -179,10 +179,10 @@ def _carriers(
 ) -> dict[SourceKey, ItemChange]:
     """The known ends of the planned edges as full items, never as stubs with only a name (cmdb-model 6.7)."""
     ends = sorted({key for link in links for key in (link.relation.lower, link.relation.upper) if key in known.items})
-    return {key: _carrier(items[key], known.items[key], planning.ownership) for key in ends}
+    return {key: carrier(items[key], known.items[key], planning.ownership) for key in ends}
 
 
-def _carrier(item: ConfigItem, known: KnownItem, ownership: Mapping[str, Ownership]) -> ItemChange:
+def carrier(item: ConfigItem, known: KnownItem, ownership: Mapping[str, Ownership]) -> ItemChange:
     """What we wrote last and nobody is known to have changed, so that naming the CI again changes nothing."""
     values = {
         element: value

@@ -136,6 +136,9 @@ class Journal(Protocol):
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first."""
 
+    def done_in(self, run_ids: Iterable[str]) -> frozenset[str]:
+        """Subjects of changes that these runs brought about."""
+
     def supersede(self, subjects: Iterable[str]) -> int:
         """A newer plan covers these subjects: drop their queued and unknown entries. Returns how many."""
 

@@ -9,6 +9,8 @@ from beast_dream_snow_loader.core.changes import ItemChange, Lane, LinkChange, P
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem
 
+CLASS, MOD_COUNT = "sys_class_name", "sys_mod_count"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:

@@ -13,6 +13,7 @@ from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.known import Held
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.staleness import Stale
 from beast_dream_snow_loader.errors import SnowloadError
 
 
@@ -31,6 +32,10 @@ class LoadOutcome:
     held: list[Held] = field(default_factory=list)
     settlements: Sequence[Settlement] = ()
     unlinked: Sequence[LinkChange] = ()
+    stale: Sequence[Stale] = ()
+    """Changes of a saved plan that no longer fit."""
+    done_before: int = 0
+    """Changes of a saved plan that an earlier run of it made."""
     away: SnowloadError | None = None
     checked: int = 0
     steps: list[StepFinished] = field(default_factory=list)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from beast_dream_snow_loader.core.changes import Change, ItemChange, Plan
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.remarks import remarks
+from beast_dream_snow_loader.core.staleness import Stale
+from beast_dream_snow_loader.errors import StalePlan
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.prepare import Preparation, Prepared
+from beast_dream_snow_loader.pipeline.renew import Ordered, Renewal
 from beast_dream_snow_loader.pipeline.steps.verify import verify
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -16,21 +21,33 @@ from beast_dream_snow_loader.pipeline.world import Order, World
 class Load:
     """One load. :meth:`run` may raise; ``outcome`` then holds what was done before."""
 
-    def __init__(self, world: World, order: Order) -> None:
+    def __init__(self, world: World, order: Order, ordered: Ordered | None = None) -> None:
+        """``ordered`` is a saved plan to be applied; without one the plan is made here."""
         self.outcome = LoadOutcome()
+        self._ordered = ordered
         self._world = world
         self._order = order
         self._steps = Steps(clock=world.clock, listener=world.listener, done=self.outcome.steps)
 
     def run(self) -> LoadOutcome:
-        """prepare (read and plan) → load → link → unlink → verify. A dry run ends with the plan."""
-        prepared = Preparation(self._world, self._order, self.outcome, self._steps).run()
+        """prepare (read and plan) → load → link → unlink → verify. A dry run ends with the plan.
+
+        Raises StalePlan at the end when parts of a saved plan no longer fitted; the rest is done then.
+        """
+        prepared = self._prepare()
         if not self._order.dry_run:
             self._apply(prepared.plan)
             self._supersede(prepared)
             self._verify()
             self._take_attendance(prepared)
+        if self.outcome.stale:
+            raise _no_longer_fits(self.outcome.stale)
         return self.outcome
+
+    def _prepare(self) -> Prepared:
+        if self._ordered is not None:
+            return Renewal(self._world, self._order, self._ordered, self.outcome, self._steps).run()
+        return Preparation(self._world, self._order, self.outcome, self._steps).run()
 
     def _apply(self, plan: Plan) -> None:
         applier = Applier(self._world, self._order, plan, self.outcome.away)
@@ -90,3 +107,13 @@ class Load:
 
     def _found(self, *findings: Finding) -> None:
         self.outcome.findings.extend(findings)
+
+
+def _no_longer_fits(stale: Sequence[Stale]) -> StalePlan:
+    named = ", ".join(sorted({one.record for one in stale})[:5])
+    records = len({one.record for one in stale})
+    return StalePlan(
+        f"{len(stale)} changes of the plan no longer fit and were left out, of {records} records: {named}"
+        f"{' and others' if records > 5 else ''}.",
+        next_step="The findings say why. Make a new plan: snowload plan --out FILE",
+    )

@@ -97,6 +97,12 @@ class SqlJournal:
         """Entries settled "later", oldest first; a write that was sent again in vain keeps its place."""
         return self._entries(_entries_in(EntryState.LATER).limit(limit))
 
+    def done_in(self, run_ids: Iterable[str]) -> frozenset[str]:
+        """Subjects of changes that these runs brought about."""
+        query = select(journal.c.subject).where(journal.c.run_id.in_(list(run_ids)), journal.c.state == EntryState.DONE)
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(query))
+
     def supersede(self, subjects: Iterable[str]) -> int:
         """Drop the pending entries of these subjects. Returns how many there were."""
         with self._writing() as connection:

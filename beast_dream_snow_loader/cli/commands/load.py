@@ -32,6 +32,9 @@ def load(
     env: Env = None,
     config: Config = None,
     dry_run: DryRun = False,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="Apply exactly this saved plan; refuse what no longer fits.")
+    ] = None,
     full: Full = False,
     allow_upgrade: AllowUpgrade = False,
     strict: Strict = False,
@@ -60,6 +63,7 @@ def load(
     options = LoadOptions(
         place=Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file),
         dry_run=dry_run,
+        plan_file=plan,
         full=full,
         allow_upgrade=allow_upgrade,
         strict=strict,

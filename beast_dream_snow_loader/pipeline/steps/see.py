@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from beast_dream_snow_loader.core.changes import ItemChange, Plan
 from beast_dream_snow_loader.core.known import KnownItem
-from beast_dream_snow_loader.core.saved_plan import Seen, touched
+from beast_dream_snow_loader.core.saved_plan import CLASS, MOD_COUNT, Seen, touched
 from beast_dream_snow_loader.pipeline.world import World
 
-CLASS, MOD_COUNT = "sys_class_name", "sys_mod_count"
 _MOVING = frozenset({"last_discovered"})
 """What the engine stamps by itself says nothing about the record; ``sys_mod_count`` notices it anyway."""
 

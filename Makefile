@@ -30,6 +30,13 @@ crash: setup ## a load of 200 CIs ended at every input/output call, before and a
 	$(BIN)/python -m tests.crash.sweep --devices 200
 	$(BIN)/python -m tests.crash.sweep --devices 200 --points 1000 --power
 
+SEED ?= 1
+year: setup ## a year in the life of a CMDB: 60 runs, 1,000 devices; SEED=7 for another one
+	$(BIN)/python -m tests.scenarios.year --seed $(SEED)
+
+truth: setup ## 10,000 small inventories under faults: exit 0 exactly when the CMDB is right
+	$(BIN)/python -m tests.scenarios.truthfulness --seed $(SEED)
+
 check: setup ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

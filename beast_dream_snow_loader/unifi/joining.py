@@ -59,14 +59,22 @@ def join(estate: Estate, taken_at: datetime) -> Snapshot:
 
 
 def _cloud_devices(estate: Estate, keys: ConsoleKeys, hosts: Mapping[str, HostView]) -> list[DeviceView]:
-    """Without those of blocked hosts and of registrations that a newer one has replaced."""
+    """Without those of blocked hosts and of registrations that a newer one has replaced.
+
+    Of a host that the cloud has lost it shows what it last knew: nobody has seen those devices now.
+    """
     current = {host.host_id: not host.blocked for host in hosts.values()}
+    lost = {host.host_id for host in hosts.values() if not host.online}
     known = {host.host_id for host in estate.hosts}
     return [
-        replace(view, device=replace(view.device, console=keys.of_host(view.host_id)))
+        replace(view, device=_of_host(view.device, keys.of_host(view.host_id), lost=view.host_id in lost))
         for view in estate.cloud_devices
         if current.get(view.host_id or "", view.host_id not in known)
     ]
+
+
+def _of_host(device: Device, console: str, *, lost: bool) -> Device:
+    return replace(device, console=console, presence=Presence.OFFLINE if lost else device.presence)
 
 
 def _host_devices(hosts: Mapping[str, HostView]) -> Iterable[DeviceView]:

@@ -10,13 +10,14 @@ import re
 import sqlite3
 import zlib
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow.by_hand import grow_older
 from beast_dream_snow_loader.sandbox.servicenow.records import Instance
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
 
 def pass_time(seconds: float, estate: Estate, instance: Instance, home: Path) -> None:
@@ -34,7 +35,8 @@ def _age_state(database: Path, seconds: float) -> None:
         for table in tables:
             columns = [row[1] for row in connection.execute(f"pragma table_info({table})")]
             for rowid, *values in connection.execute(f"select rowid, * from {table}").fetchall():
-                moved = {c: _aged(v, seconds) for c, v in zip(columns, values, strict=True) if v != _aged(v, seconds)}
+                aged = {column: _aged(value, seconds) for column, value in zip(columns, values, strict=True)}
+                moved = {c: new for (c, new), old in zip(aged.items(), values, strict=True) if new is not old}
                 if moved:
                     names = ", ".join(f"{column} = ?" for column in moved)
                     connection.execute(f"update {table} set {names} where rowid = ?", (*moved.values(), rowid))
@@ -50,9 +52,10 @@ def _aged(value: object, seconds: float) -> object:
         return zlib.compress(str(_aged(plain, seconds)).encode(), level=1)
     if not isinstance(value, str):
         return value
-    return _MOMENT.sub(lambda found: _earlier(found, seconds), value)
+    return _MOMENT.sub(lambda found: _earlier(found[0], seconds), value) if _MOMENT.search(value) else value
 
 
-def _earlier(found: re.Match[str], seconds: float) -> str:
-    moment = datetime.fromisoformat(found[0]) - timedelta(seconds=seconds)
-    return moment.strftime(f"%Y-%m-%d{found[1]}%H:%M:%S")
+@lru_cache(maxsize=4096)
+def _earlier(text: str, seconds: float) -> str:
+    moment = datetime.fromisoformat(text) - timedelta(seconds=seconds)
+    return moment.strftime(f"%Y-%m-%d{text[10]}%H:%M:%S")

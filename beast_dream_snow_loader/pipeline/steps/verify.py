@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
+from beast_dream_snow_loader.core.changes import ItemChange
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.identity import SourceKey, SysId
+from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
-from beast_dream_snow_loader.core.status import STATUS
 from beast_dream_snow_loader.errors import WriteNotKept
 from beast_dream_snow_loader.pipeline.world import World
 
@@ -41,40 +40,21 @@ def verify(world: World, settlements: Iterable[Settlement]) -> Verified:
     return Verified(checked=len(written), findings=tuple(findings))
 
 
-def verify_retired(world: World, settlements: Iterable[Settlement]) -> Sequence[Finding]:
-    """Whether both status fields of what was retired say so."""
-    done = {s.receipt.sys_id: change for s in settlements if (change := _retirement(s)) and s.receipt.sys_id}
-    stored = world.cmdb.read_back(done, STATUS) if done else {}
-    return [
-        _not_kept(change, element, f"{element} is not Retired: a rule of the instance has kept or changed it")
-        for sys_id, change in done.items()
-        for element in STATUS
-        if stored.get(sys_id, {}).get(element) != change.send[element]
-    ]
-
-
-def retired(settlements: Iterable[Settlement]) -> frozenset[SourceKey]:
-    """Whom this run has retired."""
-    return frozenset(change.item.key for settlement in settlements if (change := _retirement(settlement)))
-
-
-def _retirement(settlement: Settlement) -> ItemChange | None:
-    change, done = settlement.change, settlement.receipt.outcome is Outcome.DONE
-    return change if done and isinstance(change, ItemChange) and change.type is ChangeType.RETIRE else None
-
-
 def _compare(sys_id: SysId, change: ItemChange, stored: Mapping[SysId, Mapping[str, str]]) -> Iterable[Finding]:
     if sys_id not in stored:
         yield _not_kept(change, "", f"the CI ending {sys_id[-3:]} cannot be read back")
         return
     now = stored[sys_id]
     for element, sent in sorted(change.send.items()):
-        if element not in NOT_COMPARED and now.get(element, "") != sent:
+        if element in NOT_COMPARED or now.get(element, "") == sent:
+            continue
+        if element not in now:
+            yield _not_kept(change, element, f"{element} is no field of its class", Severity.WARNING)
+        else:
             how = "was dropped" if not now.get(element) else "was changed or cut"
             yield _not_kept(change, element, f"{element} {how} by the instance")
 
 
-def _not_kept(change: ItemChange, element: str, message: str) -> Finding:
-    return Finding(
-        record=change.subject, rule=WriteNotKept.code, severity=Severity.WARNING, message=message, field=element
-    )
+def _not_kept(change: ItemChange, element: str, message: str, severity: Severity = Severity.ERROR) -> Finding:
+    """An error by default: a run whose writes did not stick has not done what it says (Q8)."""
+    return Finding(record=change.subject, rule=WriteNotKept.code, severity=severity, message=message, field=element)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from beast_dream_snow_loader.sandbox.servicenow.records import Instance, RecordMissing
 from beast_dream_snow_loader.sandbox.servicenow.storage import Row
@@ -56,6 +57,7 @@ def grow_older(instance: Instance, seconds: float) -> None:
                 instance.put_back(root, row["sys_id"], {**row, **moved})
 
 
+@lru_cache(maxsize=4096)
 def _earlier(value: str, seconds: float) -> str:
     try:
         moment = datetime.strptime(value, DATE_TIME_FORMAT).replace(tzinfo=UTC)

@@ -298,3 +298,11 @@ def test_a_dry_run_does_not_use_up_a_fault(ire: Any, codes: Any) -> None:
     ire.option(item_faults=[{"native_key": "device/1"}])
     assert codes(ire.one(ire.device(1), endpoint="/queryEnhanced")) == []
     assert codes(ire.one(ire.device(1))) == ["LOCK_TIMEOUT"]
+
+
+def test_a_silent_field_is_cut_or_dropped_though_the_answer_is_a_success(ire) -> None:
+    silent = [{"element": "name", "native_key": "device/1", "keep": 2}, {"element": "ip_address"}]
+    ire.option(silent_fields=silent)
+    ire.send([ire.device(1, ip_address="192.0.2.1"), ire.device(2, ip_address="192.0.2.2")])
+    rows = [ire.row("cmdb_ci", serial_number=f"F4E2C600000{number}") for number in (1, 2)]
+    assert [(row["name"], row["ip_address"]) for row in rows] == [("SW", ""), ("SW-2", "")]

@@ -26,6 +26,18 @@ class ItemFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SilentField:
+    """A field that does not take what is sent, though the answer is a success: a business rule sets it back.
+
+    Of items whose native key matches, ``keep`` characters of ``element`` are stored; 0: nothing is.
+    """
+
+    element: str
+    native_key: str = "*"
+    keep: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IreOptions:
     """Defaults are a current release and, where nothing is published, the stricter reading.
 
@@ -45,7 +57,7 @@ class IreOptions:
     ``inactive_entries``: orders of entries of the hardware rule that are switched off. ``extra_entries``: order to
     attributes of entries somebody added to it. ``inclusion_rule``: a filter on the hardware that is looked at; the key
     under which the Meta API tells it is not published.
-    ``item_faults``: see :class:`ItemFault`.
+    ``item_faults``: see :class:`ItemFault`; ``silent_fields``: see :class:`SilentField`.
     """
 
     release: str = "current"
@@ -63,6 +75,14 @@ class IreOptions:
     extra_entries: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     inclusion_rule: str = ""
     item_faults: tuple[ItemFault, ...] = ()
+    silent_fields: tuple[SilentField, ...] = ()
+
+    def kept(self, key: str, element: str, value: object) -> object | None:
+        """What is stored of a value sent for an item; None: the field is left as it is."""
+        for silent in self.silent_fields:
+            if silent.element == element and fnmatchcase(key, silent.native_key):
+                return str(value)[: silent.keep] if silent.keep else None
+        return value
 
 
 def read_ire_options(sent: Mapping[str, object]) -> IreOptions:
@@ -94,7 +114,12 @@ def _by_order(sent: object) -> Mapping[int, tuple[str, ...]]:
     return {int(order): names for order, names in _required(sent).items()}
 
 
+def _silent(listed: object) -> tuple[SilentField, ...]:
+    return tuple(SilentField(**one) for one in listed) if isinstance(listed, list) else ()
+
+
 _CONVERT = {
+    "silent_fields": _silent,
     "item_faults": _faults,
     "adapter_attributes": _names,
     "without_rules": lambda listed: frozenset(_names(listed)),

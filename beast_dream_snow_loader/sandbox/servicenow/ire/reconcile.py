@@ -107,7 +107,9 @@ class Reconciler:
                 if self._setting.options.reference_warnings:
                     outcome.warnings.append(issues.reference_unknown(name, to_text(value)))
                 continue
-            kept[name] = value
+            stored = self._setting.options.kept(item.fault_key, name, value)
+            if stored is not None:
+                kept[name] = stored
         return kept
 
     def _accepted(self, class_name: str, values: Mapping[str, object]) -> dict[str, str]:

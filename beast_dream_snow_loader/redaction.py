@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
+from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
 HIDDEN = "[hidden]"
 
@@ -58,3 +61,57 @@ def _allow_entry(key: str, value: Any, allowed: frozenset[str]) -> Any:
     if isinstance(value, Mapping) or (isinstance(value, Sequence) and not isinstance(value, (str, bytes))):
         return allow(value, allowed)
     return value if key in allowed or value is None else HIDDEN
+
+
+SHORTEST = 4
+"""Characters. Shorter secrets are in every text by chance, and are not looked for."""
+
+
+def disguises(secret: str) -> frozenset[bytes]:
+    """The forms in which a secret may stand in a file: as it is, escaped for URLs and JSON, hex, and base64 wherever
+    it begins in what was encoded."""
+    if len(secret) < SHORTEST:
+        return frozenset()
+    plain = secret.encode()
+    texts = {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+    texts |= {json.dumps(secret, ensure_ascii=False)[1:-1], plain.hex()}
+    return frozenset(text.encode() for text in texts) | {
+        form.translate(alphabet) for form in _base64(plain) for alphabet in (None, _URL_SAFE)
+    }
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def _base64(plain: bytes) -> Iterable[bytes]:
+    """The characters that depend on the secret alone, for each place it may have in a group of three bytes."""
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + plain).rstrip(b"=")
+        ends = len(encoded) - (1 if (before + len(plain)) % 3 else 0)
+        form = encoded[(0, 2, 3)[before] : ends]
+        if len(form) >= SHORTEST:
+            yield form
+
+
+def hide(data: bytes, secrets: Iterable[str]) -> bytes:
+    """``data`` with every form of the secrets replaced, the longest first."""
+    forms = {form for secret in secrets for form in disguises(secret)}
+    for form in sorted(forms, key=len, reverse=True):
+        data = data.replace(form, HIDDEN.encode())
+    return data
+
+
+def holds_secret(data: bytes, secrets: Iterable[str]) -> bool:
+    return any(form in data for secret in secrets for form in disguises(secret))
+
+
+def without_password(url: str) -> str:
+    """A URL without the password some put into it."""
+    try:
+        parts = urlsplit(url)
+        if not parts.password:
+            return url
+    except ValueError:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{HIDDEN}@{host}"))

@@ -29,7 +29,7 @@ from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.validation import check
 from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
-from beast_dream_snow_loader.redaction import HIDDEN, Secret
+from beast_dream_snow_loader.redaction import HIDDEN, Secret, without_password
 from beast_dream_snow_loader.unifi.offline import read_saved
 
 
@@ -72,14 +72,15 @@ def show_config(place: Place) -> Result:
     """Every setting in force with its source; secrets hidden."""
     try:
         with ground(place) as here:
-            origins = here.loaded.origins
-            rows = [
-                {"key": key, "value": value, "source": origins.get(key, "default")}
-                for key, value in _flat(here.settings)
-            ]
-            return _ok("config", here, {"settings": rows})
+            return _ok("config", here, {"settings": settings_in_force(here)})
     except SnowloadError as error:
         return failed("config", error, environment=place.environment or "")
+
+
+def settings_in_force(here: Ground) -> list[dict[str, object]]:
+    """Key, value and source of every setting; secrets hidden."""
+    origins = here.loaded.origins
+    return [{"key": key, "value": value, "source": origins.get(key, "default")} for key, value in _flat(here.settings)]
 
 
 def starter_file(file: Path | None) -> str:
@@ -167,4 +168,6 @@ def _plain(value: object) -> object:
         return [_plain(entry) for entry in value]
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    if isinstance(value, str):
+        return without_password(value)
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

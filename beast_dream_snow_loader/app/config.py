@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.layers import Layer, installed_files, merge, origins, read_toml
 from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt
 from beast_dream_snow_loader.core.nearest import nearest
+from beast_dream_snow_loader.core.presence import RetirePolicy
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.config import ConfigurationManager, Environment
+from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.unifi.config import UniFiSettings
 
@@ -51,6 +53,39 @@ class PlanSettings(BaseModel):
     model_config = _FROZEN
 
     max_age_hours: float = Field(default=24.0, gt=0)
+
+
+class RetireSettings(BaseModel):
+    """``[retire]``: what becomes of CIs that UniFi no longer shows.
+
+    ``grace`` is a duration (``14d``, ``2w``). One run retires at most ``allow_percent`` of all CIs, of a class or of a
+    site, or ``allow_count``, whichever is more. ``offline_nonoperational_days`` 0: gear offline keeps its status.
+    """
+
+    model_config = _FROZEN
+
+    enabled: bool = False
+    grace: str = "14d"
+    missing_reads: int = Field(default=3, ge=1)
+    allow_percent: float = Field(default=10.0, ge=0, le=100)
+    allow_count: int = Field(default=5, ge=0)
+    offline_nonoperational_days: int = Field(default=0, ge=0)
+
+    @field_validator("grace")
+    @classmethod
+    def _a_duration(cls, text: str) -> str:
+        parse_duration(text)
+        return text
+
+    def policy(self, allow_percent: float | None = None) -> RetirePolicy:
+        """These settings for one run; ``allow_percent`` was given on the command line."""
+        return RetirePolicy(
+            enabled=self.enabled,
+            grace=parse_duration(self.grace),
+            missing_reads=self.missing_reads,
+            allow_percent=self.allow_percent if allow_percent is None else allow_percent,
+            allow_count=self.allow_count,
+        )
 
 
 class LoggingSettings(BaseModel):
@@ -94,6 +129,7 @@ class Settings(BaseModel):
     state: StateSettings = StateSettings()
     clients: ClientSettings = ClientSettings()
     plan: PlanSettings = PlanSettings()
+    retire: RetireSettings = RetireSettings()
     logging: LoggingSettings = LoggingSettings()
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
@@ -112,6 +148,7 @@ class _Variables(BaseSettings):
     state: StateSettings | None = None
     clients: ClientSettings | None = None
     plan: PlanSettings | None = None
+    retire: RetireSettings | None = None
     logging: LoggingSettings | None = None
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None

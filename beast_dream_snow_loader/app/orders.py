@@ -28,4 +28,6 @@ def order_of(options: LoadOptions, here: Ground, run_id: str) -> Order:
         batch_size=settings.batch_size,
         batch_size_max=settings.batch_size_max,
         facts_max_age=settings.facts_max_age_hours * 3600,
+        retire=here.settings.retire.policy(options.allow_retire),
+        again=options.command,
     )

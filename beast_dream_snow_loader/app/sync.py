@@ -157,6 +157,7 @@ def _report(
         requests=wiring.meter.counts(),
         stale_source=outcome.stale_seconds,
         checked=outcome.checked,
+        attendance=outcome.attendance,
         away=outcome.away,
         error=error,
         interrupted=stop.exit_code,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import with_secrets
@@ -155,4 +155,5 @@ def wire(
 def mapping_rules(settings: Settings) -> MappingRules:
     """The tables with the operator's overrides. ConfigurationError lists everything that is wrong with them."""
     chosen = {"clients_mode": settings.clients.mode, "client_minimum_days": settings.clients.minimum_days}
-    return MappingRules().override({**chosen, **settings.mapping})
+    rules = MappingRules().override({**chosen, **settings.mapping})
+    return replace(rules, offline_nonoperational_days=settings.retire.offline_nonoperational_days)

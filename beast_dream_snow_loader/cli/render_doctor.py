@@ -13,9 +13,15 @@ def render(result: Result) -> None:
     for check in checks:
         if check["fix"] and check["status"] != "skipped":
             line(f"{check['status']} {_called(check)}: {check['fix']}")
-    points = result.body.get("open_points", [])
-    rows = [(p["number"], p["question"], p["assumption"], p["verdict"], p["says"]) for p in points]
+    looked_at = [p for p in result.body.get("open_points", []) if p["verdict"] != "not_looked_at"]
+    rows = [(p["number"], p["question"], p["assumption"], p["verdict"], p["says"]) for p in looked_at]
     table(("point", "question", "we assume", "verdict", "this instance"), rows, title="Open points")
+    bundle = result.body.get("bundle")
+    if bundle:
+        listed = [(one["name"], one["bytes"]) for one in bundle["contents"]]
+        table(("in the archive", "bytes"), listed, title=f"Archive {bundle['file']}")
+        for name in bundle["left_out"]:
+            line(f"left out of the archive, because it held a secret: {name}")
     counts = ", ".join(f"{count} {status}" for status, count in result.body.get("counts", {}).items() if count)
     line(f"doctor: {result.status}{f' ({counts})' if counts else ''}")
 

@@ -37,8 +37,9 @@ def render_replay(result: Result) -> None:
 def _counts(body: Mapping[str, Any]) -> None:
     rows = [(step["name"], step["records"], f"{step['duration_seconds']:.2f} s") for step in body.get("steps", [])]
     table(("step", "records", "took"), rows)
-    for name in ("source", "plan", "written", "links"):
-        line(f"{name + ':':9}" + ", ".join(f"{k} {_brief(v)}" for k, v in body.get(name, {}).items()))
+    for name in ("source", "attendance", "plan", "written", "links"):
+        if counts := body.get(name):
+            line(f"{name + ':':12}" + ", ".join(f"{k} {_brief(v)}" for k, v in counts.items()))
 
 
 def _brief(value: object) -> object:

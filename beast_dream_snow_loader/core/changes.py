@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -107,6 +107,16 @@ class Plan:
     @property
     def items(self) -> tuple[ItemChange, ...]:
         return tuple(change for lane in self.lanes for change in lane.items)
+
+    def unlinks_of(self, keys: Collection[SourceKey]) -> tuple[UnlinkChange, ...]:
+        """The edges to remove that have an end among these."""
+        return tuple(u for u in self.unlinks if u.known.parent in keys or u.known.child in keys)
+
+    @property
+    def unlinks_before_retiring(self) -> tuple[UnlinkChange, ...]:
+        """Those that are no longer true whether or not anything is retired."""
+        later = set(self.unlinks_of({change.item.key for change in self.retirements}))
+        return tuple(unlink for unlink in self.unlinks if unlink not in later)
 
     @property
     def empty(self) -> bool:

@@ -67,6 +67,8 @@ class ConfigItem:
     class_name: str = ""
     online: bool = True
     seen_at: datetime | None = None
+    cloud_only: bool = False
+    """As :attr:`Device.cloud_only`."""
     observed_at: datetime | None = None
     """When UniFi said so: the engine keeps older sayings from overwriting newer ones (cmdb-model 2.6)."""
     serial_derived: bool = False
@@ -128,3 +130,5 @@ class DesiredState:
     """Records that no class of this instance takes."""
     ancestors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Of each class in use, the classes above it, nearest first; set by fitting."""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """As :attr:`InstanceFacts.choices`; set by fitting."""

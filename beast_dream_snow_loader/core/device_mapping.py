@@ -65,6 +65,7 @@ def _item(place: Placed, forms: tuple[str, ...], serial: tuple[str, bool], made:
         name_forms=forms,
         references=made.rows.of_device(place.sku, model_name, place.site),
         online=device.presence is not Presence.OFFLINE,
+        cloud_only=device.cloud_only,
         seen_at=_seen_at(place, made.taken_at),
         observed_at=made.taken_at,
         serial_derived=serial[1],

@@ -47,6 +47,7 @@ def fit(desired: DesiredState, facts: InstanceFacts, rules: MappingRules) -> Des
         findings=(*desired.findings, *fitting.findings.values()),
         orphans=(*desired.orphans, *orphans),
         ancestors={name: told.ancestors for name, told in facts.classes.items() if told.usable},
+        choices=facts.choices,
     )
 
 

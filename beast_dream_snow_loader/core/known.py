@@ -33,12 +33,17 @@ class KnownItem:
     """The console it was last seen on."""
     site: str = ""
     """The site it was last seen at."""
+    kind: str = ""
+    cloud_only: bool = False
+    """As :attr:`Device.cloud_only` when last seen."""
     missing_since: datetime | None = None
     """The first complete read of its console that did not show it; None while it is present."""
     missing_reads: int = 0
     """Complete reads in a row that did not show it."""
+    read_at: datetime | None = None
+    """The newest read that was counted for it, so that none counts twice."""
     retired_at: datetime | None = None
-    """When we set it to Retired; None again once it has returned."""
+    """When it was set to Retired, by us or found so by us once it was gone; None again once it has returned."""
     mod_count: int | None = None
     """``sys_mod_count`` after our last write, where it was read."""
     history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -57,6 +57,7 @@ class MappingRules:
     manufacturer: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
     heartbeat_hours: float = 24.0
+    offline_nonoperational_days: int = 0
     extra_fields: Mapping[str, str] = field(default_factory=dict)
     on_manual_change: ManualChange = "keep"
 

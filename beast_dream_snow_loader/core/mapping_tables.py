@@ -231,6 +231,11 @@ LABELS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """Status labels and the numbers to use where the instance's choices cannot be read (cmdb-model 1.4)."""
 
+IN_SERVICE: Mapping[str, str] = MappingProxyType({"install_status": "Installed", "operational_status": "Operational"})
+OUT_OF_SERVICE: Mapping[str, str] = MappingProxyType({"operational_status": "Non-Operational"})
+RETIRED: Mapping[str, str] = MappingProxyType({"install_status": "Retired", "operational_status": "Retired"})
+"""The status of a CI by label: at work, long offline, gone (cmdb-model 6.10)."""
+
 NEVER_WRITTEN: frozenset[str] = frozenset(
     {
         "asset", "asset_tag", "assigned", "assigned_to", "assignment_group", "managed_by", "supported_by", "cost",

@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from beast_dream_snow_loader.core.findings import Finding
 
+SITE_MANAGER = "site-manager"
+"""Stands for the console of a read of Site Manager as a whole."""
+
 
 class Presence(StrEnum):
     """How a device stands towards its console."""
@@ -82,6 +85,8 @@ class Device:
     uplink_mac: str | None = None
     last_seen: datetime | None = None
     ever_online: bool = True
+    cloud_only: bool = False
+    """Site Manager alone lists it: no read of the console itself would show that it is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     NOT_READABLE = "not_readable"
     """Looked for; the account may not see it, or there is nothing yet to see it by."""
     NOT_BY_READING = "not_by_reading"
+    NOT_LOOKED_AT = "not_looked_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,4 +134,4 @@ def _verdict(point: OpenPoint, evidence: Sequence[Evidence]) -> PointVerdict:
             return PointVerdict(point=point, verdict=verdict, says="; ".join(dict.fromkeys(said)))
     if point.otherwise:
         return PointVerdict(point=point, verdict=Verdict.NOT_BY_READING, says=point.otherwise)
-    return PointVerdict(point=point, verdict=Verdict.NOT_READABLE, says="the check that reads it did not run")
+    return PointVerdict(point=point, verdict=Verdict.NOT_LOOKED_AT, says="the check that reads it did not run")

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.names import named, planned_names
 from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ordering import lanes
+from beast_dream_snow_loader.core.status import Statuses
 
 LAST_DISCOVERED = "last_discovered"
 
@@ -40,7 +41,8 @@ def make_plan(
     """
     waiting = tuple(held)
     moves = ClassMoves(ancestors=desired.ancestors, allowed=allow_upgrade)
-    planning = _Planning(known=known, now=now, rules=rules, moves=moves, full=full)
+    statuses = Statuses.of(desired.choices, rules)
+    planning = _Planning(known=known, now=now, rules=rules, moves=moves, full=full, statuses=statuses)
     skipped = {record.key for record in waiting}
     items = _named({key: item for key, item in desired.items.items() if key not in skipped}, known)
     changes = [change for item in items.values() if (change := planning.item(item)) is not None]
@@ -64,6 +66,7 @@ class _Planning:
     rules: MappingRules
     moves: ClassMoves
     full: bool
+    statuses: Statuses
     findings: list[Finding] = field(default_factory=list)
     ownership: Mapping[str, Ownership] = field(default_factory=dict)
     policy: Policy = field(default_factory=lambda: Policy(ownership={}))
@@ -79,16 +82,24 @@ class _Planning:
         if known is None:
             return _create(item, self.policy)
         move = self.moves.of(item, known)
+        status = self.statuses.changes(item, known, self.now)
+        self._back(known, status)
         if move is None and self._plainly_unchanged(item, known):
             return self._heartbeat(item, known)
         difference = compare(item, known, self.policy)
         self.findings.extend(difference.overridden)
+        changes = (*difference.changes, *status)
         if move is not None:
-            return _change(ChangeType.UPDATE, item, known, (move, *difference.changes))
-        if not difference.changes:
+            return _change(ChangeType.UPDATE, item, known, (move, *changes))
+        if not changes:
             return self._heartbeat(item, known)
         self._class_kept(item, known)
-        return _change(ChangeType.UPDATE, item, known, tuple(difference.changes))
+        return _change(ChangeType.UPDATE, item, known, changes)
+
+    def _back(self, known: KnownItem, status: tuple[FieldChange, ...]) -> None:
+        if known.retired_at is not None and known.stored is not None and not status:
+            message = "It is back, but its status was changed by hand since it was retired: it stays as it is."
+            self.findings.append(_finding(str(known.key), "presence.status_kept", message, "install_status"))
 
     def _plainly_unchanged(self, item: ConfigItem, known: KnownItem) -> bool:
         if self.full or known.stored is not None or known.fingerprint is None:

@@ -14,6 +14,7 @@ from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, KnownRelation, KnownState
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Receipt
 from beast_dream_snow_loader.core.run import Run
 
@@ -150,8 +151,11 @@ class Ledger(Protocol):
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these: they will be planned as new."""
 
-    def seen(self, keys: Iterable[SourceKey], complete: bool, at: datetime) -> None:
-        """These were in the source at ``at``; ``complete``: everything else known was looked for too."""
+    def attend(self, attendance: Attendance) -> None:
+        """Take over the counters and places of one read. A read that was counted already changes nothing."""
+
+    def settled_without_us(self, keys: Iterable[SourceKey], retired_at: datetime | None) -> None:
+        """These CIs' status is somebody else's doing: found Retired, or (None) kept though they are back."""
 
 
 class Memory(Protocol):

@@ -17,6 +17,7 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.known import Candidate, Held
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Operation, Outcome
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import shown
@@ -56,6 +57,7 @@ class RunReport:
     requests: Mapping[str, Any] = field(default_factory=dict)
     stale_source: float | None = None
     checked: int = 0
+    attendance: Attendance | None = None
     away: SnowloadError | None = None
     """Why the target could not be worked with, though the run went on."""
     error: SnowloadError | None = None
@@ -73,6 +75,7 @@ class RunReport:
             "findings": [_finding(finding) for finding in self.findings],
             "plan": planned(self.plan),
             "written": written(self.settlements),
+            "attendance": self.attendance.counts() if self.attendance is not None else {},
             "failed": [_failed(settlement) for settlement in self.settlements if _is_failed(settlement)],
             "held": [_held(record) for record in self.held],
             "queued": sum(1 for s in self.settlements if s.receipt.outcome in (Outcome.LATER, Outcome.UNKNOWN)),

@@ -9,6 +9,7 @@ from beast_dream_snow_loader.core.changes import ChangeType, Plan
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.kinds import KINDS
+from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument
@@ -27,7 +28,7 @@ class Scope:
     def whole(self) -> bool:
         return not (self.sites or self.consoles or self.kinds)
 
-    def covers(self, item: ConfigItem) -> bool:
+    def covers(self, item: ConfigItem | KnownItem) -> bool:
         return (
             _named(self.sites, item.site, f"{item.lane}/{item.site}")
             and _named(self.consoles, item.lane)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from beast_dream_snow_loader.core.batching import link_batches, next_batch
+from beast_dream_snow_loader.core.batching import MOST_ITEMS, link_batches, next_batch
 from beast_dream_snow_loader.core.changes import Change, ItemChange, Lane, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.events import ChangeSettled, StepAdvanced
 from beast_dream_snow_loader.core.identity import SourceKey
@@ -91,6 +91,15 @@ class Applier:
         names = dict.fromkeys(change.item.lane for change in items)
         self.load([Lane(name=name, items=tuple(c for c in items if c.item.lane == name)) for name in names])
         self.link()
+
+    def retire(self, changes: Sequence[ItemChange]) -> None:
+        """Set to Retired what is gone. Nothing else is in flight then, so one request follows the other."""
+        for lane in dict.fromkeys(change.item.lane for change in changes):
+            pending = [change for change in changes if change.item.lane == lane]
+            while pending and not self._world.stopping():
+                size = min(self._sizes.now, MOST_ITEMS)
+                self._write(Batch(lane=lane, items=tuple(pending[:size])))
+                pending = pending[size:]
 
     def unlinked(self) -> Sequence[LinkChange]:
         """Edges that wait because one of their ends was not written."""

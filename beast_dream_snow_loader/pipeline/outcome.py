@@ -13,6 +13,7 @@ from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.known import Held
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.staleness import Stale
 from beast_dream_snow_loader.errors import SnowloadError
 
@@ -38,4 +39,5 @@ class LoadOutcome:
     """Changes of a saved plan that an earlier run of it made."""
     away: SnowloadError | None = None
     checked: int = 0
+    attendance: Attendance | None = None
     steps: list[StepFinished] = field(default_factory=list)

@@ -24,6 +24,8 @@ class Planning:
         """prepare → see. Where the CIs cannot be read, ``seen`` is empty and ``outcome`` says why."""
         self.prepared = Preparation(self._world, self._order, self.outcome, self._steps).run()
         plan = self.prepared.plan
+        if (refused := self.prepared.refused) is not None:
+            self.outcome.findings.append(reduced(refused.code, str(refused)))
         if self.outcome.away is not None:
             return SavedPlan.of(plan, ())
         with self._steps.step("see") as counted:

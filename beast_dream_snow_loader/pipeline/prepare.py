@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from beast_dream_snow_loader.core.changes import ChangeType, Plan
@@ -13,10 +14,15 @@ from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.planner import make_plan
+from beast_dream_snow_loader.core.presence import Attendance, State, take_attendance
+from beast_dream_snow_loader.core.retirement import edges_of
 from beast_dream_snow_loader.core.scope import Scope, keys_in, narrowed, resolved
+from beast_dream_snow_loader.core.status import STATUS, Statuses
 from beast_dream_snow_loader.core.validation import accepted, check
+from beast_dream_snow_loader.errors import TooManyRetirements
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
+from beast_dream_snow_loader.pipeline.steps.attend import see_off, status_read
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
 from beast_dream_snow_loader.pipeline.steps.recall import recall
@@ -27,12 +33,19 @@ from beast_dream_snow_loader.pipeline.world import Order, World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """``keys`` are the records this run may write; ``present`` all that the source showed; ``scope`` in keys."""
+    """``keys`` are the records this run may write; ``scope`` in keys.
+
+    ``attendance`` is None when the source was not read now; ``refused`` says why nothing is retired though some CIs are
+    due. ``already`` are gone and were retired by others; ``kept`` are back, with a status that a person changed.
+    """
 
     plan: Plan
     keys: frozenset[SourceKey]
-    present: tuple[SourceKey, ...]
     scope: Scope
+    attendance: Attendance | None = None
+    refused: TooManyRetirements | None = None
+    already: tuple[SourceKey, ...] = ()
+    kept: tuple[SourceKey, ...] = ()
 
 
 class Preparation:
@@ -43,16 +56,56 @@ class Preparation:
         self._order = order
         self._outcome = outcome
         self._steps = steps
-        self._present: tuple[SourceKey, ...] = ()
 
     def run(self) -> Prepared:
         """fetch → transform → validate → recall → recognise → plan."""
         desired = self._validate(self._transform())
         known = self._recall()
         desired, known = self._recognise(desired, known)
-        plan = self._plan(desired, known)
-        keys = keys_in(self._order.scope, desired)
-        return Prepared(plan=plan, keys=keys, present=self._present, scope=self._order.scope)
+        attendance = self._attend(known)
+        plan, known = self._plan(desired, self._status_read(desired, known))
+        prepared = Prepared(plan=plan, keys=keys_in(self._order.scope, desired), scope=self._order.scope)
+        return prepared if attendance is None else self._see_off(prepared, attendance, known)
+
+    @property
+    def _statuses(self) -> Statuses:
+        facts = self._outcome.facts
+        return Statuses.of(facts.choices if facts is not None else {}, self._order.rules)
+
+    def _attend(self, known: KnownState) -> Attendance | None:
+        snapshot, mapped = self._outcome.snapshot, self._outcome.mapped
+        if snapshot is None or mapped is None or self._outcome.stale_seconds is not None:
+            return None
+        order = self._order
+        clients = order.rules.clients_mode == "create"
+        return take_attendance(snapshot, mapped, known, order.retire, scope=order.scope, clients=clients)
+
+    def _status_read(self, desired: DesiredState, known: KnownState) -> KnownState:
+        """The status of those who are back, or long offline, is looked at before anything is decided about it."""
+        now, asked = self._world.clock.now(), keys_in(self._order.scope, desired) & known.items.keys()
+        statuses = self._statuses
+        keys = [key for key in sorted(asked) if statuses.in_question(desired.items[key], known.items[key], now)]
+        if not keys or self._outcome.away is not None:
+            return known
+        return self._looked(lambda: status_read(self._world, self._order, known, keys)) or known
+
+    def _see_off(self, prepared: Prepared, attendance: Attendance, known: KnownState) -> Prepared:
+        away = self._outcome.away is not None
+        seen_off = see_off(self._world, self._order, attendance, known, self._statuses, away=away)
+        self._found(*seen_off.findings)
+        self._outcome.attendance = seen_off.attendance
+        unlinks = (*prepared.plan.unlinks, *edges_of(seen_off.retirements, known.relations, prepared.plan.unlinks))
+        self._outcome.plan = plan = replace(prepared.plan, retirements=seen_off.retirements, unlinks=unlinks)
+        set_back = {change.item.key for change in plan.items if change.send.keys() & set(STATUS)}
+        looked_at = {key for key in attendance.of(State.RETURNED) if known.items[key].stored is not None}
+        return replace(
+            prepared,
+            plan=plan,
+            attendance=seen_off.attendance,
+            refused=seen_off.refused,
+            already=seen_off.already,
+            kept=tuple(sorted(looked_at - set_back)),
+        )
 
     def _transform(self) -> DesiredState:
         with self._steps.step("fetch") as counted:
@@ -67,7 +120,7 @@ class Preparation:
             desired = map_snapshot(snapshot, self._order.rules)
             counted.records = len(desired.items)
         self._found(*desired.findings)
-        self._present, self._outcome.mapped = tuple(desired.items), desired
+        self._outcome.mapped = desired
         return desired
 
     def _validate(self, desired: DesiredState) -> DesiredState:
@@ -114,15 +167,15 @@ class Preparation:
         self._outcome.held.extend(recognised.held.values())
         return _with_recognised(desired, known, recognised)
 
-    def _plan(self, desired: DesiredState, known: KnownState) -> Plan:
+    def _plan(self, desired: DesiredState, known: KnownState) -> tuple[Plan, KnownState]:
         with self._steps.step("plan", total=len(desired.items)) as counted:
             plan = self._planned(desired, known)
             if self._outcome.away is None and (seen := self._look_again(plan, known)) is not None:
-                plan = self._planned(desired, seen)
+                plan, known = self._planned(desired, seen), seen
             counted.records = len(plan.items) + len(plan.links)
         self._found(*plan.findings)
         self._outcome.plan = plan
-        return plan
+        return plan, known
 
     def _planned(self, desired: DesiredState, known: KnownState) -> Plan:
         order, held = self._order, tuple(self._outcome.held)
@@ -141,10 +194,12 @@ class Preparation:
         """What the CMDB holds now of the CIs about to be written: what people changed meanwhile is kept (6.9)."""
         touched = {c.item.key for c in plan.items if c.type is ChangeType.UPDATE} | plan.carriers.keys()
         items = [known.items[key] for key in sorted(touched) if known.items[key].stored is None]
-        if not items:
-            return None
+        return self._looked(lambda: with_stored(self._world, self._order, known, items)) if items else None
+
+    def _looked(self, read: Callable[[], KnownState]) -> KnownState | None:
+        """None when the instance cannot be looked at; the run goes on without."""
         try:
-            return with_stored(self._world, self._order, known, items)
+            return read()
         except AWAY as error:
             self._outcome.away = error
         except UNREADABLE as error:

@@ -52,7 +52,7 @@ class Renewal:
         self._outcome.plan, self._outcome.stale = renewed.plan, renewed.stale
         self._outcome.done_before = renewed.done
         self._outcome.findings.extend(_finding(stale) for stale in renewed.stale)
-        return Prepared(plan=renewed.plan, keys=frozenset(), present=(), scope=EVERYTHING)
+        return Prepared(plan=renewed.plan, keys=frozenset(), scope=EVERYTHING)
 
     def _present(self, known: KnownState) -> Present:
         saved, cmdb = self._ordered.plan, self._world.cmdb

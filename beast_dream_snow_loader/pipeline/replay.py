@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.scope import narrowed
+from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
+from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.steps.recognise import apply_names, recognise
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -47,7 +49,8 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
         desired, known, now=world.clock.now(), rules=order.rules, held=held, allow_upgrade=order.allow_upgrade
     )
     plan = narrowed(plan, frozenset(queued.items) | {relation.lower for relation in queued.relations})
-    plan = replace(plan, unlinks=_queued_unlinks(entries, known))
+    retirements = _queued_retirements(world, order, entries, known)
+    plan = replace(plan, unlinks=_queued_unlinks(entries, known), retirements=retirements)
     if order.dry_run:
         return Replayed(plan=plan, held=held)
     return Replayed(plan=plan, settlements=_send(world, order, plan, entries, held), held=held)
@@ -60,8 +63,9 @@ def _send(
     applier.load(plan.lanes)
     applier.link()
     applier.unlink(plan.unlinks)
+    applier.retire(plan.retirements)
     kept = {str(one.key) for one in held} | {link.subject for link in applier.unlinked()}
-    planned: tuple[Change, ...] = (*plan.items, *plan.links, *plan.unlinks)
+    planned: tuple[Change, ...] = (*plan.items, *plan.links, *plan.unlinks, *plan.retirements)
     kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped
     world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
     return tuple(applier.settlements)
@@ -73,9 +77,28 @@ def _queued_unlinks(entries: Iterable[JournalEntry], known: KnownState) -> tuple
     return tuple(change for change in unlinks if change.subject in known.relations)
 
 
+def _queued_retirements(
+    world: World, order: Order, entries: Iterable[JournalEntry], known: KnownState
+) -> tuple[ItemChange, ...]:
+    """Of those that are missing still, decided anew: a person may have changed their status meanwhile."""
+    keys = [e.change.item.key for e in entries if isinstance(e.change, ItemChange) and _retires(e.change)]
+    items = [known.items[key] for key in keys if key in known.items]
+    gone = [item for item in items if item.missing_since is not None and item.retired_at is None]
+    present = {item.sys_id for item in known.items.values() if item.missing_since is None}
+    facts = world.memory.facts(order.target)
+    statuses = Statuses(choices=facts.choices if facts is not None else {})
+    return decided(world, order, known, gone, statuses, present).changes
+
+
+def _retires(change: ItemChange) -> bool:
+    return change.type is ChangeType.RETIRE
+
+
 def _queued_items(entries: Iterable[JournalEntry]) -> DesiredState:
     changes = [entry.change for entry in entries]
-    items = {change.item.key: change.item for change in changes if isinstance(change, ItemChange)}
+    items = {
+        change.item.key: change.item for change in changes if isinstance(change, ItemChange) and not _retires(change)
+    }
     relations = tuple(change.relation for change in changes if isinstance(change, LinkChange))
     return DesiredState(items=items, relations=relations)
 

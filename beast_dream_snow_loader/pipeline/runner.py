@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from beast_dream_snow_loader.core.changes import Change, ItemChange, Plan
+from beast_dream_snow_loader.core.changes import Change, ItemChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.remarks import remarks
 from beast_dream_snow_loader.core.staleness import Stale
@@ -14,7 +14,7 @@ from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, redu
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.prepare import Preparation, Prepared
 from beast_dream_snow_loader.pipeline.renew import Ordered, Renewal
-from beast_dream_snow_loader.pipeline.steps.verify import verify
+from beast_dream_snow_loader.pipeline.steps.verify import retired, verify, verify_retired
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -30,18 +30,23 @@ class Load:
         self._steps = Steps(clock=world.clock, listener=world.listener, done=self.outcome.steps)
 
     def run(self) -> LoadOutcome:
-        """prepare (read and plan) → load → link → unlink → verify. A dry run ends with the plan.
+        """prepare (read and plan) → load → link → unlink → verify → retire. A dry run ends with the plan.
 
-        Raises StalePlan at the end when parts of a saved plan no longer fitted; the rest is done then.
+        Raises StalePlan at the end when parts of a saved plan no longer fitted, TooManyRetirements when the guard says
+        no to them; the rest is done then.
         """
         prepared = self._prepare()
         if not self._order.dry_run:
-            self._apply(prepared.plan)
+            self._keep_attendance(prepared)
+            applier = Applier(self._world, self._order, prepared.plan, self.outcome.away)
+            self._apply(applier, prepared.plan)
             self._supersede(prepared)
             self._verify()
-            self._take_attendance(prepared)
+            self._retire(applier, prepared.plan)
         if self.outcome.stale:
             raise _no_longer_fits(self.outcome.stale)
+        if prepared.refused is not None:
+            raise prepared.refused
         return self.outcome
 
     def _prepare(self) -> Prepared:
@@ -49,8 +54,15 @@ class Load:
             return Renewal(self._world, self._order, self._ordered, self.outcome, self._steps).run()
         return Preparation(self._world, self._order, self.outcome, self._steps).run()
 
-    def _apply(self, plan: Plan) -> None:
-        applier = Applier(self._world, self._order, plan, self.outcome.away)
+    def _keep_attendance(self, prepared: Prepared) -> None:
+        """Before anything is written: who was seen counts, whatever becomes of this run."""
+        ledger = self._world.ledger
+        if prepared.attendance is not None:
+            ledger.attend(prepared.attendance)
+        ledger.settled_without_us(prepared.already, self._world.clock.now())
+        ledger.settled_without_us(prepared.kept, None)
+
+    def _apply(self, applier: Applier, plan: Plan) -> None:
         try:
             with self._steps.step("load", total=len(plan.items) + len(plan.links)) as counted:
                 applier.load(plan.lanes)
@@ -61,17 +73,17 @@ class Load:
                 if self.outcome.away is None:
                     applier.second_chance()
                 counted.records = len(applier.settlements) - before
-            self._unlink(applier, plan)
+            self._unlink(applier, plan.unlinks_before_retiring)
         finally:
             self.outcome.settlements = applier.settlements
             self._found(*remarks(applier.settlements))
             self.outcome.unlinked = applier.unlinked()
 
-    def _unlink(self, applier: Applier, plan: Plan) -> None:
-        if plan.unlinks and not self._world.stopping():
-            with self._steps.step("unlink", total=len(plan.unlinks)) as counted:
+    def _unlink(self, applier: Applier, unlinks: Sequence[UnlinkChange]) -> None:
+        if unlinks and not self._world.stopping():
+            with self._steps.step("unlink", total=len(unlinks)) as counted:
                 before = len(applier.settlements)
-                applier.unlink(plan.unlinks)
+                applier.unlink(unlinks)
                 counted.records = len(applier.settlements) - before
 
     def _supersede(self, prepared: Prepared) -> None:
@@ -79,7 +91,8 @@ class Load:
         desired = self.outcome.desired
         if desired is None or self._world.stopping():
             return
-        every: tuple[Change, ...] = (*prepared.plan.items, *prepared.plan.links, *prepared.plan.unlinks)
+        plan = prepared.plan
+        every: tuple[Change, ...] = (*plan.items, *plan.links, *plan.unlinks, *plan.retirements)
         kept = {change.subject for change in every} | {str(held.key) for held in self.outcome.held}
         keys = prepared.keys
         seen = {str(key) for key in keys} | {edge.key for edge in desired.relations if edge.lower in keys}
@@ -98,12 +111,21 @@ class Load:
             counted.records = self.outcome.checked = verified.checked
             self._found(*verified.findings)
 
-    def _take_attendance(self, prepared: Prepared) -> None:
-        """Who was seen, for those who will be missing later; only a whole, fresh, complete read counts."""
-        snapshot = self.outcome.snapshot
-        if snapshot is not None and self.outcome.stale_seconds is None:
-            whole = not snapshot.partial and prepared.scope.whole
-            self._world.ledger.seen(prepared.present, whole, snapshot.taken_at)
+    def _retire(self, applier: Applier, plan: Plan) -> None:
+        """Last, when all that is there has been written and verified."""
+        if not plan.retirements or self._world.stopping():
+            return
+        with self._steps.step("retire", total=len(plan.retirements)) as counted:
+            try:
+                applier.retire(plan.retirements)
+                applier.unlink(plan.unlinks_of(retired(applier.settlements)))
+            finally:
+                self.outcome.settlements = applier.settlements
+            counted.records = len(retired(applier.settlements))
+            try:
+                self._found(*verify_retired(self._world, applier.settlements))
+            except (*AWAY, *UNREADABLE) as error:
+                self._found(reduced("verify.skipped", f"What was retired could not be read back: {error.message}"))
 
     def _found(self, *findings: Finding) -> None:
         self.outcome.findings.extend(findings)

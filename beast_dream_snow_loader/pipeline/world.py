@@ -10,6 +10,7 @@ from beast_dream_snow_loader.core.bindings import Bindings
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.ports import Cmdb, Journal, Ledger, Memory, Source, Spread
+from beast_dream_snow_loader.core.presence import RetirePolicy
 from beast_dream_snow_loader.core.scope import EVERYTHING, Scope
 
 
@@ -50,3 +51,6 @@ class Order:
     facts_max_age: float = 24 * 3600.0
     stale_max_age: float = 7 * 24 * 3600.0
     bindings: Bindings = field(default_factory=dict)
+    retire: RetirePolicy = field(default_factory=RetirePolicy)
+    again: str = "snowload load"
+    """The command that does this very run once more."""

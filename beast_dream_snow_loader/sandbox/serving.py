@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import TracebackType
 from typing import BinaryIO, cast
 from urllib.parse import urlencode
@@ -82,6 +83,8 @@ class Server:
         self._open = _Open()
         self._stopping = threading.Event()
         self._date = (0, "")
+        self.off_by_seconds = 0.0
+        """How far its clock is ahead, as its Date header tells."""
 
     @property
     def port(self) -> int:
@@ -199,5 +202,6 @@ class Server:
     def _now(self) -> str:
         second = int(self._clock.monotonic())
         if self._date[0] != second or not self._date[1]:
-            self._date = (second, self._clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT"))
+            told = self._clock.now() + timedelta(seconds=self.off_by_seconds)
+            self._date = (second, told.strftime("%a, %d %b %Y %H:%M:%S GMT"))
         return self._date[1]

@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, literal, or_, select, update
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.fingerprint import fingerprint
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.presence import Attendance, Mark
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.state.codec import decode_document, encode_document
 from beast_dream_snow_loader.state.columns import UtcTime
@@ -49,20 +50,55 @@ class SqlLedger:
                 connection.execute(delete(ledger_items).where(ledger_items.c.key.in_(portion)))
                 connection.execute(delete(ledger_relations).where(or_(parent.in_(portion), child.in_(portion))))
 
-    def seen(self, keys: Iterable[SourceKey], complete: bool, at: datetime) -> None:
-        """These were in the source at ``at``. ``complete``: everything else known was looked for and is missing."""
-        c = ledger_items.c
+    def attend(self, attendance: Attendance) -> None:
+        """What one read says of each CI. A read older than the one counted last changes nothing."""
+        at = attendance.taken_at
+        counted = [mark for mark in attendance.marks.values() if mark.read_at == at]
+        as_before = [str(mark.key) for mark in counted if mark.here and not mark.new_place]
+        moved = [_mark_row(mark, at) for mark in counted if mark.here and mark.new_place]
+        away = [_mark_row(mark, at) for mark in counted if not mark.here]
         with writing(self._engine) as connection:
-            if complete:
-                connection.execute(
-                    update(ledger_items).values(
-                        missing_reads=c.missing_reads + 1,
-                        missing_since=func.coalesce(c.missing_since, literal(at, UtcTime)),
-                    )
-                )
+            for portion in portions(as_before):
+                found = update(ledger_items).where(ledger_items.c.key.in_(portion), _newer(literal(at, UtcTime)))
+                connection.execute(found.values(last_seen=at, read_at=at, missing_since=None, missing_reads=0))
+            for statement, rows in ((_MOVED, moved), (_MISSED, away)):
+                if rows:
+                    connection.execute(statement, rows)
+
+    def settled_without_us(self, keys: Iterable[SourceKey], retired_at: datetime | None) -> None:
+        """The status of these CIs is somebody else's doing: found Retired (``retired_at``), or kept by a person though
+        they are back (None). It is not asked about again."""
+        with writing(self._engine) as connection:
             for portion in portions(map(str, keys)):
-                found = update(ledger_items).where(c.key.in_(portion))
-                connection.execute(found.values(last_seen=at, missing_since=None, missing_reads=0))
+                found = update(ledger_items).where(ledger_items.c.key.in_(portion))
+                connection.execute(found.values(retired_at=retired_at))
+
+
+def _newer(at: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(ledger_items.c.read_at.is_(None), ledger_items.c.read_at < at)
+
+
+_MARKED = update(ledger_items).where(ledger_items.c.key == bindparam("subject"), _newer(bindparam("at", type_=UtcTime)))
+_COUNTED: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("missing_reads", "missing_since", "read_at")}
+_PLACED: dict[str, Any] = {
+    name: bindparam(f"new_{name}") for name in ("lane", "site", "kind", "cloud_only", "last_seen")
+}
+_MOVED, _MISSED = _MARKED.values({**_COUNTED, **_PLACED}), _MARKED.values(_COUNTED)
+
+
+def _mark_row(mark: Mark, at: datetime) -> dict[str, Any]:
+    return {
+        "subject": str(mark.key),
+        "at": at,
+        "new_missing_reads": mark.reads,
+        "new_missing_since": mark.since,
+        "new_read_at": mark.read_at,
+        "new_lane": mark.lane,
+        "new_site": mark.site,
+        "new_kind": mark.kind,
+        "new_cloud_only": mark.cloud_only,
+        "new_last_seen": at,
+    }
 
 
 def record(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:
@@ -111,17 +147,33 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
         "class_name": receipt.class_name or item.class_name or (same.class_name if same else ""),
         "created_by_us": inserted or bool(same and same.created_by_us),
         "send_serial": change.send_serial,
-        "fingerprint": fingerprint(item.values),
+        "fingerprint": _fingerprint(change, same),
         "written": encode_document({**(same.written if same else {}), **change.send}),
         "written_at": now,
         "name_source": item.name_source,
         "lane": item.lane,
         "site": item.site or "",
-        "retired_at": now if change.type is ChangeType.RETIRE else None,
+        "kind": item.kind,
+        "cloud_only": item.cloud_only,
+        "retired_at": _retired_at(change, same, now),
         "first_seen": seen_at,
         "last_seen": seen_at,
         "missing_reads": 0,
     }
+
+
+def _retired_at(change: ItemChange, same: KnownItem | None, now: datetime) -> datetime | None:
+    """Whatever else is written to a retired CI, it stays retired until its status is set back."""
+    if change.type is ChangeType.RETIRE:
+        return now
+    return same.retired_at if same is not None and "install_status" not in change.send else None
+
+
+def _fingerprint(change: ItemChange, same: KnownItem | None) -> Fingerprint | None:
+    """Retiring touches nothing that UniFi tells."""
+    return (
+        same.fingerprint if same is not None and change.type is ChangeType.RETIRE else fingerprint(change.item.values)
+    )
 
 
 def _relation_row(change: LinkChange, receipt: Receipt, sys_ids: Mapping[str, SysId], now: datetime) -> dict[str, Any]:
@@ -156,6 +208,9 @@ def _item(row: Row[Any]) -> KnownItem:
         send_serial=row.send_serial,
         lane=row.lane,
         site=row.site,
+        kind=row.kind,
+        cloud_only=row.cloud_only,
+        read_at=row.read_at,
         missing_since=row.missing_since,
         missing_reads=row.missing_reads,
         retired_at=row.retired_at,

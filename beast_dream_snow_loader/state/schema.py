@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text, true
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, false, text, true
 
 from beast_dream_snow_loader.state.columns import RowId, UtcTime
 
@@ -102,6 +102,9 @@ ledger_items = Table(
     Column("missing_reads", Integer, nullable=False),
     Column("site", Text, nullable=False, server_default=""),
     Column("retired_at", UtcTime),
+    Column("kind", Text, nullable=False, server_default=""),
+    Column("cloud_only", Boolean, nullable=False, server_default=false()),
+    Column("read_at", UtcTime),
     Column("mod_count", Integer),
     Column("history", Text, nullable=False, server_default="{}"),
 )

@@ -11,7 +11,7 @@ from typing import Any
 from beast_dream_snow_loader.core.models import find_model
 from beast_dream_snow_loader.core.observed import Client, Device
 from beast_dream_snow_loader.unifi.apis.controller import GATEWAY_TYPES
-from beast_dream_snow_loader.unifi.views import ClientView, DeviceView
+from beast_dream_snow_loader.unifi.views import ClientView, DeviceView, Rank
 
 _PRIVATE = tuple(ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 
@@ -36,9 +36,9 @@ def merged_clients(views: Iterable[ClientView], devices: Mapping[str, Device]) -
 def _device(views: Sequence[DeviceView]) -> Device:
     devices = [view.device for view in views]
     best = devices[0]
+    cloud_only = all(view.rank >= Rank.SITE_MANAGER for view in views)
     if len(views) == 1:
-        address = _management_ip(views)
-        return best if address == best.management_ip else replace(best, management_ip=address)
+        return replace(best, management_ip=_management_ip(views), cloud_only=cloud_only)
     return replace(
         best,
         site=_first(devices, "site"),
@@ -55,6 +55,7 @@ def _device(views: Sequence[DeviceView]) -> Device:
         port_count=_first(devices, "port_count"),
         uplink_mac=_first(devices, "uplink_mac"),
         last_seen=_first(devices, "last_seen"),
+        cloud_only=cloud_only,
     )
 
 

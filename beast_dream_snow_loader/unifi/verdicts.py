@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from beast_dream_snow_loader.core.observed import Read, Subject
+from beast_dream_snow_loader.core.observed import SITE_MANAGER, Read, Subject
 from beast_dream_snow_loader.unifi.consoles import ConsoleKeys
 from beast_dream_snow_loader.unifi.views import ConsoleView, DeviceView, SiteView
-
-CLOUD = "site-manager"
-"""Stands for the console of a read of Site Manager as a whole."""
 
 
 def verdicts(cloud: Iterable[Read], consoles: Iterable[ConsoleView], keys: ConsoleKeys) -> Iterable[Read]:
     """Every read under the key of its console."""
     for read in cloud:
-        yield replace(read, console=keys.of_host(read.console) if read.console else CLOUD)
+        yield replace(read, console=keys.of_host(read.console) if read.console else SITE_MANAGER)
     for console in consoles:
         for read in console.reads:
             yield replace(read, console=keys.of(console))

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from beast_dream_snow_loader.core.changes import ChangeType, UnlinkChange
 from beast_dream_snow_loader.core.fingerprint import fingerprint
+from beast_dream_snow_loader.core.presence import Attendance, Mark, State
 from beast_dream_snow_loader.core.receipts import Operation, Outcome
 
 
@@ -136,11 +137,14 @@ def test_taking_attendance_changes_nothing_that_is_believed(store, make):
     written(store, "run-1", make.inserted(1), make.inserted(2))
     before = store.ledger.known()
     for hours in range(4):
-        store.ledger.seen([make.key(1)], complete=hours % 2 == 0, at=make.noon + timedelta(hours=hours))
-    after = {
-        key: replace(item, missing_since=None, missing_reads=0) for key, item in store.ledger.known().items.items()
-    }
-    assert after == before.items
+        at = make.noon + timedelta(hours=hours)
+        seen = Mark(key=make.key(1), state=State.PRESENT, lane="gw-1", site="", read_at=at)
+        missed = replace(seen, key=make.key(2), state=State.MISSING, since=make.noon, reads=hours + 1)
+        store.ledger.attend(Attendance(taken_at=at, marks={seen.key: seen, missed.key: missed}))
+    known = store.ledger.known().items
+    assert known[make.key(2)].missing_reads == 4
+    unread = {key: replace(i, missing_since=None, missing_reads=0, read_at=None) for key, i in known.items()}
+    assert unread == before.items
 
 
 def test_three_thousand_cis_are_known_again_by_another_program(place, make):

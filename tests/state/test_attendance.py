@@ -1,9 +1,8 @@
-"""Who is missing is counted only over complete reads, so that retirement stands on firm ground (cmdb-model 6.10)."""
+"""Who is missing is counted once per read, so that retirement stands on firm ground (cmdb-model 6.10)."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,13 +11,14 @@ from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.desired import ConfigItem
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.presence import Attendance, Mark, State
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.state.store import open_store
 
 HERE, AWAY = SourceKey("device", "0" * 12), SourceKey("device", "f" * 12)
 
 
-def created(key: SourceKey) -> Settlement:
+def settled(key: SourceKey, kind: ChangeType = ChangeType.CREATE, **send: str) -> Settlement:
     item = ConfigItem(
         key=key,
         kind="switch",
@@ -28,54 +28,96 @@ def created(key: SourceKey) -> Settlement:
         values={"name": "n"},
         name_forms=(),
     )
-    change = ItemChange(type=ChangeType.CREATE, item=item, send=item.values)
+    change = ItemChange(type=kind, item=item, send=send or item.values)
     sys_id = SysId(key.mac.zfill(32))
-    done = Receipt(subject=change.subject, outcome=Outcome.DONE, operation=Operation.INSERTED, sys_id=sys_id)
+    how = Operation.INSERTED if kind is ChangeType.CREATE else Operation.UPDATED
+    done = Receipt(subject=change.subject, outcome=Outcome.DONE, operation=how, sys_id=sys_id)
     return Settlement(change=change, receipt=done)
 
 
-@pytest.fixture
-def ledger(url, clock):
-    with open_store(url, clock) as store:
-        settlements = [created(HERE), created(AWAY)]
-        store.journal.intend("run-1", [settlement.change for settlement in settlements])
-        store.journal.settle("run-1", settlements)
-        yield store.ledger
+def write(store, *settlements: Settlement) -> None:
+    store.journal.intend("run-1", [settlement.change for settlement in settlements])
+    store.journal.settle("run-1", settlements)
 
 
 @pytest.fixture
-def missing(file):
-    """(reads missed, since when) of a key, as the table has it."""
-
-    def look(key: SourceKey) -> tuple[int, str | None]:
-        with closing(sqlite3.connect(file)) as connection:
-            question = "SELECT missing_reads, missing_since FROM ledger_items WHERE key = ?"
-            return connection.execute(question, [str(key)]).fetchone()
-
-    return look
+def store(url, clock):
+    with open_store(url, clock) as opened:
+        write(opened, settled(HERE), settled(AWAY))
+        yield opened
 
 
-def test_a_complete_read_counts_those_it_did_not_find_from_the_first_time_on(ledger, missing, clock):
-    for hours in range(3):
-        ledger.seen([HERE], complete=True, at=clock.now() + timedelta(hours=hours))
-    assert missing(AWAY) == (3, "2026-11-24T12:00:00.000000Z")
-    assert missing(HERE) == (0, None)
+@pytest.fixture
+def attend(store, clock):
+    """Takes over a read made ``hours`` from now: AWAY missed for the ``missed``-th time, HERE seen."""
+
+    def take(hours: int, missed: int, **place: object) -> None:
+        at = clock.now() + timedelta(hours=hours)
+        since = clock.now() if missed else None
+        here = Mark(key=HERE, state=State.PRESENT, lane="c", site="", kind="switch", read_at=at)
+        away = replace(here, key=AWAY, state=State.MISSING if missed else State.PRESENT, since=since, reads=missed)
+        marks = {HERE: replace(here, **place), AWAY: away}
+        store.ledger.attend(Attendance(taken_at=at, marks=marks))
+
+    return take
 
 
-def test_an_incomplete_read_calls_nobody_missing(ledger, missing, clock):
-    ledger.seen([HERE], complete=False, at=clock.now())
-    assert missing(AWAY) == (0, None)
+def missing(store, key):
+    item = store.ledger.known().items[key]
+    return item.missing_reads, item.missing_since
 
 
-def test_who_is_seen_again_is_no_longer_missing_even_by_an_incomplete_read(ledger, missing, clock):
-    ledger.seen([HERE], complete=True, at=clock.now())
-    ledger.seen([AWAY], complete=False, at=clock.now())
-    assert missing(AWAY) == (0, None)
+def test_the_counters_of_a_read_are_kept(store, attend, clock):
+    attend(0, missed=1)
+    attend(1, missed=2)
+    assert missing(store, AWAY) == (2, clock.now())
+    assert missing(store, HERE) == (0, None)
 
 
-def test_who_is_written_while_missing_stays_missing(url, ledger, missing, clock):
-    ledger.seen([HERE], complete=True, at=clock.now())
-    with open_store(url, clock) as store:
-        store.journal.intend("run-2", [created(AWAY).change])
-        store.journal.settle("run-2", [created(AWAY)])
-    assert missing(AWAY) == (1, "2026-11-24T12:00:00.000000Z")
+def test_a_read_that_was_counted_already_or_is_older_changes_nothing(store, attend, clock):
+    attend(2, missed=1)
+    attend(2, missed=2)
+    attend(1, missed=0)
+    assert missing(store, AWAY) == (1, clock.now())
+
+
+def test_who_is_seen_again_is_no_longer_missing(store, attend):
+    attend(0, missed=1)
+    attend(1, missed=0)
+    assert missing(store, AWAY) == (0, None)
+
+
+def test_who_is_written_while_missing_stays_missing(store, attend, clock):
+    attend(0, missed=1)
+    write(store, settled(AWAY, ChangeType.UPDATE, name="m"))
+    assert missing(store, AWAY) == (1, clock.now())
+
+
+def test_a_new_place_is_kept_even_though_nothing_was_written(store, attend):
+    attend(0, missed=0, lane="d", site="s", cloud_only=True, new_place=True)
+    item = store.ledger.known().items[HERE]
+    assert (item.lane, item.site, item.cloud_only, item.kind) == ("d", "s", True, "switch")
+
+
+def test_a_retired_ci_stays_retired_until_its_status_is_set_back(store, clock):
+    write(store, settled(AWAY, ChangeType.RETIRE, install_status="7", operational_status="6"))
+    before = store.ledger.known().items[AWAY]
+    assert before.retired_at == clock.now()
+    write(store, settled(AWAY, ChangeType.UPDATE, ip_address="192.0.2.1"))
+    assert store.ledger.known().items[AWAY].retired_at == clock.now()
+    write(store, settled(AWAY, ChangeType.UPDATE, install_status="1", operational_status="1"))
+    assert store.ledger.known().items[AWAY].retired_at is None
+
+
+def test_a_retirement_leaves_what_is_known_of_the_fields_as_it_was(store):
+    before = store.ledger.known().items[AWAY].fingerprint
+    retired = settled(AWAY, ChangeType.RETIRE, install_status="7", operational_status="6")
+    write(store, replace(retired, change=replace(retired.change, item=replace(retired.change.item, values={}))))
+    assert store.ledger.known().items[AWAY].fingerprint == before
+
+
+def test_what_others_did_to_a_status_is_remembered(store, clock):
+    store.ledger.settled_without_us([AWAY], clock.now())
+    assert store.ledger.known().items[AWAY].retired_at == clock.now()
+    store.ledger.settled_without_us([AWAY], None)
+    assert store.ledger.known().items[AWAY].retired_at is None

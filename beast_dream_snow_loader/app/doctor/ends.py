@@ -85,10 +85,17 @@ class Ends:
             hearing=lambda service, http: Noting(http, service, self.headers),
         )
 
+    def writing(self, settings: ServiceNowSettings) -> Transport:
+        """The one transport that does not refuse a write: for ``--register-source``."""
+        return self._to(settings, read_only=False).servicenow()
+
+    def _to(self, settings: ServiceNowSettings, *, read_only: bool = True) -> Transports:
+        whole = self.here.settings.model_copy(update={"servicenow": settings})
+        return replace(self.transports(read_only=read_only), settings=whole)
+
     def instance(self, settings: ServiceNowSettings) -> Instance:
         """``settings`` with its secrets resolved."""
-        making = replace(self.transports(), settings=self.here.settings.model_copy(update={"servicenow": settings}))
-        clock = self.here.clock
+        making, clock = self._to(settings), self.here.clock
 
         def alone(login: Login) -> Way:
             transport = making.servicenow_as(lambda inner: by_one(inner, settings, login))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from beast_dream_snow_loader.app.doctor import network_checks, setup_checks
 from beast_dream_snow_loader.app.doctor.ends import Ends
@@ -28,6 +31,7 @@ from beast_dream_snow_loader.unifi.door import address
 from beast_dream_snow_loader.unifi.source import UniFiSource
 
 _GROUPS = ("configuration", "state", "servicenow", "unifi")
+M = TypeVar("M", bound=BaseModel)
 Run = Callable[[], Iterable[Check]]
 
 
@@ -47,6 +51,10 @@ class Exams:
     store: Store | None
     database: Run
     deep: bool = False
+    instance: Instance | None = None
+    """The instance, once :meth:`all` was asked, if its secrets resolved."""
+    secrets: set[str] = field(default_factory=set)
+    """Every secret in use: nothing that leaves the machine may hold one."""
     _snapshot: Snapshot | None = None
     _found: list[Exam] = field(default_factory=list)
 
@@ -54,11 +62,17 @@ class Exams:
         """Secrets are read here, once each: the lines about them are ready before the first exam runs."""
         settings = self.ends.here.settings
         self._setup()
-        servicenow, lines = setup_checks.secrets_resolve(settings.servicenow, "servicenow")
+        servicenow, lines = self._resolved(settings.servicenow, "servicenow")
         self._add("configuration.secrets", lambda: lines, "servicenow", ("configuration.logins[servicenow]",))
+        self.secrets |= setup_checks.passwords_in_urls(settings)
         self._servicenow(servicenow or settings.servicenow)
         self._unifi(settings.unifi)
         return sorted(self._found, key=lambda exam: _GROUPS.index(exam.group))
+
+    def _resolved(self, section: M, path: str) -> tuple[M | None, list[Check]]:
+        whole, lines = setup_checks.secrets_resolve(section, path)
+        self.secrets |= setup_checks.secrets_of(section) | (setup_checks.secrets_of(whole) if whole else set())
+        return whole, lines
 
     def _add(self, name: str, run: Run, subject: str = "", after: tuple[str, ...] = ()) -> None:
         self._found.append(Exam(name=name, run=run, subject=subject, after=after))
@@ -74,7 +88,7 @@ class Exams:
             self._add("state.lock", one(partial(setup_checks.lock, self.store, here.target)))
 
     def _servicenow(self, settings: ServiceNowSettings) -> None:
-        instance = self.ends.instance(settings)
+        instance = self.instance = self.ends.instance(settings)
         secrets = ("configuration.secrets[servicenow]",)
         self._reach("servicenow", "", settings.instance, True, settings.connect_timeout_seconds, SERVICENOW, secrets)
         self._add("servicenow.awake", partial(access.awake, instance), "", ("servicenow.network",))
@@ -105,14 +119,14 @@ class Exams:
         yield "own-records", one(partial(records.own_records, instance)), "login"
 
     def _unifi(self, settings: UniFiSettings) -> None:
-        whole, lines = setup_checks.secrets_resolve(settings, "unifi")
+        whole, lines = self._resolved(settings, "unifi")
         named = "configuration.logins[unifi]"
         if settings.api_key is not None:
             self._add("configuration.secrets", lambda: lines, "site-manager", (named,))
             self._site_manager(whole or settings)
         consoles = []
         for place, console in enumerate(settings.consoles):
-            mine, told = setup_checks.secrets_resolve(console, f"unifi.consoles.{place}")
+            mine, told = self._resolved(console, f"unifi.consoles.{place}")
             self._add("configuration.secrets", partial(_same, told), address(console), (named,))
             self._console(settings, mine or console)
             consoles.append(mine or console)

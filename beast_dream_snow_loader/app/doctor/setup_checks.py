@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel
 
@@ -73,6 +74,19 @@ def secrets_resolve(section: M, path: str) -> tuple[M | None, list[Check]]:
 def _kind(secret: Secret) -> str:
     scheme = secret.reveal().partition(":")[0]
     return f"resolves ({scheme}: reference)" if scheme in _REFERENCES else "given as it is"
+
+
+def secrets_of(section: BaseModel) -> set[str]:
+    """The secrets of one section, in the clear: to be looked for, never to be shown."""
+    values = (getattr(section, name) for name in type(section).model_fields)
+    return {value.reveal() for value in values if isinstance(value, Secret)}
+
+
+def passwords_in_urls(settings: Settings) -> set[str]:
+    """Passwords that some put into addresses."""
+    urls = (settings.state.url, settings.broker_url, *(console.url for console in settings.unifi.consoles))
+    passwords = [password for url in urls if url and (password := urlsplit(url).password)]
+    return {*passwords, *map(unquote, passwords)}
 
 
 def disk(here: Ground) -> Iterator[Check]:

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from beast_dream_snow_loader.app.doctor import network_checks, setup_checks
+from beast_dream_snow_loader.app.doctor.bundle import pack
 from beast_dream_snow_loader.app.doctor.ends import Ends, Headers
 from beast_dream_snow_loader.app.doctor.exams import Exams
+from beast_dream_snow_loader.app.doctor.registering import register_source
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import Place
@@ -41,6 +44,9 @@ class DoctorOptions:
     only: tuple[str, ...] = ()
     deep: bool = False
     timeout: str = "2m"
+    bundle: Path | None = None
+    register_source: bool = False
+    dry_run: bool = False
 
 
 def doctor(options: DoctorOptions) -> Result:
@@ -63,9 +69,24 @@ def _examined(options: DoctorOptions, here: Ground) -> Result:
         headers = Headers(here.clock)
         ends = Ends(here=here, listener=listener, meter=RequestMeter(), headers=headers, rules=_rules(here))
         store, database = _database(here, stack)
-        exams = Exams(ends=ends, store=store, database=database, deep=options.deep).all()
-        lines = _lines(_chosen(exams, options.only), limit, ends)
-        return _result(here, run_id, lines)
+        exams = Exams(ends=ends, store=store, database=database, deep=options.deep)
+        listed = _chosen(exams.all(), options.only)
+        first = list(_registered(options, ends, exams, run_id))
+        lines = [*first, *_lines(listed, limit, ends)]
+        return _bundled(options, here, exams, _result(here, run_id, lines))
+
+
+def _registered(options: DoctorOptions, ends: Ends, exams: Exams, run_id: str) -> Iterator[Check]:
+    """Before the exams, so that they see what came of it."""
+    if options.register_source and exams.instance is not None:
+        yield register_source(ends, exams.instance, exams.store, run_id, dry_run=options.dry_run)
+
+
+def _bundled(options: DoctorOptions, here: Ground, exams: Exams, result: Result) -> Result:
+    if options.bundle is None:
+        return result
+    packed = pack(options.bundle, here, exams.store, result, exams.secrets)
+    return replace(result, body={**result.body, "bundle": packed.row()})
 
 
 def _limit(timeout: str) -> timedelta:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, Env, Json, LogFile, Quiet, UseSandbox, Verbose
+from beast_dream_snow_loader.cli.options import Config, DryRun, Env, Json, LogFile, Quiet, UseSandbox, Verbose
 
 EXAMPLES = "Examples: snowload doctor --env production | snowload doctor --sandbox --check servicenow"
 
@@ -19,6 +20,13 @@ def doctor(
     ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Read all of UniFi once; look up every model and site.")] = False,
     timeout: Annotated[str, typer.Option("--timeout", help="How long all checks together may take.")] = "2m",
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="Write a redacted support archive (zip) to this file.")
+    ] = None,
+    register_source: Annotated[
+        bool, typer.Option("--register-source", help="Add the discovery source to sys_choice if it is not there.")
+    ] = False,
+    dry_run: DryRun = False,
     sandbox: UseSandbox = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -27,7 +35,7 @@ def doctor(
 ) -> None:
     """Check that everything is set up right; every line that is not fine says what to do.
 
-    Reads only: the one simulated device commits nothing. Exit 0 with warnings;
+    Reads only: the one simulated device commits nothing, and only --register-source writes. Exit 0 with warnings;
     6, 7, 5 or 12 when configuration, login, network or database fail; 3 when another check failed.
     """
     from beast_dream_snow_loader.app.doctor.use_case import DoctorOptions
@@ -41,5 +49,8 @@ def doctor(
         only=tuple(check or ()),
         deep=deep,
         timeout=timeout,
+        bundle=bundle,
+        register_source=register_source,
+        dry_run=dry_run,
     )
     conclude(use_case(options), as_json=as_json, quiet=quiet, render=render)

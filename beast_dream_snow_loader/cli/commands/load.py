@@ -43,6 +43,10 @@ def load(
     kind: Kinds = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, max=4, help="Requests at once.")] = None,
     lock_timeout: LockTimeout = "0s",
+    allow_retire: Annotated[
+        float | None,
+        typer.Option("--allow-retire", min=0, max=100, metavar="PERCENT", help="Retire up to this share in one run."),
+    ] = None,
     sandbox: UseSandbox = False,
     report: Annotated[Path | None, typer.Option("--report", help="Write the JSON report to this file too.")] = None,
     as_json: Json = False,
@@ -71,6 +75,7 @@ def load(
         consoles=tuple(console or ()),
         kinds=tuple(kind or ()),
         workers=workers,
+        allow_retire=allow_retire,
         report_file=report,
         lock_timeout=lock_timeout,
     )

@@ -11,6 +11,7 @@ from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.core.status import STATUS
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -36,8 +37,8 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
 def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
     """Look up what was sent without an answer, before anything is repeated.
 
-    A create whose CI is there by its native key was done, and so was an unlink whose edge is gone. Everything else is
-    queued: a plan or a replay sends it if it is still needed.
+    A create whose CI is there by its native key was done, so was a retirement whose CI says Retired and an unlink whose
+    edge is gone. Everything else is queued: a plan or a replay sends it if it is still needed.
     """
     entries = world.journal.unknown()
     if not entries:
@@ -62,11 +63,12 @@ def _queued(change: Change) -> Settlement:
 def _settled(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     creates = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.CREATE]
     there = world.cmdb.find([change.item.key for change in creates]) if creates else {}
-    return [
-        Settlement(change=change, receipt=_found(change, there[change.item.key][0]))
+    created = [
+        Settlement(change=change, receipt=_found(change, there[change.item.key][0], Operation.INSERTED))
         for change in creates
         if len(there.get(change.item.key, ())) == 1
     ]
+    return [*created, *_retired(world, entries)]
 
 
 def _unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
@@ -86,14 +88,25 @@ def _gone(change: UnlinkChange) -> Receipt:
     )
 
 
-def _found(change: ItemChange, sys_id: SysId) -> Receipt:
+def _retired(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+    changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.RETIRE]
+    ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
+    stored = world.cmdb.read_back(ids.values(), STATUS) if ids else {}
+    return [
+        Settlement(change=change, receipt=_found(change, ids[change.subject], Operation.UPDATED))
+        for change in changes
+        if all(stored.get(ids[change.subject], {}).get(element) == change.send[element] for element in STATUS)
+    ]
+
+
+def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:
     return Receipt(
         subject=change.subject,
         outcome=Outcome.DONE,
-        operation=Operation.INSERTED,
+        operation=operation,
         sys_id=sys_id,
         class_name=change.item.class_name,
-        message="found by its native key after an interrupted run",
+        message="found after an interrupted run",
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from beast_dream_snow_loader.core.changes import ItemChange
+from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.core.status import STATUS
 from beast_dream_snow_loader.errors import WriteNotKept
 from beast_dream_snow_loader.pipeline.world import World
 
@@ -38,6 +39,28 @@ def verify(world: World, settlements: Iterable[Settlement]) -> Verified:
     stored = world.cmdb.read_back(written, elements)
     findings = [finding for sys_id, change in written.items() for finding in _compare(sys_id, change, stored)]
     return Verified(checked=len(written), findings=tuple(findings))
+
+
+def verify_retired(world: World, settlements: Iterable[Settlement]) -> Sequence[Finding]:
+    """Whether both status fields of what was retired say so."""
+    done = {s.receipt.sys_id: change for s in settlements if (change := _retirement(s)) and s.receipt.sys_id}
+    stored = world.cmdb.read_back(done, STATUS) if done else {}
+    return [
+        _not_kept(change, element, f"{element} is not Retired: a rule of the instance has kept or changed it")
+        for sys_id, change in done.items()
+        for element in STATUS
+        if stored.get(sys_id, {}).get(element) != change.send[element]
+    ]
+
+
+def retired(settlements: Iterable[Settlement]) -> frozenset[SourceKey]:
+    """Whom this run has retired."""
+    return frozenset(change.item.key for settlement in settlements if (change := _retirement(settlement)))
+
+
+def _retirement(settlement: Settlement) -> ItemChange | None:
+    change, done = settlement.change, settlement.receipt.outcome is Outcome.DONE
+    return change if done and isinstance(change, ItemChange) and change.type is ChangeType.RETIRE else None
 
 
 def _compare(sys_id: SysId, change: ItemChange, stored: Mapping[SysId, Mapping[str, str]]) -> Iterable[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from beast_dream_snow_loader.core.changes import ItemChange, LinkChange
+from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ports import Batch
@@ -68,7 +68,7 @@ def _item(change: ItemChange, style: PayloadStyle) -> dict[str, object]:
             "source_recency_timestamp": cmdb_time(change.item.observed_at or style.at),
         },
     }
-    if style.lookups:
+    if style.lookups and change.type is not ChangeType.RETIRE:
         wire["lookup"] = _lookups(change)
     return wire
 
@@ -81,10 +81,11 @@ def _values(change: ItemChange) -> dict[str, str]:
     """What goes on the wire. Without ``last_discovered`` the engine would stamp now, also on gear long offline.
 
     A CI that was there before us is addressed by sys_id: it was chosen by the preflight or by the operator, and the few
-    fields of an enrichment would not lead the engine to it again (it would insert a CI without a name).
+    fields of an enrichment would not lead the engine to it again (it would insert a CI without a name). So is one that
+    is retired: a CI deleted meanwhile must not come back as a retired one.
     """
     values = {element: value for element, value in change.send.items() if value}
-    if change.known is not None and not change.known.created_by_us:
+    if change.known is not None and (change.type is ChangeType.RETIRE or not change.known.created_by_us):
         values["sys_id"] = change.known.sys_id
     if not change.send_serial:
         values.pop("serial_number", None)

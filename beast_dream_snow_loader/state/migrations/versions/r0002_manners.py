@@ -16,6 +16,9 @@ depends_on = None
 _ITEMS: tuple[sa.Column[Any], ...] = (
     sa.Column("site", sa.Text, nullable=False, server_default=""),
     sa.Column("retired_at", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False, server_default=""),
+    sa.Column("cloud_only", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("read_at", sa.Text),
     sa.Column("mod_count", sa.Integer),
     sa.Column("history", sa.Text, nullable=False, server_default="{}"),
 )

@@ -1,0 +1,65 @@
+"""``doctor --register-source``: looked at, written down as a run, written, looked at again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from beast_dream_snow_loader.app.doctor.ends import Ends
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.checkup import Check, CheckStatus, fail, failed, ok
+from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.servicenow.examining.engine import choice_row, row_text
+from beast_dream_snow_loader.servicenow.examining.instance import Instance
+from beast_dream_snow_loader.servicenow.examining.registering import add, stands
+from beast_dream_snow_loader.state.store import Store
+
+NAME = "servicenow.register-source"
+
+
+def register_source(ends: Ends, instance: Instance, store: Store | None, run_id: str, *, dry_run: bool) -> Check:
+    """The line that says what was done, or why nothing was."""
+    return replace(_registered(ends, instance, store, run_id, dry_run=dry_run), name=NAME, group="servicenow")
+
+
+def _registered(ends: Ends, instance: Instance, store: Store | None, run_id: str, *, dry_run: bool) -> Check:
+    try:
+        if (line := stands(instance)) is not None:
+            return line
+        if dry_run:
+            return ok(f"would add to sys_choice: {row_text(instance.settings.data_source)}")
+        if store is None:
+            return fail("nothing was added: it could not be written down", "Mend state.database first.")
+        return _recorded(ends, instance, store, run_id)
+    except SnowloadError as error:
+        return failed(error, fix="Mend it, then run snowload doctor --register-source again.")
+
+
+def _recorded(ends: Ends, instance: Instance, store: Store, run_id: str) -> Check:
+    here, row = ends.here, choice_row(instance.settings.data_source)
+    run = Run(
+        id=run_id,
+        command="doctor",
+        environment=here.environment,
+        target=here.target,
+        started_at=here.clock.now(),
+        report={"registering": row},
+    )
+    store.memory.start_run(run)
+    try:
+        line = add(instance, ends.writing(instance.settings))
+    except SnowloadError as error:
+        line = failed(error, fix="Look into sys_choice before trying again.")
+    store.memory.finish_run(_ended(run, line, here.clock))
+    return line
+
+
+def _ended(run: Run, line: Check, clock: Clock) -> Run:
+    done = line.status is CheckStatus.OK
+    return replace(
+        run,
+        finished_at=clock.now(),
+        status=RunStatus.OK if done else RunStatus.FAILED,
+        exit_code=0 if done else int(line.exit_code),
+        report={**run.report, "found": line.found},
+    )

@@ -1,0 +1,116 @@
+"""What becomes of CIs that are gone: set to Retired, or left to a person (cmdb-model 6.10). Nothing is ever deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from beast_dream_snow_loader.core.changes import ChangeType, FieldChange, ItemChange, UnlinkChange
+from beast_dream_snow_loader.core.desired import ConfigItem
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import KnownItem, KnownRelation
+from beast_dream_snow_loader.core.mapping_tables import RETIRED
+from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.core.status import STATUS, Statuses, ours_still
+
+LAST_DISCOVERED = "last_discovered"
+NEEDED = (*STATUS, LAST_DISCOVERED)
+"""What has to be read of a CI before it is retired."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Farewell:
+    """``changes`` set CIs to Retired; ``already`` are those somebody else has retired; ``findings`` say of the others
+    why they stay as they are."""
+
+    changes: tuple[ItemChange, ...] = ()
+    already: tuple[SourceKey, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def farewell(gone: Iterable[KnownItem], statuses: Statuses, present: Collection[str]) -> Farewell:
+    """The decision about every CI that is gone. ``gone`` carry what the CMDB holds of them now (``stored``); one
+    without is no longer there. ``present`` are the sys_ids of CIs that UniFi still shows."""
+    retired = statuses.values(RETIRED)
+    changes: list[ItemChange] = []
+    already: list[SourceKey] = []
+    findings: list[Finding] = []
+    for item in gone:
+        if item.stored is None:
+            continue
+        if _holds(item.stored, retired):
+            already.append(item.key)
+        elif (why := _why_kept(item, present)) is not None:
+            findings.append(_kept(item, *why))
+        else:
+            changes.append(_retire(item, retired))
+    return Farewell(changes=tuple(changes), already=tuple(already), findings=tuple(findings))
+
+
+def _holds(stored: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(stored.get(element) == value for element, value in wanted.items())
+
+
+def _why_kept(item: KnownItem, present: Collection[str]) -> tuple[str, str] | None:
+    """(rule, sentence), or None when it is to be retired."""
+    if item.sys_id in present:
+        return "retire.shared", "Its CI also stands for a device that UniFi shows: it is not retired."
+    if not item.created_by_us:
+        return "retire.not_ours", "Its CI was there before us: retiring it is left to its owner."
+    if not ours_still(item):
+        held = ", ".join(
+            f"{element} {shown((item.stored or {}).get(element, '') or '(empty)', 40)}" for element in STATUS
+        )
+        return "retire.status_by_hand", f"Its status was changed by hand ({held}) and stays: it is not retired."
+    return None
+
+
+def _kept(item: KnownItem, rule: str, why: str) -> Finding:
+    return Finding(record=str(item.key), rule=rule, severity=Severity.WARNING, message=why, field="install_status")
+
+
+def _retire(item: KnownItem, retired: Mapping[str, str]) -> ItemChange:
+    """With the stored ``last_discovered``: without it the engine would stamp now (cmdb-model 6.10)."""
+    stored = item.stored or {}
+    seen = stored.get(LAST_DISCOVERED) or item.written.get(LAST_DISCOVERED, "")
+    return ItemChange(
+        type=ChangeType.RETIRE,
+        item=_as_item(item),
+        send={**retired, **({LAST_DISCOVERED: seen} if seen else {})},
+        fields=tuple(
+            FieldChange(element=element, old=stored.get(element) or None, new=value, reason="gone from UniFi")
+            for element, value in retired.items()
+        ),
+        known=item,
+        send_serial=False,
+    )
+
+
+def _as_item(known: KnownItem) -> ConfigItem:
+    return ConfigItem(
+        key=known.key,
+        kind=known.kind,
+        lane=known.lane,
+        site=known.site or None,
+        class_chain=(known.class_name,),
+        class_name=known.class_name,
+        values={},
+        name_forms=(),
+        online=False,
+        cloud_only=known.cloud_only,
+        name_source=known.name_source,
+        label=shown(known.written.get("name", "")),
+    )
+
+
+def edges_of(
+    changes: Sequence[ItemChange], relations: Mapping[str, KnownRelation], planned: Iterable[UnlinkChange] = ()
+) -> Iterator[UnlinkChange]:
+    """The edges of the CIs to be retired, which hang on nothing from then on; those ``planned`` already left out."""
+    leaving = {change.item.key for change in changes}
+    going = {unlink.subject for unlink in planned}
+    for key, relation in sorted(relations.items()):
+        ends = sorted({relation.parent, relation.child} & leaving)
+        if ends and key not in going:
+            yield UnlinkChange(known=relation, reason=f"{ends[0]} was retired")

@@ -1,0 +1,211 @@
+"""What becomes of a CI whose device UniFi no longer shows, and what never does (cmdb-model 6.10, L5, Q9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.conftest import Ended
+from tests.scenarios.conftest import Town
+from tests.scenarios.in_process import InProcess
+from tests.scenarios.test_backbone import LOAD, clean
+from tests.scenarios.test_harm import by_hand, value
+
+OpenTown = Callable[[Estate], Town]
+
+RETIRING = {
+    "SNOWLOAD_RETIRE__ENABLED": "true",
+    "SNOWLOAD_RETIRE__GRACE": "0s",
+    "SNOWLOAD_RETIRE__MISSING_READS": "2",
+}
+IN_SERVICE, RETIRED = ("1", "1"), ("7", "6")
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path / "home")
+
+
+@pytest.fixture
+def here(town: OpenTown) -> Town:
+    """A town loaded once, with retiring on and no time to wait between two reads."""
+    opened = town(Estate.generate(seed=3, sites=2, devices=40))
+    opened.run.variables |= RETIRING
+    assert opened.run(*LOAD).code == 0
+    return opened
+
+
+def leaves(town: Town, site: int = 0) -> list[EstateDevice]:
+    """Devices of one site that nothing hangs on."""
+    devices = [d for d in town.estate.site_devices(town.estate.sites()[site].legacy_id) if d.adopted]
+    above = {device.uplink for device in devices}
+    return [device for device in devices if device.mac not in above and not device.is_gateway]
+
+
+def key_of(device: EstateDevice) -> str:
+    return f"device/{device.mac.lower()}"
+
+
+def status(town: Town, key: str) -> tuple[str, str]:
+    return value(town, key, "install_status"), value(town, key, "operational_status")
+
+
+def rules(ended: Ended, record: str = "") -> set[str]:
+    return {f["rule"] for f in ended.document["findings"] if record in ("", f["record"])}
+
+
+def remove(town: Town, count: int = 1, site: int = 0) -> list[str]:
+    chosen = leaves(town, site)[:count]
+    assert len(chosen) == count
+    for device in chosen:
+        town.estate.remove_device(device.mac)
+    return [key_of(device) for device in chosen]
+
+
+def test_a_device_goes_from_missing_to_gone_to_retired_and_is_left_alone_from_then_on(here: Town) -> None:
+    [key] = remove(here)
+    seen = value(here, key, "last_discovered")
+    first = here.run(*LOAD)
+    assert (first.code, first.document["plan"]["retire"], status(here, key)) == (0, 0, IN_SERVICE), first.err
+    assert "presence.missing" in rules(first, key)
+    second = here.run(*LOAD)
+    assert (second.code, second.document["written"]["retired"]) == (0, 1), second.err
+    assert status(here, key) == RETIRED
+    assert value(here, key, "last_discovered") == seen
+    assert second.document["steps"][-1]["name"] == "retire"
+    here.sandbox.log.clear()
+    third = here.run(*LOAD)
+    assert (third.document["attendance"]["retired"], here.writes()) == (1, 0)
+    clean(here)
+
+
+def test_nothing_is_retired_unless_somebody_asked_for_it(here: Town) -> None:
+    here.run.variables["SNOWLOAD_RETIRE__ENABLED"] = "false"
+    [key] = remove(here)
+    for _ in range(3):
+        ended = here.run(*LOAD)
+    assert (ended.code, ended.document["attendance"]["gone"], ended.document["plan"]["retire"]) == (0, 1, 0)
+    assert "presence.gone" in rules(ended, key)
+    assert status(here, key) == IN_SERVICE
+
+
+def test_fourteen_days_have_to_pass_however_often_it_is_looked_for(here: Town) -> None:
+    here.run.variables["SNOWLOAD_RETIRE__GRACE"] = "14d"
+    [key] = remove(here)
+    for _ in range(4):
+        ended = here.run(*LOAD)
+    assert (ended.document["attendance"]["missing"], status(here, key)) == (1, IN_SERVICE)
+
+
+def test_a_device_that_returns_is_put_back_in_service_as_the_same_ci(here: Town) -> None:
+    device = leaves(here)[0]
+    [key] = remove(here)
+    sys_id = oracle.by_native_key(here.app.instance, "UniFi")[key].sys_id
+    for _ in range(2):
+        here.run(*LOAD)
+    assert status(here, key) == RETIRED
+    here.estate.add_device(site=device.site, model=device.model_code, name=device.name, mac=device.mac)
+    back = here.run(*LOAD)
+    assert (back.code, status(here, key)) == (0, IN_SERVICE), back.err
+    assert oracle.by_native_key(here.app.instance, "UniFi")[key].sys_id == sys_id
+    assert "presence.returned" in rules(back, key)
+    assert here.run(*LOAD).document["attendance"]["returned"] == 0
+    clean(here)
+
+
+def test_a_status_that_a_person_set_after_the_retirement_is_kept_when_the_device_returns(here: Town) -> None:
+    device = leaves(here)[0]
+    [key] = remove(here)
+    for _ in range(2):
+        here.run(*LOAD)
+    by_hand(here, key, install_status="6", operational_status="5")
+    here.estate.add_device(site=device.site, model=device.model_code, name=device.name, mac=device.mac)
+    back = here.run(*LOAD)
+    assert (back.code, status(here, key)) == (0, ("6", "5"))
+    assert "presence.status_kept" in rules(back, key)
+    assert "presence.status_kept" not in rules(here.run(*LOAD), key)
+
+
+def test_a_ci_whose_status_a_person_changed_is_reported_instead_of_retired(here: Town) -> None:
+    [key] = remove(here)
+    by_hand(here, key, operational_status="3")
+    for _ in range(2):
+        ended = here.run(*LOAD)
+    assert (ended.code, ended.document["plan"]["retire"], status(here, key)) == (0, 0, ("1", "3"))
+    assert "retire.status_by_hand" in rules(ended, key)
+
+
+def test_a_ci_that_a_person_has_retired_already_is_asked_about_no_more(here: Town) -> None:
+    [key] = remove(here)
+    by_hand(here, key, install_status="7", operational_status="6")
+    here.run(*LOAD)
+    second = here.run(*LOAD)
+    assert (second.document["plan"]["retire"], second.document["attendance"]["retired"]) == (0, 1)
+    assert here.run(*LOAD).document["attendance"]["retired"] == 1
+
+
+def test_six_at_once_are_refused_with_counts_and_the_command_and_the_rest_is_done(here: Town) -> None:
+    keys = remove(here, 6)
+    renamed = leaves(here, 1)[0]
+    here.run(*LOAD)
+    here.estate.rename_device(renamed.mac, "renamed-meanwhile")
+    refused = here.run(*LOAD)
+    assert refused.code == 4, refused.err
+    assert refused.document["error"]["code"] == "refused.too_many_retirements"
+    assert "6 of " in refused.document["error"]["message"]
+    assert refused.document["error"]["next_step"].startswith("Look at them in the report.")
+    assert "snowload load --env testing --allow-retire" in refused.err
+    assert refused.document["written"]["updated"] == 1
+    assert value(here, key_of(renamed), "name") == "renamed-meanwhile"
+    assert {status(here, key) for key in keys} == {IN_SERVICE}
+
+
+def test_the_command_that_the_refusal_names_goes_on(here: Town) -> None:
+    keys = remove(here, 6)
+    here.run(*LOAD)
+    refused = here.run(*LOAD)
+    words = refused.document["error"]["next_step"].rpartition("snowload ")[2].split()
+    done = here.run(*words, "--json")
+    assert (done.code, done.document["written"]["retired"]) == (0, 6), done.err
+    assert {status(here, key) for key in keys} == {RETIRED}
+
+
+def test_a_dry_run_shows_the_retirements_and_counts_nothing(here: Town) -> None:
+    [key] = remove(here)
+    here.run(*LOAD)
+    for _ in range(3):
+        planned = here.run(*LOAD, "--dry-run")
+    assert (planned.document["plan"]["retire"], status(here, key)) == (1, IN_SERVICE)
+    assert {row["field"] for row in planned.document["changes"] if row["change"] == "retire"} == {
+        "install_status",
+        "operational_status",
+    }
+
+
+def test_a_console_that_does_not_answer_costs_none_of_its_devices(here: Town) -> None:
+    here.run.variables["SNOWLOAD_RETIRE__MISSING_READS"] = "1"
+    host = here.estate.consoles()[0]
+    here.estate.set_reachable(host.host_id, False)
+    for server in list(here.sandbox.servers.values()):
+        if server is not here.sandbox.servicenow:
+            server.faults.add(Fault(effect=Effect.STATUS, status=503, path="/*"))
+    for _ in range(2):
+        ended = here.run(*LOAD)
+        assert ended.document["plan"]["retire"] == 0, ended.err
+    assert {item.values["install_status"] for item in oracle.by_native_key(here.app.instance, "UniFi").values()} == {
+        "1"
+    }
+
+
+def test_a_filter_retires_nothing_outside_of_itself(here: Town) -> None:
+    keys = [*remove(here, 1, site=0), *remove(here, 1, site=1)]
+    for _ in range(3):
+        ended = here.run(*LOAD, "--site", here.estate.sites()[1].title)
+        assert ended.code == 0, ended.err
+    assert [status(here, key) for key in keys] == [IN_SERVICE, RETIRED]

@@ -9,13 +9,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.layers import installation
 from beast_dream_snow_loader.app.logins import require_logins
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.private_files import write_private
 from beast_dream_snow_loader.app.result import Result
-from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.bindings import read_bindings

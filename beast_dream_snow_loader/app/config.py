@@ -88,6 +88,14 @@ class RetireSettings(BaseModel):
         )
 
 
+class RollbackSettings(BaseModel):
+    """``[rollback]``: what becomes of CIs that the run to be undone had made."""
+
+    model_config = _FROZEN
+
+    created: Literal["retire", "delete"] = "retire"
+
+
 class LoggingSettings(BaseModel):
     """``[logging]``. ``level`` and ``format`` None: what the environment's operational defaults say."""
 
@@ -130,6 +138,7 @@ class Settings(BaseModel):
     clients: ClientSettings = ClientSettings()
     plan: PlanSettings = PlanSettings()
     retire: RetireSettings = RetireSettings()
+    rollback: RollbackSettings = RollbackSettings()
     logging: LoggingSettings = LoggingSettings()
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
@@ -149,6 +158,7 @@ class _Variables(BaseSettings):
     clients: ClientSettings | None = None
     plan: PlanSettings | None = None
     retire: RetireSettings | None = None
+    rollback: RollbackSettings | None = None
     logging: LoggingSettings | None = None
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None

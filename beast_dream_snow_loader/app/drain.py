@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
@@ -12,7 +13,6 @@ from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.bindings import read_bindings

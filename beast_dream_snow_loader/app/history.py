@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
+from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.private_files import write_private
 from beast_dream_snow_loader.app.result import Result, document
-from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import parse_rfc3339, rfc3339
 from beast_dream_snow_loader.core.run import Run, RunStatus

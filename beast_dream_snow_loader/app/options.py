@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class LoadOptions:
     report_file: Path | None = None
     plan_file: Path | None = None
     """A saved plan to apply; then nothing is read from UniFi and no filter has a meaning."""
+    on_failure: Literal["keep", "rollback"] = "keep"
     lock_timeout: str = "0s"
     """How long to wait for another run on the same target to end."""
 

@@ -12,8 +12,12 @@ from beast_dream_snow_loader.core.known import KnownItem
 _REASONS = {
     ChangeType.CREATE: "no CI is this record yet",
     ChangeType.UPDATE: "fields differ",
+    ChangeType.HEARTBEAT: "nothing changed; a sign of life is due",
     ChangeType.RETIRE: "gone from UniFi for longer than the grace period",
+    ChangeType.RESTORE: "the run that changed it is undone",
+    ChangeType.DELETE: "the run that made it is undone",
 }
+_FIRST_TOUCH = (ChangeType.UPDATE, ChangeType.HEARTBEAT)
 
 
 def plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
@@ -76,11 +80,9 @@ def _field(field: FieldChange, means: str) -> dict[str, Any]:
 
 
 def _reason(change: ItemChange, known: KnownItem | None) -> str:
-    if known is not None and known.written_at is None:
+    if change.type in _FIRST_TOUCH and known is not None and known.written_at is None:
         doubt = ", on little evidence" if known.weak else ""
         return f"the CMDB has it already{doubt}: taken as ours, enriched from now on"
-    if change.type is ChangeType.HEARTBEAT:
-        return "nothing changed; a sign of life is due"
     return _REASONS[change.type]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import PlanOptions
@@ -16,7 +17,6 @@ from beast_dream_snow_loader.app.private_files import write_private
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.logins import servicenow_methods
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.result import Result
-from beast_dream_snow_loader.app.sync import failed
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import SystemClock, rfc3339

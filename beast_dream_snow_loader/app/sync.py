@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
@@ -18,13 +19,13 @@ from beast_dream_snow_loader.app.plan_file import PlanFile, ordered, read_plan, 
 from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.private_files import write_private
 from beast_dream_snow_loader.app.result import Result, document
+from beast_dream_snow_loader.app.rollback import close_run, run_of_rollback, undo_run
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
-from beast_dream_snow_loader.clock import SystemClock, rfc3339
+from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
-from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.errors import SnowloadError
@@ -41,29 +42,6 @@ def load(options: LoadOptions, listener: Listener) -> Result:
             return _load(options, file, here, store, stop, listener)
     except SnowloadError as error:
         return failed("load", error, environment=options.place.environment or "")
-
-
-def failed(command: str, error: SnowloadError, *, environment: str = "", run_id: str = "") -> Result:
-    """The result of a command that an error stopped before it could report anything."""
-    code = exit_code_of(error)
-    return Result(
-        command=command,
-        status=status_word(code),
-        exit_code=code,
-        environment=environment,
-        run_id=run_id,
-        generated_at=rfc3339(SystemClock().now()),
-        error=error,
-    )
-
-
-def status_word(code: ExitCode) -> str:
-    """The word for how a command ended that an error stopped."""
-    return {
-        ExitCode.REFUSED: RunStatus.REFUSED,
-        ExitCode.UNAVAILABLE: RunStatus.UNAVAILABLE,
-        ExitCode.PARTIAL: RunStatus.PARTIAL,
-    }.get(code, RunStatus.FAILED).value
 
 
 def _plan_file(options: LoadOptions) -> PlanFile | None:
@@ -103,7 +81,24 @@ def _recorded(
     saved = ordered(file, store) if file is not None else None
     with holding(here, store, wiring, run, wait) as held:
         result = _run(options, file, here, held, Load(held.world, order, saved), run, stop)
+        if options.on_failure == "rollback" and _went_wrong(result) and not stop():
+            result = _undone(here, store, held, run, result, stop)
         return _finished(options, here, store, run, result)
+
+
+def _went_wrong(result: Result) -> bool:
+    """Whether something was refused or broke off; what waits in the queue or for a person has not failed."""
+    wrote = any(result.body.get("written", {}).values())
+    return wrote and bool(result.body.get("failed") or result.error is not None)
+
+
+def _undone(here: Ground, store: Store, wiring: Wiring, run: Run, result: Result, stop: Stop) -> Result:
+    """The load's result with that of the rollback in it, which is a run of its own."""
+    undoing = run_of_rollback(here)
+    store.memory.start_run(undoing)
+    undo = undo_run(here, wiring, run.id, undoing, stop)
+    close_run(store, undoing, undo, here)
+    return replace(result, body={**result.body, "rollback": document(undo)})
 
 
 def _run(

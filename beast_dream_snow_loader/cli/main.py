@@ -16,6 +16,7 @@ from beast_dream_snow_loader.cli.commands import (
     plan,
     replay,
     report,
+    rollback,
     runs,
     sandbox,
     validate,
@@ -56,6 +57,7 @@ app.command("health", epilog=health.EXAMPLES)(health.health)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("replay-queue", epilog=replay.EXAMPLES)(replay.replay_queue)
+app.command("rollback", epilog=rollback.EXAMPLES)(rollback.rollback)
 app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
 app.add_typer(runs.app, name="runs")
 app.add_typer(config.app, name="config")

@@ -34,6 +34,19 @@ def render_replay(result: Result) -> None:
         _needs_a_person(result.body)
 
 
+def render_rollback(result: Result) -> None:
+    """The end of ``rollback``."""
+    body = result.body
+    if not body:
+        return
+    if body.get("dry_run"):
+        _changes(body.get("changes", []))
+    _needs_a_person(body)
+    show_findings(body.get("findings", []))
+    written = {**body.get("written", {}), "deleted": body.get("deleted", 0), "dropped": body.get("dropped", 0)}
+    line(f"rollback of {body['undoes']}: {result.status}; " + ", ".join(f"{k} {v}" for k, v in written.items()))
+
+
 def _counts(body: Mapping[str, Any]) -> None:
     rows = [(step["name"], step["records"], f"{step['duration_seconds']:.2f} s") for step in body.get("steps", [])]
     table(("step", "records", "took"), rows)

@@ -19,6 +19,10 @@ class ChangeType(StrEnum):
     """Nothing changed; ``last_discovered`` is refreshed so that long-stable gear does not look dead."""
     RETIRE = "retire"
     """It is gone from UniFi: both status fields say Retired, nothing else is touched (cmdb-model 6.10)."""
+    RESTORE = "restore"
+    """Fields go back to what they held before a run; an empty value empties the field."""
+    DELETE = "delete"
+    """A CI that a run made is removed again; only a rollback does, and only when told to."""
     LINK = "link"
     UNLINK = "unlink"
 

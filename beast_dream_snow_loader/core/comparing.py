@@ -116,7 +116,7 @@ def serial_is_ours_to_send(item: ConfigItem, known: KnownItem) -> bool:
     held = (known.stored or {}).get("serial_number") or known.written.get("serial_number", "")
     if not held:
         return known.created_by_us or _seen_empty("serial_number", known)
-    return _same("serial_number", held, item.values.get("serial_number", ""))
+    return same("serial_number", held, item.values.get("serial_number", ""))
 
 
 def _rule(element: str, owner: Ownership, new: str, held: str | None, known: KnownItem, policy: Policy) -> FieldReason:
@@ -144,20 +144,20 @@ def _serial(new: str, held: str | None, known: KnownItem, *, full: bool) -> Fiel
     if not held:
         ours = known.created_by_us or _seen_empty("serial_number", known)
         return FieldReason.EMPTY if ours else FieldReason.UNREAD
-    if not _same("serial_number", held, new):
+    if not same("serial_number", held, new):
         return FieldReason.SERIAL_THEIRS
     return FieldReason.FULL if full and known.created_by_us else FieldReason.SAME
 
 
 def _follows(element: str, new: str, held: str | None, *, full: bool) -> FieldReason:
-    if not _same(element, held, new):
+    if not same(element, held, new):
         return FieldReason.CHANGED
     return FieldReason.FULL if full else FieldReason.SAME
 
 
 def _ours(element: str, new: str, held: str | None, known: KnownItem, policy: Policy) -> FieldReason:
     """Three ways: what we wrote, what is there, what UniFi says now."""
-    by_hand = bool(held) and not _same(element, held, known.written.get(element)) and not _same(element, held, new)
+    by_hand = bool(held) and not same(element, held, known.written.get(element)) and not same(element, held, new)
     if by_hand and not policy.overwrite:
         return FieldReason.OVERRIDDEN
     return _follows(element, new, held, full=policy.full)
@@ -175,7 +175,8 @@ def _seen_empty(element: str, known: KnownItem) -> bool:
     return known.stored is not None and known.stored.get(element) == ""
 
 
-def _same(element: str, one: str | None, other: str | None) -> bool:
+def same(element: str, one: str | None, other: str | None) -> bool:
+    """Equal as the CMDB sees it: nothing is an empty value, and identifiers ignore case."""
     one, other = one or "", other or ""
     return one == other or (element in _CASELESS and one.casefold() == other.casefold())
 

@@ -116,6 +116,13 @@ class Relation:
         """Stable text: ``uplink device/a -> device/b``."""
         return f"{self.role} {self.lower} -> {self.upper}"
 
+    @classmethod
+    def of_key(cls, key: str, type_name: str, parent: SourceKey) -> Relation:
+        """The edge behind a key, with its type and the end it has as parent. ValueError when the text is no key."""
+        role, _, ends = key.partition(" ")
+        lower, upper = (SourceKey.parse(end) for end in ends.split(" -> "))
+        return cls(role=RelationRole(role), lower=lower, upper=upper, type=type_name, reversed=parent == upper)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredState:

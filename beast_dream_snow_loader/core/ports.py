@@ -97,6 +97,10 @@ class Cmdb(Protocol):
         An edge that is gone already is DONE. One that another source recorded too stays: DONE, with operation NONE.
         """
 
+    def delete(self, changes: Sequence[ItemChange]) -> Sequence[Receipt]:
+        """Delete CIs by sys_id: one receipt per change, in order, with outcomes as for :meth:`apply`. One that is gone
+        already is DONE."""
+
     def read_back(self, sys_ids: Iterable[SysId], elements: Iterable[str]) -> Mapping[SysId, Mapping[str, str]]:
         """Stored values, by sys_id; a CI that is gone is not in the answer."""
 
@@ -139,6 +143,9 @@ class Journal(Protocol):
 
     def done_in(self, run_ids: Iterable[str]) -> frozenset[str]:
         """Subjects of changes that these runs brought about."""
+
+    def done(self, run_id: str) -> Sequence[Settlement]:
+        """What a run did, in the order it was settled."""
 
     def supersede(self, subjects: Iterable[str]) -> int:
         """A newer plan covers these subjects: drop their queued and unknown entries. Returns how many."""

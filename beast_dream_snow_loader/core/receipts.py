@@ -26,6 +26,7 @@ class Operation(StrEnum):
     UNCHANGED = "unchanged"
     LINKED = "linked"
     UNLINKED = "unlinked"
+    DELETED = "deleted"
     NONE = "none"
 
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import ChangeType, FieldChange, ItemChange, UnlinkChange
-from beast_dream_snow_loader.core.desired import ConfigItem
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation
+from beast_dream_snow_loader.core.known_items import as_item
 from beast_dream_snow_loader.core.mapping_tables import RETIRED
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.core.status import STATUS, Statuses, ours_still
@@ -76,7 +76,7 @@ def _retire(item: KnownItem, retired: Mapping[str, str]) -> ItemChange:
     seen = stored.get(LAST_DISCOVERED) or item.written.get(LAST_DISCOVERED, "")
     return ItemChange(
         type=ChangeType.RETIRE,
-        item=_as_item(item),
+        item=as_item(item, {}),
         send={**retired, **({LAST_DISCOVERED: seen} if seen else {})},
         fields=tuple(
             FieldChange(element=element, old=stored.get(element) or None, new=value, reason="gone from UniFi")
@@ -84,23 +84,6 @@ def _retire(item: KnownItem, retired: Mapping[str, str]) -> ItemChange:
         ),
         known=item,
         send_serial=False,
-    )
-
-
-def _as_item(known: KnownItem) -> ConfigItem:
-    return ConfigItem(
-        key=known.key,
-        kind=known.kind,
-        lane=known.lane,
-        site=known.site or None,
-        class_chain=(known.class_name,),
-        class_name=known.class_name,
-        values={},
-        name_forms=(),
-        online=False,
-        cloud_only=known.cloud_only,
-        name_source=known.name_source,
-        label=shown(known.written.get("name", "")),
     )
 
 

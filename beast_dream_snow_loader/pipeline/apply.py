@@ -92,6 +92,14 @@ class Applier:
         self.load([Lane(name=name, items=tuple(c for c in items if c.item.lane == name)) for name in names])
         self.link()
 
+    def delete(self, changes: Sequence[ItemChange]) -> None:
+        """Remove again what a run made: after everything that hung on it."""
+        for start in range(0, len(changes), self._order.batch_size):
+            if self._world.stopping():
+                return
+            part = changes[start : start + self._order.batch_size]
+            self._settle(part, partial(self._world.cmdb.delete, part))
+
     def retire(self, changes: Sequence[ItemChange]) -> None:
         """Set to Retired what is gone. Nothing else is in flight then, so one request follows the other."""
         for lane in dict.fromkeys(change.item.lane for change in changes):

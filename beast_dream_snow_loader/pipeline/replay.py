@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.identity import SourceKey
-from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
+from beast_dream_snow_loader.core.known import Held, KnownState
+from beast_dream_snow_loader.core.known_items import as_item
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.scope import narrowed
@@ -18,8 +19,6 @@ from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.steps.recognise import apply_names, recognise
 from beast_dream_snow_loader.pipeline.world import Order, World
-
-_IDENTIFYING = ("name", "serial_number", "mac_address")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,20 +106,6 @@ def _with_far_ends(queued: DesiredState, known: KnownState) -> DesiredState:
     """A queued edge may join records that are not queued themselves: they are named by what identifies them."""
     ends = {end for relation in queued.relations for end in (relation.lower, relation.upper)}
     far: Mapping[SourceKey, ConfigItem] = {
-        end: _as_item(known.items[end]) for end in ends if end not in queued.items and end in known.items
+        end: as_item(known.items[end]) for end in ends if end not in queued.items and end in known.items
     }
     return replace(queued, items={**queued.items, **far})
-
-
-def _as_item(known: KnownItem) -> ConfigItem:
-    values = {element: known.written[element] for element in _IDENTIFYING if element in known.written}
-    return ConfigItem(
-        key=known.key,
-        kind="",
-        lane="",
-        site=None,
-        class_chain=(known.class_name,),
-        class_name=known.class_name,
-        values=values,
-        name_forms=(values.get("name", ""),),
-    )

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.classes import ClassBook
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.servicenow.deleting import delete_items
 from beast_dream_snow_loader.servicenow.preflight import Preflight
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader
@@ -105,6 +106,10 @@ class ServiceNowAPIClient:
     def unlink(self, changes: Sequence[UnlinkChange]) -> Sequence[Receipt]:
         """Remove edges: one receipt per change, in order."""
         return self._unlinker.unlink(changes)
+
+    def delete(self, changes: Sequence[ItemChange]) -> Sequence[Receipt]:
+        """Delete CIs: one receipt per change, in order."""
+        return delete_items(self._caller, self._reader, changes)
 
     def read_back(self, sys_ids: Iterable[SysId], elements: Iterable[str]) -> Mapping[SysId, Mapping[str, str]]:
         """Stored values by sys_id; a CI that is gone is not in the answer."""

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, select,
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.changes import Change
+from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
-from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.engine import reading, writing
@@ -102,6 +103,13 @@ class SqlJournal:
         query = select(journal.c.subject).where(journal.c.run_id.in_(list(run_ids)), journal.c.state == EntryState.DONE)
         with reading(self._engine) as connection:
             return frozenset(connection.scalars(query))
+
+    def done(self, run_id: str) -> Sequence[Settlement]:
+        """What a run did, in the order it was settled."""
+        c = journal.c
+        query = select(journal).where(c.run_id == run_id, c.state == EntryState.DONE).order_by(c.settled_at, c.id)
+        with reading(self._engine) as connection:
+            return [_settlement(row) for row in connection.execute(query)]
 
     def supersede(self, subjects: Iterable[str]) -> int:
         """Drop the pending entries of these subjects. Returns how many there were."""
@@ -223,6 +231,18 @@ def _settled_row(entry: _Pending, settlement: Settlement, now: datetime) -> dict
 
 def _entries_in(*states: EntryState) -> Select[Any]:
     return select(journal).where(journal.c.state.in_(states)).order_by(_place, journal.c.id)
+
+
+def _settlement(row: Row[Any]) -> Settlement:
+    receipt = Receipt(
+        subject=row.subject,
+        outcome=Outcome.DONE,
+        operation=Operation(row.operation),
+        sys_id=SysId(row.sys_id) if row.sys_id else None,
+        code=row.code,
+        message=row.message,
+    )
+    return Settlement(change=decode_change(row.change, row.change_type), receipt=receipt)
 
 
 def _entry(row: Row[Any]) -> JournalEntry:

@@ -44,11 +44,8 @@ class SqlLedger:
 
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these CIs, nor then any edge of theirs: all will be planned as new."""
-        parent, child = ledger_relations.c.parent, ledger_relations.c.child
         with writing(self._engine) as connection:
-            for portion in portions(map(str, keys)):
-                connection.execute(delete(ledger_items).where(ledger_items.c.key.in_(portion)))
-                connection.execute(delete(ledger_relations).where(or_(parent.in_(portion), child.in_(portion))))
+            _forget(connection, map(str, keys))
 
     def attend(self, attendance: Attendance) -> None:
         """What one read says of each CI. A read older than the one counted last changes nothing."""
@@ -72,6 +69,13 @@ class SqlLedger:
             for portion in portions(map(str, keys)):
                 found = update(ledger_items).where(ledger_items.c.key.in_(portion))
                 connection.execute(found.values(retired_at=retired_at))
+
+
+def _forget(connection: Connection, keys: Iterable[str]) -> None:
+    parent, child = ledger_relations.c.parent, ledger_relations.c.child
+    for portion in portions(keys):
+        connection.execute(delete(ledger_items).where(ledger_items.c.key.in_(portion)))
+        connection.execute(delete(ledger_relations).where(or_(parent.in_(portion), child.in_(portion))))
 
 
 def _newer(at: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -104,13 +108,19 @@ def _mark_row(mark: Mark, at: datetime) -> dict[str, Any]:
 def record(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:
     """Take over what is DONE, in the transaction of ``connection``."""
     done = [s for s in settlements if s.receipt.outcome is Outcome.DONE]
-    items = {s.change.subject: (s.change, s.receipt) for s in done if isinstance(s.change, ItemChange)}
+    deleted = [s.change.subject for s in done if s.change.type is ChangeType.DELETE]
+    items = {
+        s.change.subject: (s.change, s.receipt)
+        for s in done
+        if isinstance(s.change, ItemChange) and s.change.type is not ChangeType.DELETE
+    }
     links = {s.change.subject: (s.change, s.receipt) for s in done if isinstance(s.change, LinkChange)}
     unlinked = [s.change.subject for s in done if isinstance(s.change, UnlinkChange)]
     before = _before(connection, items)
     rows = [_item_row(change, receipt, before.get(key), now) for key, (change, receipt) in items.items()]
     upsert(connection, ledger_items, [row for row in rows if row], kept=_ONLY_AT_INSERT)
     _record_links(connection, links.values(), now)
+    _forget(connection, deleted)
     for portion in portions(unlinked):
         connection.execute(delete(ledger_relations).where(ledger_relations.c.relation_key.in_(portion)))
 

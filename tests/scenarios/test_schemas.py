@@ -36,6 +36,8 @@ def test_every_document_keeps_to_its_schema_also_when_the_command_fails(town: Ca
     ]
     for command in commands:
         keeps(here.run(*command, "--env", "testing", "--json").document)
+    run_id = here.run("runs", "list", "--env", "testing", "--json").document["runs"][-1]["id"]
+    keeps(here.run("rollback", run_id, "--dry-run", "--env", "testing", "--json").document)
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))
     for command in (("load", "--full"), ("replay-queue",), ("health",), ("doctor",), ("validate",)):
         keeps(here.run(*command, "--env", "testing", "--json").document)

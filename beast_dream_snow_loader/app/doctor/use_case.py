@@ -14,13 +14,13 @@ from beast_dream_snow_loader.app.doctor.bundle import pack
 from beast_dream_snow_loader.app.doctor.ends import Ends, Headers
 from beast_dream_snow_loader.app.doctor.exams import Exams
 from beast_dream_snow_loader.app.doctor.registering import register_source
+from beast_dream_snow_loader.app.failing import failed as stopped
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.run_ids import new_run_id
-from beast_dream_snow_loader.app.sync import failed as stopped
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import mapping_rules, opened
 from beast_dream_snow_loader.clock import rfc3339

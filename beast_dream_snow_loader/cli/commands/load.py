@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -42,6 +42,10 @@ def load(
     console: Consoles = None,
     kind: Kinds = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, max=4, help="Requests at once.")] = None,
+    on_failure: Annotated[
+        Literal["keep", "rollback"],
+        typer.Option("--on-failure", help="When a write was refused: keep the rest or undo it."),
+    ] = "keep",
     lock_timeout: LockTimeout = "0s",
     allow_retire: Annotated[
         float | None,
@@ -77,6 +81,7 @@ def load(
         workers=workers,
         allow_retire=allow_retire,
         report_file=report,
+        on_failure=on_failure,
         lock_timeout=lock_timeout,
     )
     with progress(quiet=quiet or as_json) as listener:

@@ -68,9 +68,12 @@ def _item(change: ItemChange, style: PayloadStyle) -> dict[str, object]:
             "source_recency_timestamp": cmdb_time(change.item.observed_at or style.at),
         },
     }
-    if style.lookups and change.type is not ChangeType.RETIRE:
+    if style.lookups and change.type not in _BY_SYS_ID:
         wire["lookup"] = _lookups(change)
     return wire
+
+
+_BY_SYS_ID = (ChangeType.RETIRE, ChangeType.RESTORE)
 
 
 def class_of(change: ItemChange) -> str:
@@ -82,12 +85,13 @@ def _values(change: ItemChange) -> dict[str, str]:
 
     A CI that was there before us is addressed by sys_id: it was chosen by the preflight or by the operator, and the few
     fields of an enrichment would not lead the engine to it again (it would insert a CI without a name). So is one that
-    is retired: a CI deleted meanwhile must not come back as a retired one.
+    is retired or restored: a CI deleted meanwhile must not come back as a retired one.
     """
-    values = {element: value for element, value in change.send.items() if value}
-    if change.known is not None and (change.type is ChangeType.RETIRE or not change.known.created_by_us):
+    empties = change.type is ChangeType.RESTORE  # everywhere else an empty value would empty a field by accident
+    values = {element: value for element, value in change.send.items() if value or empties}
+    if change.known is not None and (change.type in _BY_SYS_ID or not change.known.created_by_us):
         values["sys_id"] = change.known.sys_id
-    if not change.send_serial:
+    if not change.send_serial and not empties:
         values.pop("serial_number", None)
     seen = values.get("last_discovered") or _last_discovered(change)
     return {**values, "last_discovered": seen} if seen else values

@@ -1,0 +1,80 @@
+"""Rollback: what a run did is undone, by the same path of plan, journal and receipts (R3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.core.inverse import MOD_COUNT, Created, Now, undo
+from beast_dream_snow_loader.core.known import KnownRelation, KnownState
+from beast_dream_snow_loader.core.mapping_tables import RETIRED
+from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.status import Statuses
+from beast_dream_snow_loader.pipeline.apply import Applier
+from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
+from beast_dream_snow_loader.pipeline.world import Order, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """``plan`` is what was (or in a dry run: would be) done; ``dropped`` queued writes of the run that will not be
+    sent any more."""
+
+    plan: Plan
+    settlements: Sequence[Settlement] = ()
+    unlinked: Sequence[LinkChange] = ()
+    dropped: int = 0
+
+
+def roll_back(world: World, order: Order, run_id: str, created: Created) -> RolledBack:
+    """Undo ``run_id``. Raises a TransportError when the instance is away: then nothing has been touched.
+
+    Made again after an interruption it goes on, for what is as it was before needs nothing.
+    """
+    if not order.dry_run:
+        settle_unknown(world, order.run_id)
+    done = world.journal.done(run_id)
+    known = world.ledger.known()
+    facts = world.memory.facts(order.target)
+    statuses = Statuses(choices=facts.choices if facts is not None else {})
+    plan = undo(done, known, _now(world, done, known), created, statuses.values(RETIRED))
+    if order.dry_run:
+        return RolledBack(plan=plan)
+    queued = [entry.change.subject for entry in world.journal.queued() if entry.run_id == run_id]
+    dropped = world.journal.supersede(queued)
+    applier = Applier(world, order, plan)
+    applier.load(plan.lanes)
+    applier.link()
+    applier.unlink(plan.unlinks)
+    applier.retire([change for change in plan.retirements if change.type is ChangeType.RETIRE])
+    applier.delete([change for change in plan.retirements if change.type is ChangeType.DELETE])
+    return RolledBack(plan=plan, settlements=applier.settlements, unlinked=applier.unlinked(), dropped=dropped)
+
+
+def _now(world: World, done: Sequence[Settlement], known: KnownState) -> Now:
+    """One bulk read of the CIs the run touched and of the edges it drew or removed."""
+    changes = [settlement.change for settlement in done]
+    items = [change for change in changes if isinstance(change, ItemChange)]
+    elements = sorted({element for change in items for element in change.send} | {MOD_COUNT})
+    edges = [edge for change in changes if (edge := _edge(change, known)) is not None]
+    return Now(
+        items=world.cmdb.read_back(sorted(_sys_ids(done, edges, known)), elements),
+        edges=world.cmdb.find_edges(edges) if edges else {},
+    )
+
+
+def _edge(change: object, known: KnownState) -> KnownRelation | None:
+    if isinstance(change, UnlinkChange):
+        return change.known
+    return known.relations.get(change.subject) if isinstance(change, LinkChange) else None
+
+
+def _sys_ids(done: Sequence[Settlement], edges: Sequence[KnownRelation], known: KnownState) -> set[SysId]:
+    found = {end.sys_id for edge in edges for key in (edge.parent, edge.child) if (end := known.items.get(key))}
+    for settlement in done:
+        if isinstance(settlement.change, ItemChange):
+            before = settlement.change.known
+            found |= {sys_id for sys_id in (settlement.receipt.sys_id, before.sys_id if before else None) if sys_id}
+    return found

@@ -1,0 +1,75 @@
+"""Deletes CIs, one call each, by the Table API: only a rollback does, of what the run itself had made (R3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from beast_dream_snow_loader.core.changes import ItemChange
+from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.errors import (
+    CmdbAsleep,
+    NotAuthenticated,
+    NotAuthorised,
+    Rejected,
+    SnowloadError,
+    TransportError,
+)
+from beast_dream_snow_loader.servicenow.answers import AnswerKind, Refusal
+from beast_dream_snow_loader.servicenow.apis.table import TableRead
+from beast_dream_snow_loader.servicenow.calling import Caller
+from beast_dream_snow_loader.servicenow.query import Query, checked_table
+from beast_dream_snow_loader.servicenow.reading import Reader, chunks
+from beast_dream_snow_loader.servicenow.receipts import fate
+
+_REMEDY = "Let the account delete CIs, or set rollback.created to retire; then run the rollback again."
+
+
+def delete_items(caller: Caller, reader: Reader, changes: Sequence[ItemChange]) -> list[Receipt]:
+    """One receipt per change, in order. Raises NotAuthenticated only. What one refusal by rights or one outage says is
+    said for the rest too. Serial numbers and adapters of what was deleted go with it: they would point at nothing."""
+    stopped: SnowloadError | None = None
+    receipts: list[Receipt] = []
+    for change in changes:
+        receipt, stopped = _delete(caller, change) if stopped is None else (_unsent(change, stopped), stopped)
+        receipts.append(receipt)
+    pairs = zip(changes, receipts, strict=True)
+    gone = [c.known.sys_id for c, r in pairs if r.outcome is Outcome.DONE and c.known is not None]
+    with suppress(TransportError, CmdbAsleep):  # what is left behind is an orphan, which the instance's health shows
+        _sweep(caller, reader, gone)
+    return receipts
+
+
+def _sweep(caller: Caller, reader: Reader, gone: Sequence[str]) -> None:
+    for table in ("cmdb_serial_number", "cmdb_ci_network_adapter"):
+        for portion in chunks(gone):
+            for row in reader.rows(TableRead(table=table, query=Query().is_in("cmdb_ci", portion), fields=("sys_id",))):
+                caller.delete(f"/api/now/table/{table}/{row['sys_id']}", "table.delete")
+
+
+def _delete(caller: Caller, change: ItemChange) -> tuple[Receipt, SnowloadError | None]:
+    """The receipt, and the error when nothing more should be tried."""
+    if change.known is None:
+        raise ValueError(f"{change.subject} is not known to be a CI")
+    path = f"/api/now/table/{checked_table(change.item.class_name)}/{change.known.sys_id}"
+    try:
+        answer = caller.delete(path, "table.delete")
+        if answer.kind is AnswerKind.SUCCESS or answer.refusal is Refusal.NOT_FOUND:
+            return Receipt(subject=change.subject, outcome=Outcome.DONE, operation=Operation.DELETED), None
+        raise caller.error(answer, f"deleting the CI of {change.subject}")
+    except NotAuthenticated:
+        raise
+    except Rejected as error:
+        return _receipt(change, Outcome.REFUSED, error), None
+    except (TransportError, CmdbAsleep) as error:
+        return _receipt(change, fate(error), error), error
+
+
+def _unsent(change: ItemChange, error: SnowloadError) -> Receipt:
+    refused = isinstance(error, (NotAuthorised, Rejected))
+    return _receipt(change, Outcome.REFUSED if refused else Outcome.LATER, error)
+
+
+def _receipt(change: ItemChange, outcome: Outcome, error: SnowloadError) -> Receipt:
+    message = f"{error.message} {_REMEDY}" if isinstance(error, NotAuthorised) else error.message
+    return Receipt(subject=change.subject, outcome=outcome, code=error.code, message=message)

@@ -1,0 +1,120 @@
+"""A run undone from what was there before it; what others changed since is theirs (R3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.scenarios.conftest import Town
+
+OpenTown = Callable[[Estate], Town]
+LOAD = ("load", "--env", "testing", "--json")
+MOVING = frozenset({"sys_mod_count", "sys_updated_on", "sys_updated_by", "last_discovered"})
+
+
+def rollback(here: Town, run_id: str, *more: str, **variables: str) -> Any:
+    return here.run("rollback", run_id, "--env", "testing", "--json", *more, **variables)
+
+
+def held(here: Town) -> Mapping[str, Mapping[str, str]]:
+    """Every CI with what a person may see in it."""
+    return {
+        item.sys_id: {element: value for element, value in item.values.items() if element not in MOVING}
+        for item in oracle.config_items(here.app.instance)
+    }
+
+
+def edges(here: Town) -> list[tuple[str, str, str]]:
+    return [(edge.parent, edge.type, edge.child) for edge in oracle.edges(here.app.instance)]
+
+
+def renamed(here: Town, *names: str) -> list[str]:
+    """So many devices with a name of their own, renamed."""
+    devices = [
+        device
+        for console in here.estate.consoles()
+        for device in here.estate.devices(console.host_id)
+        if device.name and device.adopted and device.model_code.startswith("US")
+    ]
+    for device, name in zip(devices, names, strict=False):
+        here.estate.rename_device(device.mac, name)
+    return [f"device/{device.mac.lower()}" for device in devices[: len(names)]]
+
+
+def test_updates_go_back_field_by_field_and_a_second_rollback_has_nothing_to_do(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=2, devices=40))
+    assert here.run(*LOAD).code == 0
+    before, edges_before = held(here), edges(here)
+    renamed(here, "one", "two")
+    second = here.run(*LOAD)
+    assert second.document["written"]["updated"] == 2
+    undone = rollback(here, second.document["run_id"])
+    assert undone.code == 0, undone.err
+    assert undone.document["written"]["updated"] == 2
+    assert (held(here), edges(here)) == (before, edges_before)
+    writes = here.writes()
+    again = rollback(here, second.document["run_id"])
+    assert (again.code, here.writes() - writes) == (0, 0)
+
+
+@pytest.mark.parametrize("created", ["retire", "delete"])
+def test_what_a_run_made_is_retired_or_deleted_with_its_edges(town: OpenTown, created: str) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=20))
+    foreign = held(here)
+    first = here.run(*LOAD)
+    made = {item.sys_id for item in oracle.by_native_key(here.app.instance, "UniFi").values()}
+    assert first.document["written"]["created"] == 20
+    undone = rollback(here, first.document["run_id"], "--created", created)
+    assert undone.code == 0, (undone.out, undone.err)
+    if created == "delete":
+        assert undone.document["deleted"] == 20
+        assert held(here) == foreign
+        assert not [row for row in oracle.orphans(here.app.instance) if not row.startswith("sys_object_source")]
+    else:
+        assert undone.document["written"]["retired"] == 20
+        assert {held(here)[sys_id]["install_status"] for sys_id in made} == {"7"}
+    assert [edge for edge in edges(here) if "Connect" in edge[1] or "Manage" in edge[1]] == []
+    again = here.run(*LOAD)
+    assert again.code == 0, again.err
+    assert len(oracle.by_native_key(here.app.instance, "UniFi")) == 20
+    assert not oracle.duplicate_keys(here.app.instance)
+
+
+def test_what_others_changed_since_is_reported_and_not_touched(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=2, devices=40))
+    assert here.run(*LOAD).code == 0
+    keys = renamed(here, "one", "two")
+    second = here.run(*LOAD)
+    theirs = oracle.by_native_key(here.app.instance, "UniFi")[keys[0]]
+    with here.app.instance.lock:
+        here.app.instance.update(theirs.class_name, theirs.sys_id, {"name": "by hand"})
+    undone = rollback(here, second.document["run_id"])
+    assert undone.code == 0, undone.err
+    told = [f for f in undone.document["findings"] if f["rule"] == "rollback.changed_since"]
+    assert [(f["record"], f["field"]) for f in told] == [(keys[0], "name")]
+    names = {key: item.name for key, item in oracle.by_native_key(here.app.instance, "UniFi").items()}
+    assert (names[keys[0]], names[keys[1]] != "two") == ("by hand", True)
+
+
+def test_a_dry_run_shows_what_would_go_back_and_writes_nothing(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=2, devices=40))
+    assert here.run(*LOAD).code == 0
+    renamed(here, "one")
+    second = here.run(*LOAD)
+    before = oracle.everything(here.app.instance)
+    shown = rollback(here, second.document["run_id"], "--dry-run")
+    assert shown.code == 0, shown.err
+    assert [(c["field"], c["old"], c["reason"]) for c in shown.document["changes"]] == [("name", "one", "rollback")]
+    assert oracle.everything(here.app.instance) == before
+
+
+def test_a_run_that_is_not_there_is_a_usage_error_that_names_the_last_ones(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=4))
+    first = here.run(*LOAD).document["run_id"]
+    ended = rollback(here, "never")
+    assert ended.code == 2
+    assert first in ended.document["error"]["next_step"]

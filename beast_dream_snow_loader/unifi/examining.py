@@ -25,7 +25,7 @@ VIEWER = "Use a local account with the role Viewer on Network, without a cloud l
 
 
 @dataclass(slots=True, kw_only=True)
-class Estate:
+class Sources:
     """What the exams share: ``hosts`` are Site Manager's, once it was asked."""
 
     settings: UniFiSettings
@@ -33,13 +33,13 @@ class Estate:
     hosts: list[HostView] = field(default_factory=list)
 
 
-def site_manager_key(estate: Estate, cloud: Endpoint) -> Iterator[Check]:
+def site_manager_key(sources: Sources, cloud: Endpoint) -> Iterator[Check]:
     """The key, and every host it shows with the way it will be read."""
-    estate.hosts = [host for host in map(site_manager.host, by_token(cloud, site_manager.HOSTS)) if host]
+    sources.hosts = [host for host in map(site_manager.host, by_token(cloud, site_manager.HOSTS)) if host]
     sites = [site for site in map(site_manager.site, by_token(cloud, site_manager.SITES)) if site]
-    yield ok(f"the key is valid: {len(estate.hosts)} hosts, {len(sites)} sites")
+    yield ok(f"the key is valid: {len(sources.hosts)} hosts, {len(sites)} sites")
     listed = {str(group.get("hostId")) for group in by_token(cloud, site_manager.DEVICES)}
-    for host in estate.hosts:
+    for host in sources.hosts:
         yield _host(host, [site for site in sites if site.host_id == host.host_id], listed)
 
 
@@ -59,10 +59,10 @@ def _host(host: HostView, sites: list[SiteView], listed: set[str]) -> Check:
     return ok(f"{what}, {', '.join(sorted(host.applications))}", subject)
 
 
-def connector(estate: Estate, cloud: Endpoint) -> Iterator[Check]:
+def connector(sources: Sources, cloud: Endpoint) -> Iterator[Check]:
     """Consoles without a login of their own, read through the cloud (unifi-api 1.7)."""
-    asked = [host for host in estate.hosts if "network" in host.applications and not host.blocked and host.online]
-    if not estate.settings.use_connector:
+    asked = [host for host in sources.hosts if "network" in host.applications and not host.blocked and host.online]
+    if not sources.settings.use_connector:
         yield ok("switched off (unifi.use_connector): consoles without a login here are read from Site Manager alone")
         return
     for host in asked:
@@ -78,13 +78,13 @@ def connector(estate: Estate, cloud: Endpoint) -> Iterator[Check]:
         yield ok("no console to reach that way")
 
 
-def console(estate: Estate, settings: ConsoleSettings) -> Iterator[Check]:
+def console(sources: Sources, settings: ConsoleSettings) -> Iterator[Check]:
     """One console at its own address: flavour, logins and the APIs they open, versions, rights, sites, counts."""
     where = address(settings)
-    flavour = flavour_of(endpoint_of(settings, estate.transports))
+    flavour = flavour_of(endpoint_of(settings, sources.transports))
     yield ok(_FLAVOURS[flavour.name], where)
     opened = 0
-    for line in (*_by_account(estate, settings, flavour), *_by_key(estate, settings, flavour)):
+    for line in (*_by_account(sources, settings, flavour), *_by_key(sources, settings, flavour)):
         opened += line.status == "ok"
         yield line
     if not opened:
@@ -95,13 +95,13 @@ def console(estate: Estate, settings: ConsoleSettings) -> Iterator[Check]:
 _FLAVOURS = {"UniFi OS": "UniFi OS console or server", "classic": "self-hosted Network application (classic)"}
 
 
-def _by_account(estate: Estate, settings: ConsoleSettings, flavour: Flavour) -> Iterator[Check]:
+def _by_account(sources: Sources, settings: ConsoleSettings, flavour: Flavour) -> Iterator[Check]:
     account = account_of(settings)
     if account is None:
         return
     where = f"{address(settings)}, account"
     try:
-        endpoint = log_in(endpoint_of(settings, estate.transports), flavour, *account)
+        endpoint = log_in(endpoint_of(settings, sources.transports), flavour, *account)
     except SnowloadError as error:
         yield _refused(error, where, stands_in=settings.api_key is not None)
         return
@@ -111,14 +111,14 @@ def _by_account(estate: Estate, settings: ConsoleSettings, flavour: Flavour) -> 
         log_out(endpoint, flavour)
 
 
-def _by_key(estate: Estate, settings: ConsoleSettings, flavour: Flavour) -> Iterator[Check]:
+def _by_key(sources: Sources, settings: ConsoleSettings, flavour: Flavour) -> Iterator[Check]:
     if settings.api_key is None:
         return
     where = address(settings)
     if flavour is CLASSIC:
         yield warn("an API key is no use on a self-hosted Network application", VIEWER, f"{where}, key")
         return
-    endpoint = endpoint_of(settings, estate.transports, settings.api_key)
+    endpoint = endpoint_of(settings, sources.transports, settings.api_key)
     yield from _network(endpoint, f"{where}, Network Integration API")
     session = Session(endpoint, flavour.prefix)
     error = _error(lambda: session.data("/api/self/sites"))

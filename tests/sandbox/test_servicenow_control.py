@@ -96,3 +96,18 @@ def test_time_that_goes_by_moves_every_stored_moment_and_nothing_else(snow) -> N
     now = snow.app.instance.get("cmdb_ci", row["sys_id"])
     assert (now["last_discovered"], now["sys_created_on"]) == ("2026-11-21 04:00:00", "2026-11-21 04:31:23")
     assert (now["name"], now["sys_mod_count"]) == ("a", "0")
+
+
+def test_tables_and_apis_are_closed_to_everybody_but_administrators(snow) -> None:
+    auth, table = ("snowload", "snowload-demo"), "/api/now/table/cmdb_rel_type"
+    page(snow, "POST", "options", {"table_reading": {"cmdb_rel_type": "refused", "sys_properties": "all"}})
+    assert snow.get(table, auth=auth).status_code == 403
+    assert snow.get("/api/now/stats/cmdb_rel_type", auth=auth).status_code == 403
+    assert snow.get("/api/now/table/sys_properties", auth=auth).json()["result"]
+    page(snow, "POST", "options", {"table_reading": {"cmdb_rel_type": "empty"}, "closed_apis": ["CMDB Meta API"]})
+    assert snow.get(table, auth=auth).json()["result"] == []
+    meta = snow.get("/api/now/cmdb/meta/cmdb_ci", auth=auth)
+    assert (meta.status_code, meta.json()["error"]["detail"]) == (403, "Failed API level ACL Validation")
+    admin = ("admin", "admin-demo")
+    assert snow.get(table, auth=admin).json()["result"]
+    assert snow.get("/api/now/cmdb/meta/cmdb_ci", auth=admin).status_code == 200

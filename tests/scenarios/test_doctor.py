@@ -7,6 +7,7 @@ import os
 import platform
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -381,6 +382,36 @@ def test_a_console_behind_the_connector_that_does_not_answer_is_a_warning(here: 
     says(told[0], "warn", "408", "UNIFI_CONSOLE_API_KEY")
 
 
+def test_a_login_that_may_administer_its_console_is_more_than_reading_needs(here: Town) -> None:
+    body = '{"meta": {"rc": "ok"}, "data": [{"name": "x", "is_super": true}]}'
+    here.sandbox.consoles[0].server.faults.add(Fault(effect=Effect.STATUS, status=200, path="*/api/self", body=body))
+    document = examined(here, "unifi.console")
+    (told,) = [one for one in document["checks"] if one["status"] == "warn"]
+    says(told, "warn", "may administer the console", "role Viewer")
+
+
+def test_hosts_that_are_away_blocked_or_without_network_are_told_and_a_classic_one_takes_no_key(
+    town: Callable[..., Town],
+) -> None:
+    here = town(Estate.demo())
+    classic = json.loads(here.run.variables["SNOWLOAD_UNIFI__CONSOLES"])[2]
+    settings = json.dumps([{**classic, "api_key": "no-use-there"}])
+    document = examined(here, "unifi", SNOWLOAD_UNIFI__CONSOLES=settings)
+    found = {one["subject"]: one for one in document["checks"] if one["name"] == "unifi.site-manager"}
+    says(found["host Self-hosted network"], "warn", "offline", "Bring it back online")
+    says(found["host Video recorder"], "ok", "does not run Network")
+    assert sum("blocked: not read" in one["found"] for one in found.values()) == 1
+    where = classic["url"].removeprefix("http://")
+    says(line(document, "unifi.console", where), "ok", "self-hosted Network application")
+    says(line(document, "unifi.console", f"{where}, key"), "warn", "no use on a self-hosted", "role Viewer")
+
+
+def test_behind_a_proxy_the_certificate_is_not_looked_at_and_that_is_said(here: Town) -> None:
+    document = examined(here, "servicenow.network", HTTP_PROXY="http://somebody:canary-proxy@127.0.0.1:9")
+    says(line(document, "servicenow.network"), "unknown", "through the proxy 127.0.0.1:9", "NO_PROXY")
+    assert "canary-proxy" not in json.dumps(document)
+
+
 def test_a_read_that_is_not_complete_is_told_by_a_deep_look(here: Town) -> None:
     here.sandbox.consoles[0].server.faults.add(Fault(effect=Effect.STATUS, status=500, path="*/stat/sta"))
     ended = here.run(*DOCTOR, "--deep", "--check", "unifi.completeness")
@@ -414,6 +445,12 @@ def test_certificates_pinned_or_not_verified_or_wrong_are_told(town: Callable[..
             says(told, status, found, fix)
             if status == "ok":
                 assert "364 days left" in told["found"]
+    almost = self_signed(now=datetime.now(UTC) - timedelta(days=355))
+    with Server(plain.application, tls=almost) as secure:
+        settings = consoles(here, url=secure.url, verify_tls=f"fingerprint:{almost.fingerprint}")
+        document = examined(here, "unifi.network", SNOWLOAD_UNIFI__CONSOLES=settings)
+        told = line(document, "unifi.network", secure.url.removeprefix("https://"))
+        says(told, "warn", "9 days left", "Renew the certificate before it ends")
 
 
 def test_settings_that_do_not_parse_are_a_failed_line_too(here: Town) -> None:

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.unifi.config import UniFiSettings
-from beast_dream_snow_loader.unifi.examining import Estate
+from beast_dream_snow_loader.unifi.examining import Sources
 
 _LIMITS = "x-ratelimit-"
 
@@ -110,6 +110,6 @@ class Ends:
             rules=self.rules,
         )
 
-    def estate(self, settings: UniFiSettings) -> Estate:
+    def sources(self, settings: UniFiSettings) -> Sources:
         """``settings`` with their secrets resolved."""
-        return Estate(settings=settings, transports=self.transports().unifi)
+        return Sources(settings=settings, transports=self.transports().unifi)

@@ -135,17 +135,17 @@ class Exams:
             self._add("unifi.completeness", partial(self._complete, read), "", (named,))
 
     def _site_manager(self, settings: UniFiSettings) -> None:
-        estate = self.ends.estate(settings)
-        cloud = cloud_endpoint(settings, estate.transports)
+        sources = self.ends.sources(settings)
+        cloud = cloud_endpoint(settings, sources.transports)
         assert cloud is not None  # there is a key
         where, timeout = "site-manager", settings.connect_timeout_seconds
         secrets = ("configuration.secrets[site-manager]",)
         self._reach("unifi", where, settings.site_manager_url, settings.verify_tls, timeout, SITE_MANAGER, secrets)
-        manager = partial(examining.site_manager_key, estate, cloud)
+        manager = partial(examining.site_manager_key, sources, cloud)
         self._add("unifi.site-manager", manager, "", (f"unifi.network[{where}]",))
         self._add("unifi.clock", self._clock(SITE_MANAGER), where, ("unifi.site-manager",))
         if settings.use_connector:
-            self._add("unifi.connector", partial(examining.connector, estate, cloud), "", ("unifi.site-manager",))
+            self._add("unifi.connector", partial(examining.connector, sources, cloud), "", ("unifi.site-manager",))
 
     def _console(self, settings: UniFiSettings, console: ConsoleSettings) -> None:
         where, timeout = address(console), settings.connect_timeout_seconds
@@ -153,8 +153,8 @@ class Exams:
         service = f"unifi:{where}"
         secrets = (f"configuration.secrets[{where}]",)
         self._reach("unifi", where, console.url, verify, timeout, service, secrets)
-        estate = self.ends.estate(settings)
-        self._add("unifi.console", partial(examining.console, estate, console), where, (f"unifi.network[{where}]",))
+        sources = self.ends.sources(settings)
+        self._add("unifi.console", partial(examining.console, sources, console), where, (f"unifi.network[{where}]",))
         self._add("unifi.clock", self._clock(service), where, (f"unifi.console[{where}]",))
 
     def _reach(

@@ -148,7 +148,7 @@ def _option(name: str, value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
+        return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, frozenset):
         return sorted(value)
     return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value

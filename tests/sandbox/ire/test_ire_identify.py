@@ -230,3 +230,16 @@ def test_a_companion_the_rule_does_not_know_is_refused(ire: Any, codes: Any, kin
 def test_an_item_that_is_no_object_or_names_no_class_is_abandoned(ire: Any, codes: Any) -> None:
     told = ire.send(["text", {"values": {"name": "x"}}, ire.device(3)])["items"]
     assert [codes(one) for one in told] == [["ABANDONED"], ["ABANDONED"], []]
+
+
+def test_a_changed_hardware_rule_is_told_by_meta_and_gone_by(ire: Any, attempts: Any) -> None:
+    ire.send([ire.device(1, install_status="1")])
+    ire.option(inactive_entries=[200], extra_entries={"50": ["name"]}, inclusion_rule="install_status=1")
+    twin = {**ire.device(2, name="SW-1"), "lookup": []}
+    told = ire.one(twin, endpoint="/queryEnhanced")
+    assert attempts(told) == [("source", "NO_MATCH"), ("name", "MATCHED")]
+    rule = ire.snow.get("/api/now/cmdb/meta/cmdb_ci_hardware").json()["result"]["identification_rules"]
+    assert {entry["order"]: entry["active"] for entry in rule["identifiers"]}[200] is False
+    assert rule["inclusion_rules"] == [{"condition": "install_status=1"}]
+    ire.option(extra_entries={"50": ["name"]}, inclusion_rule="install_status=7")
+    assert ire.one(twin, endpoint="/queryEnhanced")["operation"] == "INSERT"

@@ -150,9 +150,10 @@ def _problems(example: Example, counts: Counter[str]) -> list[str]:
     first = example.load()
     wrong = example.wrong(before, started)
     counts.update([*example.faults, "right" if not wrong else "wrong"])
-    unheard = sum(name in ("answer_lost", "answer_cut") for name in example.faults) > 1
+    lost = [name for name in example.faults if name in ("answer_lost", "answer_cut", "request_lost")]
+    unheard = len(lost) > 1 and lost != ["request_lost", "request_lost"]
     if unheard and first.code == 8 and not wrong:
-        counts["unheard"] += 1  # two answers lost: what was written is there, and nobody could know
+        counts["unheard"] += 1  # the answer and the second chance lost: it is there, and nobody could know
         return []
     if (first.code == 0) != (not wrong):
         return [f"exit {first.code} with {example.faults}, while: {wrong[:4] or 'the CMDB is right'}", first.err[-300:]]

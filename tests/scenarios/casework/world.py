@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ _ADMIN = ("admin", "admin-demo")
 
 
 class World:
-    """``cis`` are the sys_ids of the CIs the file names, ``devices`` the MACs of the devices and clients."""
+    """``cis`` are the sys_ids of the CIs the file names, ``devices`` the MACs of the devices and clients; ``started``
+    is when the load in hand began."""
 
     def __init__(self, case: Case, snowload: Snowload) -> None:
         self.case = case
         self.command = snowload
+        self.started = datetime.now(UTC)
         self.cis: dict[str, str] = {}
         self.devices: dict[str, str] = {}
         self.app = ServiceNowApp.create(

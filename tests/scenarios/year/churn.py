@@ -79,7 +79,7 @@ class Churn:
     def added(self, name: str | None = "", model_code: str = "") -> bool:
         sites = [site for site in self.estate.sites() if site.host_id not in self.down]
         site = self.random.choice(sites)
-        mac = f"00005E0054{self._number % 256:02X}" if self._number < 256 else f"00005F{self._number:06X}"
+        mac = f"00005F{self._number:06X}"
         self._number += 1
         given = self._next("new") if name == "" else name
         code = model_code or self.random.choice(LEAVES + SWITCHES)

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import SystemClock, rfc3339
 from beast_dream_snow_loader.core.events import ignore
 from beast_dream_snow_loader.core.exit_codes import HealthCode
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError, StateError
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor, HealthStatus
 from beast_dream_snow_loader.state.private_files import private_directory
@@ -79,6 +80,7 @@ def _monitor(here: Ground, store: Store, wiring: Wiring, timeout: str, only: Seq
     monitor.register_check("credentials", lambda: monitor.check_credential_availability(methods))
     monitor.register_check("database", lambda: _database(store))
     monitor.register_check("queue", lambda: _queue(store))
+    monitor.register_check("classes", lambda: _classes(store))
     monitor.register_check("last-success", lambda: _last_success(here, store))
     monitor.register_check("system", lambda: monitor.check_system_resources(directory))
     unknown = sorted(set(only) - set(monitor.names))
@@ -113,6 +115,14 @@ def _queue(store: Store) -> HealthCheck:
         return HealthCheck("queue", HealthStatus.HEALTHY, "empty")
     message = f"{found.later} writes wait: send them with snowload replay-queue"
     return HealthCheck("queue", HealthStatus.DEGRADED, message, details={"queued": found.later})
+
+
+def _classes(store: Store) -> HealthCheck:
+    reduced = store.ledger.in_class(BASE_CLASS)
+    if not reduced:
+        return HealthCheck("classes", HealthStatus.HEALTHY, "no CI of ours is reduced to the base class")
+    message = f"{reduced} CIs are plain {BASE_CLASS} for want of a class or of the engine: the next load says why"
+    return HealthCheck("classes", HealthStatus.DEGRADED, message, details={"base_class": reduced})
 
 
 def _last_success(here: Ground, store: Store) -> HealthCheck:

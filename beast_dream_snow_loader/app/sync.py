@@ -153,6 +153,7 @@ def _report(
         stale_source=outcome.stale_seconds,
         checked=outcome.checked,
         attendance=outcome.attendance,
+        reduced=outcome.reduced,
         away=outcome.away,
         error=error,
         interrupted=stop.exit_code,

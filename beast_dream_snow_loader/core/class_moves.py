@@ -19,6 +19,11 @@ CLASS_ELEMENT = "sys_class_name"
 """Where a plan shows a class change. It is never sent as a field: the item's class says it."""
 
 
+def moves_up(item: ConfigItem, known: KnownItem) -> bool:
+    """True for a CI of the base class for which the instance now has a class: the engine takes it over, unasked."""
+    return known.class_name == BASE_CLASS and item.class_name != BASE_CLASS
+
+
 @dataclass(slots=True, kw_only=True)
 class ClassMoves:
     """One pass over all items. ``ancestors`` as in :class:`DesiredState`; ``allowed``: upgrades were asked for."""
@@ -30,7 +35,7 @@ class ClassMoves:
     def of(self, item: ConfigItem, known: KnownItem) -> FieldChange | None:
         """The class change to make with this record; None when the CI keeps its class."""
         old, new = known.class_name, item.class_name
-        if old == BASE_CLASS and new != BASE_CLASS:
+        if moves_up(item, known):
             return FieldChange(element=CLASS_ELEMENT, old=old, new=new, reason="the class is there now")
         if not self._is_upgrade(item, known):
             return None
@@ -41,7 +46,7 @@ class ClassMoves:
 
     def kept(self, item: ConfigItem, known: KnownItem) -> Finding | None:
         """What to say of a CI about to be written that stays in a class the mapping would not choose."""
-        same = known.class_name in ("", BASE_CLASS, item.class_name)
+        same = known.class_name in ("", BASE_CLASS, item.class_name) or item.class_name == BASE_CLASS
         if same or self._is_upgrade(item, known):
             return None
         message = f"It is a {known.class_name} in the CMDB and stays one; the mapping says {item.class_name}."

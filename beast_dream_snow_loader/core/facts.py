@@ -46,5 +46,7 @@ class InstanceFacts:
     relation_types: frozenset[str]
     references: Mapping[str, str | None] = field(default_factory=dict)
     choices: Mapping[str, str] = field(default_factory=dict)
+    engine: bool = True
+    """False: the account may not write through the identification engine, or the instance does not offer it."""
     findings: tuple[Finding, ...] = ()
     """What is reduced on this instance and how to mend it."""

@@ -11,8 +11,9 @@ from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Refer
 from beast_dream_snow_loader.core.facts import ClassFacts, FieldFacts, InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import Held
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
-from beast_dream_snow_loader.core.mapping_tables import LABELS, RelationType
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, LABELS, STORE_APP, STORE_CLASSES, RelationType
 from beast_dream_snow_loader.core.naming import refit, settle
 from beast_dream_snow_loader.core.ports import Wishes
 from beast_dream_snow_loader.core.shown import shown
@@ -21,12 +22,18 @@ from beast_dream_snow_loader.core.shown import shown
 def wishes(desired: DesiredState, rules: MappingRules) -> Wishes:
     """What must be known of the instance before :func:`fit`."""
     items = desired.items.values()
+    elements: dict[tuple[str, ...], set[str]] = {}
+    for item in items:
+        elements.setdefault(item.class_chain, set()).update(item.values)
     return Wishes(
         class_chains=frozenset(item.class_chain for item in items),
         relation_types=frozenset(kind.name for kinds in rules.relation_types.values() for kind in kinds),
         references=frozenset(
             reference for references in {item.references for item in items} for reference in references
         ),
+        elements={chain: frozenset(names) for chain, names in elements.items()},
+        roles=frozenset(tuple(kind.name for kind in kinds) for kinds in rules.relation_types.values()),
+        engine=True,
     )
 
 
@@ -46,6 +53,7 @@ def fit(desired: DesiredState, facts: InstanceFacts, rules: MappingRules) -> Des
         relations=kept,
         findings=(*desired.findings, *fitting.findings.values()),
         orphans=(*desired.orphans, *orphans),
+        held=(*desired.held, *fitting.held),
         ancestors={name: told.ancestors for name, told in facts.classes.items() if told.usable},
         choices=facts.choices,
     )
@@ -99,6 +107,7 @@ class _Fitting:
     facts: InstanceFacts
     rules: MappingRules
     findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
     _classes: dict[tuple[str, ...], ClassFacts | None] = field(default_factory=dict)
     _shapes: dict[str, _Shape] = field(default_factory=dict)
     _rows: dict[tuple[Reference, ...], dict[str, str]] = field(default_factory=dict)
@@ -136,11 +145,17 @@ class _Fitting:
     def _class(self, item: ConfigItem) -> ClassFacts | None:
         chain = item.class_chain
         if chain not in self._classes:
-            known = (self.facts.classes.get(name) for name in chain)
-            self._classes[chain] = next((facts for facts in known if facts is not None and facts.usable), None)
+            known = (self.facts.classes.get(name) for name in chain if self.facts.engine)
+            usable = (facts for facts in known if facts is not None and facts.usable)
+            self._classes[chain] = next(usable, self.facts.classes.get(BASE_CLASS))
         chosen = self._classes[chain]
         if chosen is None:
-            self._tell(_no_class(item, self._reasons(chain)), str(item.key))
+            why = self._reasons(chain) if self.facts.engine else "the identification engine is not available"
+            finding = _no_class(item, why)
+            self._tell(finding, str(item.key))
+            self.held.append(Held(key=item.key, rule="class.none", reason=finding.message))
+        elif not self.facts.engine:
+            return chosen  # told once, for all
         elif chosen.name != chain[0]:
             self._tell(_other_class(item, chosen.name, self._reasons(chain)), item.kind, chosen.name)
         return chosen
@@ -247,18 +262,24 @@ def _unique_again(items: dict[SourceKey, ConfigItem]) -> dict[SourceKey, ConfigI
 
 
 def _no_class(item: ConfigItem, reasons: str) -> Finding:
-    message = f"No class of this instance can take a {item.kind} ({shown(reasons, 300)}). Left out."
+    message = (
+        f"No class of this instance can take a {item.kind} ({shown(reasons, 300)}). Held until one can: mend the "
+        "class, name another under mapping.class_map, or switch on servicenow.base_class_fallback."
+    )
     return Finding(record=str(item.key), rule="class.none", severity=Severity.ERROR, message=message)
 
 
 def _other_class(item: ConfigItem, chosen: str, reasons: str) -> Finding:
     message = f"Records of kind {item.kind} go to {chosen} ({shown(reasons, 300)})."
+    before = item.class_chain[: item.class_chain.index(chosen)] if chosen in item.class_chain else item.class_chain
+    if missing := [name for name in before if name in STORE_CLASSES]:
+        message += f" {', '.join(missing)} would come with the Store app {STORE_APP}."
     return Finding(record="instance", rule="class.fallback", severity=Severity.WARNING, message=message, value=chosen)
 
 
 def _unresolved(reference: Reference) -> Finding:
     what = shown(reference.describe or reference.element)
-    message = f"{reference.table} has no single row for {what}: {reference.element} stays empty."
+    message = f"{reference.table} has no single row for {what}: {reference.element} stays empty until there is one."
     return Finding(
         record="instance",
         rule="reference.unresolved",
@@ -270,7 +291,7 @@ def _unresolved(reference: Reference) -> Finding:
 
 
 def _no_choice(element: str, label: str) -> Finding:
-    message = f"{element} has no choice {label} on this instance: the field is left out."
+    message = f"{element} has no choice {label} on this instance: the field is left out. Add it to sys_choice."
     return Finding(record="instance", rule="choice.absent", severity=Severity.WARNING, message=message, field=element)
 
 
@@ -297,5 +318,8 @@ def _demanded(class_name: str, elements: list[str]) -> Finding:
 
 def _no_type(role: RelationRole, offered: tuple[RelationType, ...]) -> Finding:
     names = ", ".join(kind.name for kind in offered)
-    message = f"This instance has none of the relation types {names}: no {role} edges are drawn."
+    message = (
+        f"This instance has none of the relation types {names}: no {role} edges are drawn. Restore one in "
+        "cmdb_rel_type under exactly this name, or name another under mapping.relation_types."
+    )
     return Finding(record="instance", rule="relation.type_absent", severity=Severity.WARNING, message=message)

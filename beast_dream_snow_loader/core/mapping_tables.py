@@ -18,6 +18,16 @@ HARDWARE = "cmdb_ci_hardware"
 BASE_CLASS = "cmdb_ci"
 """Above the Hardware Rule: the engine takes nothing into it, so what has no other class is written by the Table API."""
 
+STORE_APP = "CMDB CI Class Models (sn_cmdb_ci_class)"
+STORE_CLASSES = frozenset(
+    {
+        "cmdb_ci_network_node", "cmdb_ci_network_controller", "cmdb_ci_handheld_computing", "cmdb_ci_comm_hardware",
+        "cmdb_ci_unclassified_hardware", "cmdb_ci_iot", "cmdb_ci_imaging", "cmdb_ci_ip_camera", "cmdb_ci_security",
+        "cmdb_ci_display", "cmdb_ci_stv", "cmdb_ci_multimedia", "cmdb_ci_game_console", "cmdb_ci_media_player",
+    }
+)  # fmt: skip
+"""Classes a bare instance lacks until that app is installed (cmdb-model 1.1)."""
+
 FIREWALL = "cmdb_ci_ip_firewall"
 _NETGEAR = "cmdb_ci_netgear"
 _IOT = "cmdb_ci_iot"

@@ -22,6 +22,8 @@ class MatchedBy(StrEnum):
     """A custom entry, or the instance did not say which."""
     SEVERAL = "several"
     """MULTI_MATCH or duplicates."""
+    NO_CLASS = "no_class"
+    """None of its classes has a rule: only the base class is left, which the engine does not write."""
     REFUSED = "refused"
     """The engine would not take the record: see ``code`` and ``message``."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -35,11 +35,22 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What a run needs to know of the instance."""
+    """What a run needs to know of the instance. ``elements`` are the fields that the records of a chain have; ``roles``
+    the relation types that would do for one kind of edge each. ``again``: asked before, in vain.
+
+    ``engine``: whether the account may write through the identification engine.
+    """
 
     class_chains: frozenset[tuple[str, ...]]
     relation_types: frozenset[str]
     references: frozenset[Reference]
+    elements: Mapping[tuple[str, ...], frozenset[str]] = field(default_factory=dict, hash=False)
+    roles: frozenset[tuple[str, ...]] = frozenset()
+    choices: bool = True
+    engine: bool = False
+    base: bool = True
+    """Facts about the base class too, should anything have to go there."""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +90,10 @@ class Cmdb(Protocol):
 
     def owners(self, sys_ids: Iterable[SysId]) -> Mapping[SysId, tuple[SourceKey, ...]]:
         """The records of ours whose native keys lead to these CIs. Rejected, NotAuthorised when that is closed."""
+
+    def find_base(self, keys: Iterable[SourceKey]) -> Mapping[SourceKey, tuple[Candidate, ...]]:
+        """The CIs of any class that carry these keys as ``correlation_id`` and are no duplicates: what the engine never
+        saw is found by nothing else. Rejected, NotAuthorised when CIs cannot be read."""
 
     def apply(self, batch: Batch) -> Sequence[Receipt]:
         """Write one batch. One receipt per item and link of the batch (not per carried item), never fewer.
@@ -154,6 +169,9 @@ class Journal(Protocol):
 class Ledger(Protocol):
     def known(self) -> KnownState:
         """Everything we wrote and still believe in."""
+
+    def in_class(self, class_name: str) -> int:
+        """How many of the CIs we wrote are of this class."""
 
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these: they will be planned as new."""

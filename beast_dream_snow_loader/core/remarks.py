@@ -7,9 +7,14 @@ from collections.abc import Iterable, Iterator
 from beast_dream_snow_loader.core.changes import ItemChange
 from beast_dream_snow_loader.core.class_moves import CLASS_ELEMENT
 from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.shown import shown
+
+NO_RULE = "IDENTIFICATION_RULE_MISSING"
+NO_SUCH_TYPE = "INVALID_INPUT_DATA"
+"""Of a relation: its ends are positions in our own payload, so only its type can be wrong (cmdb-model 2.9)."""
 
 _KEPT = frozenset({"SKIPPED_CLASS_UPGRADE", "SKIPPED_CLASS_DOWNGRADE", "SKIPPED_CLASS_SWITCH"})
 _MOVED = frozenset({"UPDATE_WITH_SWITCH", "UPDATE_WITH_DOWNGRADE"})
@@ -20,6 +25,29 @@ def remarks(settlements: Iterable[Settlement]) -> Iterator[Finding]:
     for settlement in settlements:
         if settlement.receipt.outcome is Outcome.DONE and isinstance(settlement.change, ItemChange):
             yield from _of(settlement.change, settlement)
+
+
+def doubted(settlements: Iterable[Settlement]) -> Iterator[Finding]:
+    """For each answer that cannot be true if what is remembered of the instance is: a class without a rule, a relation
+    type that is gone, an engine that is shut. A finding whose rule begins with ``facts.`` has all facts read anew."""
+    for settlement in settlements:
+        change, receipt = settlement.change, settlement.receipt
+        item = isinstance(change, ItemChange)
+        lost = receipt.code == NO_RULE or (not item and receipt.code == NO_SUCH_TYPE)
+        elsewhere = isinstance(change, ItemChange) and BASE_CLASS == receipt.class_name != change.item.class_name
+        if lost or elsewhere:
+            message = "An answer of the instance contradicts what is remembered of it."
+            yield Finding(record="instance", rule="facts.contradicted", severity=Severity.INFO, message=message)
+            return
+
+
+def in_base_class(count: int) -> Finding:
+    message = (
+        f"{count} CIs of ours are plain cmdb_ci, written by the Table API: they are not identified against those of "
+        "others and lack the fields of their class. They move up by themselves as soon as the instance has a class for "
+        "them and the engine is open; `snowload doctor` shows what is missing."
+    )
+    return Finding(record="instance", rule="class.base", severity=Severity.WARNING, message=message, value=str(count))
 
 
 def _of(change: ItemChange, settlement: Settlement) -> Iterator[Finding]:

@@ -58,6 +58,7 @@ class RunReport:
     stale_source: float | None = None
     checked: int = 0
     attendance: Attendance | None = None
+    reduced: int = 0
     away: SnowloadError | None = None
     """Why the target could not be worked with, though the run went on."""
     error: SnowloadError | None = None
@@ -78,6 +79,7 @@ class RunReport:
             "attendance": self.attendance.counts() if self.attendance is not None else {},
             "failed": [_failed(settlement) for settlement in self.settlements if _is_failed(settlement)],
             "held": [_held(record) for record in self.held],
+            "reduced": self.reduced,
             "queued": sum(1 for s in self.settlements if s.receipt.outcome in (Outcome.LATER, Outcome.UNKNOWN)),
             "links": links(self),
             "requests": dict(self.requests),

@@ -37,6 +37,8 @@ class LoadOutcome:
     """Changes of a saved plan that no longer fit."""
     done_before: int = 0
     """Changes of a saved plan that an earlier run of it made."""
+    reduced: int = 0
+    """CIs of ours that are in the base class, for want of a better one."""
     away: SnowloadError | None = None
     checked: int = 0
     attendance: Attendance | None = None

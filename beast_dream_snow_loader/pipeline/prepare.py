@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from beast_dream_snow_loader.core.changes import ChangeType, Plan
+from beast_dream_snow_loader.core.class_moves import moves_up
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.fitting import fit, wishes
@@ -26,7 +27,7 @@ from beast_dream_snow_loader.pipeline.steps.attend import see_off, status_read
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
 from beast_dream_snow_loader.pipeline.steps.recall import recall
-from beast_dream_snow_loader.pipeline.steps.recognise import Recognised, apply_names, recognise
+from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.steps.survey import survey
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -134,6 +135,7 @@ class Preparation:
             self._found(*fitted.findings[before:], *findings)
             counted.records = len(fitted.items)
             sound = accepted(fitted, findings)
+        self._outcome.held.extend(fitted.held)
         self._outcome.desired = sound
         return sound
 
@@ -153,7 +155,7 @@ class Preparation:
 
     def _recognise(self, desired: DesiredState, known: KnownState) -> tuple[DesiredState, KnownState]:
         scope = keys_in(self._order.scope, desired)
-        new = sorted(key for key in scope if key not in known.items)
+        new = sorted(key for key in scope if key not in known.items or moves_up(desired.items[key], known.items[key]))
         if not (new or self._order.bindings) or self._outcome.away is not None:
             return desired, known
         with self._steps.step("recognise", total=len(new)) as counted:
@@ -165,7 +167,7 @@ class Preparation:
             counted.records = len(new)
         self._found(*recognised.findings)
         self._outcome.held.extend(recognised.held.values())
-        return _with_recognised(desired, known, recognised)
+        return recognised_state(desired, known, recognised)
 
     def _plan(self, desired: DesiredState, known: KnownState) -> tuple[Plan, KnownState]:
         with self._steps.step("plan", total=len(desired.items)) as counted:
@@ -208,11 +210,3 @@ class Preparation:
 
     def _found(self, *findings: Finding) -> None:
         self._outcome.findings.extend(findings)
-
-
-def _with_recognised(
-    desired: DesiredState, known: KnownState, recognised: Recognised
-) -> tuple[DesiredState, KnownState]:
-    renamed = apply_names(desired, recognised.names)
-    items = {**known.items, **recognised.accepted}
-    return renamed, replace(known, items=items)

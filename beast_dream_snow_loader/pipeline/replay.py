@@ -17,7 +17,7 @@ from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
-from beast_dream_snow_loader.pipeline.steps.recognise import apply_names, recognise
+from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -41,9 +41,9 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     known = world.ledger.known()
     queued = _queued_items(entries)
     recognised = recognise(world, order, queued, sorted(set(queued.items) - set(known.items)), known)
-    known = replace(known, items={**known.items, **recognised.accepted})
+    queued, known = recognised_state(queued, known, recognised)
     held = tuple(recognised.held.values())
-    desired = _with_far_ends(apply_names(queued, recognised.names), known)
+    desired = _with_far_ends(queued, known)
     plan = make_plan(
         desired, known, now=world.clock.now(), rules=order.rules, held=held, allow_upgrade=order.allow_upgrade
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import Change, ItemChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.findings import Finding
-from beast_dream_snow_loader.core.remarks import remarks
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
+from beast_dream_snow_loader.core.remarks import doubted, in_base_class, remarks
 from beast_dream_snow_loader.core.staleness import Stale
 from beast_dream_snow_loader.errors import StalePlan
 from beast_dream_snow_loader.pipeline.apply import Applier
@@ -42,7 +44,9 @@ class Load:
             self._apply(applier, prepared.plan)
             self._supersede(prepared)
             self._verify()
+            self._doubt()
             self._retire(applier, prepared.plan)
+        self._tell_reduced()
         if self.outcome.stale:
             raise _no_longer_fits(self.outcome.stale)
         if prepared.refused is not None:
@@ -53,6 +57,22 @@ class Load:
         if self._ordered is not None:
             return Renewal(self._world, self._order, self._ordered, self.outcome, self._steps).run()
         return Preparation(self._world, self._order, self.outcome, self._steps).run()
+
+    def _doubt(self) -> None:
+        """What the instance answered may contradict what is remembered of it: the next run then asks for all anew."""
+        facts = self.outcome.facts
+        if facts is not None and (doubts := tuple(doubted(self.outcome.settlements))):
+            self._world.memory.save_facts(self._order.target, replace(facts, findings=(*facts.findings, *doubts)))
+
+    def _tell_reduced(self) -> None:
+        """CIs in the base class, as they stand now; of a dry run as they would."""
+        desired = self.outcome.desired
+        if self._order.dry_run and desired is not None:
+            self.outcome.reduced = sum(item.class_name == BASE_CLASS for item in desired.items.values())
+        else:
+            self.outcome.reduced = self._world.ledger.in_class(BASE_CLASS)
+        if self.outcome.reduced:
+            self._found(in_base_class(self.outcome.reduced))
 
     def _keep_attendance(self, prepared: Prepared) -> None:
         """Before anything is written: who was seen counts, whatever becomes of this run."""

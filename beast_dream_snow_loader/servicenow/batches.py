@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import ItemChange, LinkChange
 from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import Batch
 
 
@@ -55,7 +56,26 @@ def with_next_class(change: ItemChange, classes: Collection[str]) -> ItemChange 
     if name not in classes:
         return change
     following = chain[chain.index(name) + 1 :] if name in chain else ()
-    return replace(change, item=replace(change.item, class_name=following[0])) if following else None
+    chosen = next((further for further in following if further not in classes), None)
+    return None if chosen is None else in_class(change, chosen)
+
+
+def in_class(change: ItemChange, name: str) -> ItemChange:
+    return replace(change, item=replace(change.item, class_name=name))
+
+
+def apart(batch: Batch) -> tuple[Batch, Batch]:
+    """What the engine takes, and what belongs to the base class: its items, and every link that has one as an end."""
+    everything = {change.item.key: change for change in (*batch.carried, *batch.items)}
+    base = {key for key, change in everything.items() if change.item.class_name == BASE_CLASS}
+    if not base:
+        return batch, Batch(lane=batch.lane, items=())
+    links = touching(batch, base)
+    own = {change.item.key for change in batch.items}
+    return (
+        part(batch, own - base, [link for link in batch.links if link not in links]),
+        part(batch, own & base, links),
+    )
 
 
 def moved(batch: Batch, classes: Collection[str]) -> Batch:

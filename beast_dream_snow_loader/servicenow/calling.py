@@ -46,9 +46,18 @@ class Caller:
 
         It may take as long as the whole call is allowed to: an IRE batch needs more than a read.
         """
+        return self._with_body("POST", path, operation, body, params, reads=reads)
+
+    def patch(self, path: str, operation: str, body: bytes, params: Parameters = ()) -> Answer:
+        """The verdict on a change of one record. It is not sent twice either."""
+        return self._with_body("PATCH", path, operation, body, params, reads=False)
+
+    def _with_body(
+        self, method: str, path: str, operation: str, body: bytes, params: Parameters, *, reads: bool
+    ) -> Answer:
         return self._send(
             Request(
-                method="POST",
+                method=method,
                 url=self._url(path),
                 operation=operation,
                 params=tuple(params),

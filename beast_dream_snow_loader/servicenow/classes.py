@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from beast_dream_snow_loader.core.facts import ClassFacts
+from beast_dream_snow_loader.core.facts import ClassFacts, FieldFacts
 from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.errors import NotAuthorised, Rejected, ServerFault
 from beast_dream_snow_loader.servicenow.apis.meta import ClassMeta, MetaApi
 from beast_dream_snow_loader.servicenow.apis.table import TableApi
-from beast_dream_snow_loader.servicenow.believed_classes import BASE_HARDWARE, HARDWARE, NOT_HARDWARE, PARENTS
+from beast_dream_snow_loader.servicenow.believed_classes import (
+    BASE_FIELDS,
+    BASE_HARDWARE,
+    HARDWARE,
+    NOT_HARDWARE,
+    PARENTS,
+)
 from beast_dream_snow_loader.servicenow.calling import Caller
 
 _AWAY = frozenset({502, 503, 504})
@@ -23,6 +30,21 @@ class ClassBook:
         self._asked: dict[str, ClassMeta | None] = {}
         self._facts: dict[str, ClassFacts] = {}
         self._unreadable = ""
+
+    def prefetch(self, chains: Iterable[tuple[str, ...]]) -> None:
+        """The definitions of all these classes in one request; what that does not bring is asked for singly."""
+        names = sorted({name for chain in chains for name in chain} - self._asked.keys())
+        if len(names) > 1:
+            self._asked.update(self._meta.read_many(names))
+
+    def base(self) -> ClassFacts:
+        """Facts about the base class, above the Hardware Rule: a table to write to where no class can be had."""
+        try:
+            meta = None if self._unreadable else self._ask(BASE_CLASS)
+        except (NotAuthorised, Rejected):
+            meta = None
+        fields = meta.fields if meta is not None else {name: FieldFacts() for name in BASE_FIELDS}
+        return ClassFacts(name=BASE_CLASS, usable=True, ancestors=("cmdb",), fields=fields)
 
     def resolve(self, chains: Iterable[tuple[str, ...]]) -> dict[str, ClassFacts]:
         """Facts about the classes of each chain up to the first usable one. Raises the errors of a call."""

@@ -7,18 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.changes import ItemChange, UnlinkChange
 from beast_dream_snow_loader.core.events import Listener, ignore
-from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.facts import ClassFacts, InstanceFacts
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, KnownRelation
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.ports import Batch, Wishes
 from beast_dream_snow_loader.core.receipts import Receipt
-from beast_dream_snow_loader.servicenow import edges, lookup, sources, stored
+from beast_dream_snow_loader.servicenow import base_class, edges, lookup, sources, stored
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
+from beast_dream_snow_loader.servicenow.base_class import BaseClassWriter
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.classes import ClassBook
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.deleting import delete_items
+from beast_dream_snow_loader.servicenow.engine import EngineDoor
 from beast_dream_snow_loader.servicenow.preflight import Preflight
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader
@@ -41,8 +44,10 @@ class ServiceNowAPIClient:
         self._caller = Caller(settings=settings, transport=transport, clock=clock)
         self._reader = Reader(self._caller)
         self._classes = ClassBook(self._caller)
+        self._engine = EngineDoor(self._caller)
         self._preflight = Preflight(self._caller, self._reader)
-        self._writer = Writer(self._caller, listener)
+        base = BaseClassWriter(self._caller, self._reader) if settings.base_class_fallback else None
+        self._writer = Writer(self._caller, listener, base)
         self._unlinker = Unlinker(self._caller, self._reader)
         self._facts: dict[Wishes, InstanceFacts] = {}
 
@@ -57,17 +62,24 @@ class ServiceNowAPIClient:
         return self._facts[wishes]
 
     def _read_facts(self, wishes: Wishes) -> InstanceFacts:
+        if wishes.again:
+            self._classes.prefetch(wishes.class_chains)
         classes = self._classes.resolve(wishes.class_chains)
+        engine, about_engine = self._engine.usable() if wishes.engine else (True, ())
         types, about_types = lookup.relation_types(self._reader, wishes.relation_types)
-        choices, about_choices = lookup.choices(self._reader)
+        choices, about_choices = lookup.choices(self._reader) if wishes.choices else ({}, ())
         rows, about_rows = references(self._reader, wishes.references)
+        fallback = self._caller.settings.base_class_fallback and wishes.base
+        if fallback and not (engine and _all_usable(wishes, classes)):
+            classes = {**classes, BASE_CLASS: self._classes.base()}
         return InstanceFacts(
+            engine=engine,
             read_at=self._caller.clock.now(),
             classes=classes,
             relation_types=types,
             references=rows,
             choices=choices,
-            findings=(*self._classes.findings, *about_types, *about_choices, *about_rows),
+            findings=(*self._classes.findings, *about_engine, *about_types, *about_choices, *about_rows),
         )
 
     def simulate(self, changes: Sequence[ItemChange]) -> Sequence[Match]:
@@ -94,6 +106,10 @@ class ServiceNowAPIClient:
         """The native keys of ours that lead to these CIs."""
         return sources.owners(self._caller, self._reader, sys_ids)
 
+    def find_base(self, keys: Iterable[SourceKey]) -> Mapping[SourceKey, tuple[Candidate, ...]]:
+        """The CIs of any class that carry these keys as correlation id."""
+        return base_class.find(self._reader, keys)
+
     def apply(self, batch: Batch) -> Sequence[Receipt]:
         """Write one batch: one receipt per item and link."""
         return self._writer.apply(batch)
@@ -114,3 +130,9 @@ class ServiceNowAPIClient:
     def read_back(self, sys_ids: Iterable[SysId], elements: Iterable[str]) -> Mapping[SysId, Mapping[str, str]]:
         """Stored values by sys_id; a CI that is gone is not in the answer."""
         return stored.read_back(self._reader, sys_ids, elements)
+
+
+def _all_usable(wishes: Wishes, classes: Mapping[str, ClassFacts]) -> bool:
+    """False when a chain has nothing. One that does not reach its end was asked for a better class only."""
+    whole = (chain for chain in wishes.class_chains if HARDWARE in chain)
+    return all(any(name in classes and classes[name].usable for name in chain) for chain in whole)

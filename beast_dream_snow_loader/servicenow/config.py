@@ -42,5 +42,7 @@ class ServiceNowSettings(BaseModel):
     read_timeout_seconds: float = Field(default=30.0, gt=0)
     total_timeout_seconds: float = Field(default=60.0, gt=0)
     facts_max_age_hours: float = Field(default=24.0, ge=0)
+    base_class_fallback: bool = True
+    """What no class below hardware takes goes to ``cmdb_ci`` by the Table API, all without the engine; False: held."""
     allow_upgrade: bool = False
     """CIs that we made move to a child class that the instance has got since; also ``load --allow-upgrade``."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from beast_dream_snow_loader.core.changes import ItemChange
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.matching import Match, MatchedBy
 from beast_dream_snow_loader.errors import OutcomeUnknown
+from beast_dream_snow_loader.servicenow.advice import advised
 from beast_dream_snow_loader.servicenow.apis.ire import IreApi
 from beast_dream_snow_loader.servicenow.apis.ire_payload import PayloadStyle, build, class_of, items_only
 from beast_dream_snow_loader.servicenow.apis.ire_results import Attempt, Result, read_answer
@@ -38,9 +40,17 @@ class Preflight:
         """One match per change, in order. Raises Rejected, NotAuthorised when the instance does not offer it, and the
         errors of a call. A class without a rule is tried once more as the next class of its chain."""
         matches = self._simulated(changes)
-        ruleless = [change for change in changes if matches[change.item.key].code == _NO_RULE]
-        moved = [with_next_class(change, {class_of(change)}) for change in ruleless]
-        matches.update(self._simulated([change for change in moved if change is not None]))
+        waiting = {change.item.key: change for change in changes}
+        refused: set[str] = set()
+        while ruleless := [waiting[key] for key in waiting if matches[key].code == _NO_RULE]:
+            refused |= {class_of(change) for change in ruleless}
+            moved = [with_next_class(change, refused) for change in ruleless]
+            waiting = {change.item.key: change for change in moved if change is not None}
+            if not waiting:
+                break
+            matches.update(self._simulated(list(waiting.values())))
+        if self._caller.settings.base_class_fallback:
+            matches = {key: _at_the_end(match) for key, match in matches.items()}
         return [matches[change.item.key] for change in changes]
 
     def _simulated(self, changes: Sequence[ItemChange]) -> dict[SourceKey, Match]:
@@ -86,12 +96,16 @@ class Preflight:
         return [row["sys_id"] for row in rows]
 
 
+def _at_the_end(match: Match) -> Match:
+    return replace(match, by=MatchedBy.NO_CLASS) if match.code == _NO_RULE else match
+
+
 def matched(key: SourceKey, result: Result) -> Match:
     """The verdict on one simulated item, from the attempts the engine reports."""
     by, attempt = _by(result)
     found = (result.sys_id,) if result.sys_id is not None and by is not MatchedBy.NOTHING else ()
     if by in (MatchedBy.REFUSED, MatchedBy.SEVERAL) and result.issues:
-        code, message = result.issue.code, result.issue.message
+        code, message = result.issue.code, advised(result.issue)
     else:
         code, message = "", f"{attempt.rule}: {', '.join(attempt.attributes)}" if attempt and attempt.rule else ""
     return Match(key=key, by=by, sys_ids=found, class_name=result.class_name, code=code, message=message)

@@ -17,6 +17,7 @@ from beast_dream_snow_loader.errors import (
     SnowloadError,
     Throttled,
 )
+from beast_dream_snow_loader.servicenow.advice import advised
 from beast_dream_snow_loader.servicenow.apis.ire_payload import Payload
 from beast_dream_snow_loader.servicenow.apis.ire_results import IreAnswer, Issue, Result
 from beast_dream_snow_loader.servicenow.batches import subjects
@@ -43,13 +44,13 @@ def tell_all(batch: Batch, outcome: Outcome, code: str, message: str) -> Told:
 
 
 def by_error(batch: Batch, error: SnowloadError) -> Told:
-    if isinstance(error, NotAuthenticated):
-        raise error
     return tell_all(batch, fate(error), error.code, str(error))
 
 
 def fate(error: SnowloadError) -> Outcome:
-    """What an error says about the write it answers."""
+    """What an error says about the write it answers. Raises a NotAuthenticated: no other write would do better."""
+    if isinstance(error, NotAuthenticated):
+        raise error
     if isinstance(error, (NotSent, Throttled, CircuitBreakerOpen, CmdbAsleep)):
         return Outcome.LATER
     if isinstance(error, ServerFault):
@@ -123,7 +124,7 @@ def _receipt(change: Change, result: Result | None, shared: tuple[str, ...]) -> 
             outcome=Outcome.REFUSED,
             class_name=result.class_name,
             code=issue.code,
-            message=issue.message,
+            message=advised(issue),
         )
     if not result.written or (result.sys_id is None and not link):
         message = f"The answer gives no outcome (operation {result.operation or 'missing'})."

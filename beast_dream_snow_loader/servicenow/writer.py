@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.events import FindingRaised, Listener
 from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import CmdbAsleep, TransportError
@@ -14,9 +15,28 @@ from beast_dream_snow_loader.servicenow.answers import AnswerKind, Refusal
 from beast_dream_snow_loader.servicenow.apis.ire import BODY_MAX, IreApi
 from beast_dream_snow_loader.servicenow.apis.ire_payload import PayloadStyle, build, class_of
 from beast_dream_snow_loader.servicenow.apis.ire_results import read_answer
-from beast_dream_snow_loader.servicenow.batches import as_new, halves, moved, part, subjects, touching
+from beast_dream_snow_loader.servicenow.base_class import BaseClassWriter
+from beast_dream_snow_loader.servicenow.batches import (
+    apart,
+    as_new,
+    halves,
+    in_class,
+    moved,
+    part,
+    subjects,
+    touching,
+)
 from beast_dream_snow_loader.servicenow.calling import Caller
+from beast_dream_snow_loader.servicenow.engine import shut, unavailable
 from beast_dream_snow_loader.servicenow.receipts import Told, by_answer, by_error, recreated, tell_all
+from beast_dream_snow_loader.servicenow.second_tries import (
+    as_known,
+    kept_back,
+    named_twins,
+    refused_types,
+    twins,
+    without_types,
+)
 
 _NO_RULE = "IDENTIFICATION_RULE_MISSING"
 _NO_LOOKUP_RULE = frozenset({"IDENTIFICATION_RULE_FOR_LOOKUP_MISSING", "IDENTIFICATION_RULE_FOR_RELATED_ITEM_MISSING"})
@@ -27,25 +47,74 @@ _LOOKUPS_OFF = (
 )
 
 
+_LOCK_PAUSE_SECONDS = 1.0
+"""Before what met a lock is sent again: whoever held it is then often done."""
+
+
 class Writer:
     """Thread-safe: lanes may be written side by side. Remembers which classes and lookups the instance has no rule
     for, so that this costs a second request once and not with every batch."""
 
-    def __init__(self, caller: Caller, listener: Listener) -> None:
-        self._caller, self._listener = caller, listener
+    def __init__(self, caller: Caller, listener: Listener, base: BaseClassWriter | None) -> None:
+        self._caller, self._listener, self._base = caller, listener, base
+        self._engine_shut = False
         self._ire = IreApi(caller)
         self._ruleless: frozenset[str] = frozenset()
+        self._typeless: frozenset[str] = frozenset()
         self._lookups = True
 
     def apply(self, batch: Batch) -> list[Receipt]:
         """One receipt per item and link. Raises NotAuthenticated only."""
+        engine, base = apart(batch)
+        told = Told()
+        if engine.items or engine.links:
+            sent, unsent = without_types(engine, self._typeless)
+            told = self._by_engine(sent) if sent.items or sent.links else told
+            told.update(unsent)
+        if base.items or base.links:
+            told.update(self._in_base_class(base, told))
+        return [told.receipts[subject] for subject in subjects(batch)]
+
+    def _by_engine(self, batch: Batch) -> Told:
         batch = moved(batch, self._ruleless)
         told = self._sent(batch)
         self._without_lookups(batch, told)
         batch = self._in_next_class(batch, told)
+        self._one_of_each(batch, told)
+        self._in_its_own_class(batch, told)
         self._one_by_one(batch, told)
+        self._note_types(batch, told)
         self._completed(batch, told)
-        return [told.receipts[subject] for subject in subjects(batch)]
+        self._not_taken_over(batch, told)
+        return told
+
+    @staticmethod
+    def _not_taken_over(batch: Batch, told: Told) -> None:
+        """A CI of the base class that the engine will not have by its sys_id stays where it is: inserting it anew would
+        make two of it."""
+        for change in batch.items:
+            receipt = told.receipts[change.subject]
+            below = change.known is not None and change.known.class_name == BASE_CLASS
+            if below and receipt.outcome is Outcome.REFUSED and change.item.class_name != BASE_CLASS:
+                message = (
+                    f"It stays a plain {BASE_CLASS}: the engine did not take it over "
+                    f"({receipt.code}: {receipt.message}). "
+                    f"Reclassify it to {change.item.class_name} in the CMDB, then run `snowload load` again."
+                )
+                told.receipts[change.subject] = replace(receipt, code="class.move_up_refused", message=message)
+
+    def _in_base_class(self, batch: Batch, told: Told) -> Told:
+        """By the Table API; ends of links that were just written otherwise are in ``told``."""
+        if self._base is None:
+            message = "No class of this instance takes it, and servicenow.base_class_fallback is off."
+            return tell_all(batch, Outcome.REFUSED, "class.none", message)
+        carried = {change.subject: change.item.key for change in batch.carried}
+        written = {
+            key: receipt.sys_id
+            for subject, key in carried.items()
+            if (receipt := told.receipts.get(subject)) is not None and receipt.sys_id is not None
+        }
+        return Told(receipts={receipt.subject: receipt for receipt in self._base.apply(batch, written)})
 
     def _without_lookups(self, batch: Batch, told: Told) -> None:
         """Lookups are optional: where the instance has no rule for them, items go without (cmdb-model 2.9)."""
@@ -57,24 +126,65 @@ class Writer:
             told.update(self._again(batch, failed, told))
 
     def _in_next_class(self, batch: Batch, told: Told) -> Batch:
-        """Once: a class without a rule is the resolver's mistake or a custom instance's (cmdb-model 2.9)."""
-        failed = {s for s, receipt in told.receipts.items() if receipt.code == _NO_RULE}
-        classes = frozenset(class_of(change) for change in batch.items if change.subject in failed)
-        if not classes:
-            return batch
+        """A class without a rule is the resolver's mistake or a custom instance's (cmdb-model 2.9). Where the chain
+        ends without one, the base class takes what is left."""
+        while failed := {s for s, receipt in told.receipts.items() if receipt.code == _NO_RULE}:
+            classes = frozenset(class_of(change) for change in batch.items if change.subject in failed)
+            self._without_rule(classes)
+            following = moved(batch, self._ruleless)
+            before = {change.subject: class_of(change) for change in batch.items}
+            movable = [c.subject for c in following.items if c.subject in failed and class_of(c) != before[c.subject]]
+            batch = following
+            if not movable:
+                self._at_the_end_of_the_chain(batch, failed, told)
+                return batch
+            told.update(self._again(batch, movable, told))
+        return batch
+
+    def _at_the_end_of_the_chain(self, batch: Batch, failed: Collection[str], told: Told) -> None:
+        if self._base is None:
+            return
+        items = tuple(in_class(c, BASE_CLASS) if c.subject in failed else c for c in batch.items)
+        keys = {change.item.key for change in items if change.subject in failed}
+        based = replace(batch, items=items)
+        told.update(self._in_base_class(part(based, keys, touching(based, keys)), told))
+
+    def _without_rule(self, classes: frozenset[str]) -> None:
+        if new := classes - self._ruleless:
+            named = ", ".join(sorted(new))
+            self._find("ire.no_rule", f"The instance has no identification rule for {named}: the next class is used.")
         self._ruleless |= classes
-        named = ", ".join(sorted(classes))
-        self._find("ire.no_rule", f"The instance has no identification rule for {named}: the next class is used.")
-        following = moved(batch, classes)
-        before = {change.subject: class_of(change) for change in batch.items}
-        movable = [c.subject for c in following.items if c.subject in failed and class_of(c) != before[c.subject]]
-        if movable:
-            told.update(self._again(following, movable, told))
-        return following
+
+    def _one_of_each(self, batch: Batch, told: Told) -> None:
+        """Records that the engine takes for one: the first goes alone, the others are identified against it by the next
+        load, which holds what is really double. Sent alone now, they would all become one CI."""
+        for group in twins(batch, told):
+            told.update(self._again(batch, group[:1], told))
+            told.update(named_twins(group, told))
+
+    def _in_its_own_class(self, batch: Batch, told: Told) -> None:
+        """Where the instance allows no class change at all, the CI is written in the class it has."""
+        for change in kept_back(batch, told):
+            own = replace(batch, items=tuple(as_known(c) if c is change else c for c in batch.items))
+            told.update(self._again(own, [change.subject], told))
+
+    def _note_types(self, batch: Batch, told: Told) -> None:
+        """A relation type the instance does not know any more: no edge of that kind is sent again."""
+        lost = refused_types(batch, told) - self._typeless
+        self._typeless |= lost
+        for name in sorted(lost):
+            message = (
+                f"The instance refuses relations of type {name}: no more are drawn in this run. Restore the type in "
+                "cmdb_rel_type under exactly this name, or name another under mapping.relation_types."
+            )
+            self._find("relation.type_refused", message)
 
     def _one_by_one(self, batch: Batch, told: Told) -> None:
         """Locks, and the collision of two inserts of one CI, go away when items are sent alone (servicenow-api 5.6)."""
-        for subject in sorted(told.contended - self._hopeless(batch, told)):
+        waiting = sorted(told.contended - self._hopeless(batch, told))
+        if waiting:
+            self._caller.clock.sleep(_LOCK_PAUSE_SECONDS)
+        for subject in waiting:
             if subject in told.contended:
                 alone = self._again(batch, [subject], told)
                 told.update(alone)
@@ -117,6 +227,8 @@ class Writer:
 
     def _sent(self, batch: Batch) -> Told:
         """One request, or several when the body would be too large for the instance."""
+        if self._engine_shut:
+            return self._in_base_class(batch, Told())
         style = PayloadStyle(
             source=self._caller.settings.data_source, at=self._caller.clock.now(), lookups=self._lookups
         )
@@ -129,6 +241,10 @@ class Writer:
             answer = self._ire.enhanced(payload.body)
         except (TransportError, CmdbAsleep) as error:
             return by_error(batch, error)
+        if self._base is not None and shut(answer):
+            self._engine_shut = True
+            self._listener(FindingRaised(finding=unavailable(answer.words)))
+            return self._in_base_class(batch, Told())
         if answer.refusal is Refusal.TOO_LARGE and (parts := self._split(batch)) is not None:
             return parts
         if answer.kind is not AnswerKind.SUCCESS:

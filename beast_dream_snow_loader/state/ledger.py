@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, func, literal, or_, select, update
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.fingerprint import fingerprint
@@ -41,6 +41,12 @@ class SqlLedger:
             items={item.key: item for item in items},
             relations={relation.relation_key: relation for relation in relations},
         )
+
+    def in_class(self, class_name: str) -> int:
+        """How many of the CIs we wrote are of this class."""
+        counted = select(func.count()).select_from(ledger_items).where(ledger_items.c.class_name == class_name)
+        with reading(self._engine) as connection:
+            return int(connection.execute(counted).scalar_one())
 
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these CIs, nor then any edge of theirs: all will be planned as new."""

@@ -15,8 +15,10 @@ from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import CircuitBreakerOpen, NotAuthenticated
+from beast_dream_snow_loader.servicenow.authentication import authenticating
 from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from tests.servicenow.conftest import (
     Asked,
@@ -193,7 +195,9 @@ def test_one_bad_item_does_not_spoil_the_others(client: ServiceNowAPIClient, ins
     instance.answer = engine(verdict)
     receipts = client.apply(batch(change(1), change(2), change(3)))
     assert [receipt.outcome for receipt in receipts] == [Outcome.DONE, Outcome.REFUSED, Outcome.DONE]
-    assert (receipts[1].code, receipts[1].message) == ("REQUIRED_ATTRIBUTE_EMPTY", "Missing mandatory field [x]")
+    assert receipts[1].code == "REQUIRED_ATTRIBUTE_EMPTY"
+    assert receipts[1].message.startswith("Missing mandatory field [x] ")
+    assert "mapping.extra_fields" in receipts[1].message
     assert len(instance.asked) == 1
 
 
@@ -313,7 +317,11 @@ def test_a_class_without_a_rule_moves_up_once_and_is_remembered(
     assert heard.rules() == ["ire.no_rule"]
 
 
-def test_at_the_end_of_the_chain_the_refusal_stands(client: ServiceNowAPIClient, instance: Instance) -> None:
+def test_at_the_end_of_the_chain_the_refusal_stands_without_the_fallback(
+    instance: Instance, settings: ServiceNowSettings, wire: HttpTransport, clock: StoppedClock
+) -> None:
+    chosen = settings.model_copy(update={"base_class_fallback": False})
+    client = ServiceNowAPIClient(chosen, authenticating(wire, chosen, clock), clock)
     instance.answer = engine(lambda _, i: failed("IDENTIFICATION_RULE_MISSING", index=i))
     alone = change(1, class_chain=("cmdb_ci_hardware",), class_name="cmdb_ci_hardware")
     assert outcomes(client.apply(batch(alone))) == [(str(key(1)), Outcome.REFUSED, "IDENTIFICATION_RULE_MISSING")]

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, UnlinkChange
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownState
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import STATUS
+from beast_dream_snow_loader.pipeline.steps.base import BaseLook, look_at_base, sys_ids_in_base
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -28,10 +30,13 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
     if not order.dry_run:
         settle_unknown(world, order.run_id)
     known = world.ledger.known()
+    base = [key for key, item in known.items.items() if item.class_name == BASE_CLASS]
+    looked = look_at_base(world, known, base) if base else BaseLook()
     ours = world.cmdb.count_sources()
-    if ours is None or ours >= len(known.items):
-        return Recalled(known=known)
-    return _without_the_gone(world, order, known)
+    if ours is None or ours >= len(known.items) - len(base):
+        return _without(world, order, known, looked.gone, looked.findings)
+    gone = [*looked.gone, *_missing(world, known, frozenset(base))]
+    return _without(world, order, known, gone, looked.findings)
 
 
 def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
@@ -62,7 +67,10 @@ def _queued(change: Change) -> Settlement:
 
 def _settled(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     creates = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.CREATE]
-    there = world.cmdb.find([change.item.key for change in creates]) if creates else {}
+    there = dict(world.cmdb.find([change.item.key for change in creates])) if creates else {}
+    based = [change.item.key for change in creates if change.item.class_name == BASE_CLASS]
+    if based:
+        there.update(sys_ids_in_base(world, based))
     created = [
         Settlement(change=change, receipt=_found(change, there[change.item.key][0], Operation.INSERTED))
         for change in creates
@@ -110,12 +118,19 @@ def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:
     )
 
 
-def _without_the_gone(world: World, order: Order, known: KnownState) -> Recalled:
+def _missing(world: World, known: KnownState, base: frozenset[SourceKey]) -> list[SourceKey]:
     listed = world.cmdb.find(None)
-    missing = [item for key, item in known.items.items() if key not in listed]
+    missing = [item for key, item in known.items.items() if key not in listed and key not in base]
     # Rights may hide rows of sys_object_source: what its own sys_id still finds is not gone.
     seen = world.cmdb.read_back([item.sys_id for item in missing], ("name",))
-    gone = [item.key for item in missing if item.sys_id not in seen]
+    return [item.key for item in missing if item.sys_id not in seen]
+
+
+def _without(
+    world: World, order: Order, known: KnownState, gone: Sequence[SourceKey], findings: tuple[Finding, ...]
+) -> Recalled:
+    if not gone:
+        return Recalled(known=known, findings=findings)
     there = known.items.keys() - set(gone)
     if not order.dry_run:
         world.ledger.forget(gone)
@@ -127,4 +142,4 @@ def _without_the_gone(world: World, order: Order, known: KnownState) -> Recalled
         severity=Severity.WARNING,
         message=f"{len(gone)} of our CIs are no longer in the CMDB: planned as new.",
     )
-    return Recalled(known=KnownState(items=items, relations=relations), findings=(finding,) if gone else ())
+    return Recalled(known=KnownState(items=items, relations=relations), findings=(*findings, finding))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.core.bindings import followed, objection, review
@@ -12,26 +12,34 @@ from beast_dream_snow_loader.core.events import StepAdvanced
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, KnownState
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.matching import Match, MatchedBy
 from beast_dream_snow_loader.core.names import last_form, named, next_form, planned_names
 from beast_dream_snow_loader.core.recognition import Decision, Verdict, accepted, judge, second_look
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
+from beast_dream_snow_loader.pipeline.steps.recognise_base import elsewhere, in_base_class
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
 @dataclass(slots=True)
 class Recognised:
-    """``names`` are the names chosen for records that are new; ``accepted`` existing CIs taken as ours."""
+    """``names`` are the names chosen for records that are new; ``accepted`` existing CIs taken as ours.
+
+    ``base`` are records that turned out to have no class but the base class; ``mine`` the CIs of
+    those about to leave it.
+    """
 
     names: dict[SourceKey, str] = field(default_factory=dict)
+    base: set[SourceKey] = field(default_factory=set)
+    mine: dict[SourceKey, SysId] = field(default_factory=dict)
     accepted: dict[SourceKey, KnownItem] = field(default_factory=dict)
     held: dict[SourceKey, Held] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
 def recognise(
-    world: World, order: Order, desired: DesiredState, keys: Iterable[SourceKey], known: KnownState
+    world: World, order: Order, desired: DesiredState, keys: Collection[SourceKey], known: KnownState
 ) -> Recognised:
     """Each new record is tried under its name forms until the engine takes it for nobody else's.
 
@@ -39,25 +47,34 @@ def recognise(
     shares, and CIs with their serial number are looked up.
     """
     reviewed = review(order.bindings, known, desired.items)
-    result = Recognised(held=dict(reviewed.held), findings=list(reviewed.findings))
+    result = Recognised(
+        held=dict(reviewed.held),
+        findings=list(reviewed.findings),
+        mine={key: known.items[key].sys_id for key in keys if key in known.items},
+    )
     new = [key for key in keys if key not in result.held]
     entries = dict(known.items)
     work = _Recognition(
         world=world, order=order, items=dict(desired.items), entries=entries, open=new, result=result,
         taken={entry.sys_id: key for key, entry in entries.items()},
     )  # fmt: skip
+    work.without_engine([key for key in new if work.items[key].class_name == BASE_CLASS])
     while work.open:
         work.round()
     result.names = {key: work.items[key].name for key in work.cleared}
     return result
 
 
-def apply_names(desired: DesiredState, names: Mapping[SourceKey, str]) -> DesiredState:
-    """The desired state with the names that were chosen."""
+def recognised_state(
+    desired: DesiredState, known: KnownState, recognised: Recognised
+) -> tuple[DesiredState, KnownState]:
+    """Both with what was found out: names and classes chosen, CIs taken as ours."""
     items = dict(desired.items)
-    for key, name in names.items():
+    for key, name in recognised.names.items():
         items[key] = named(items[key], name)
-    return replace(desired, items=items)
+    for key in recognised.base:
+        items[key] = replace(items[key], class_name=BASE_CLASS)
+    return replace(desired, items=items), replace(known, items={**known.items, **recognised.accepted})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +93,12 @@ class _Recognition:
     cleared: set[SourceKey] = field(default_factory=set)
     rounds: int = 0
 
+    def without_engine(self, keys: Sequence[SourceKey]) -> None:
+        """Records that go to the base class are found by their correlation id."""
+        in_base_class(self.world, [self.items[key] for key in keys], self.taken, self.result)
+        self.entries |= self.result.accepted
+        self.open = [key for key in self.open if key not in self.result.base]
+
     def round(self) -> None:
         """Ask about all open records at once, under names that are free as far as we know."""
         self._name()
@@ -86,8 +109,10 @@ class _Recognition:
         if candidates:
             matches = second_look(tried, matches, candidates)
         self.open = []
+        self.without_engine([match.key for match in matches if match.by is MatchedBy.NO_CLASS])
         for match in sorted(matches, key=self._precedence):
-            self._settle(match, candidates)
+            if match.by is not MatchedBy.NO_CLASS:
+                self._settle(match, candidates)
         self._name()
         if self.rounds == 0:
             self.world.listener(StepAdvanced(step="recognise", by=len(asked)))
@@ -133,7 +158,8 @@ class _Recognition:
         bound = self.order.bindings.get(match.key)
         verdict = judge(item, match, candidates) if bound is None else self._bound(item, bound, candidates)
         following = next_form(item) if verdict.decision is Decision.NEXT_NAME else None
-        if verdict.decision is Decision.NEW:
+        leaves = item.key in self.result.mine and verdict.decision is Decision.NEXT_NAME
+        if verdict.decision is Decision.NEW or leaves:  # addressed by sys_id, so a shared name does not mislead
             self.cleared.add(item.key)
         elif verdict.decision is Decision.ACCEPT and verdict.sys_id is not None:
             self._accept(item, verdict, verdict.sys_id, (candidates or {}).get(verdict.sys_id))
@@ -165,6 +191,9 @@ class _Recognition:
             return ours
 
     def _accept(self, item: ConfigItem, verdict: Verdict, sys_id: SysId, candidate: Candidate | None) -> None:
+        if (mine := self.result.mine.get(item.key, sys_id)) != sys_id:
+            self.result.held[item.key] = elsewhere(item, mine, candidate)
+            return
         owner = self.taken.setdefault(sys_id, item.key)
         if owner != item.key:
             self.result.held[item.key] = _shared(item.key, owner, candidate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.healing import gaps, mended
 from beast_dream_snow_loader.core.ports import Wishes
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import AWAY
@@ -23,17 +24,23 @@ def survey(world: World, order: Order, wishes: Wishes) -> Survey:
     """Raises the transport's error when the instance is away and was never surveyed before."""
     remembered = world.memory.facts(order.target)
     usable = remembered is not None and not order.full and _fresh(world, order, remembered)
-    if remembered is not None and usable and covers(remembered, wishes):
-        return Survey(facts=remembered)
     try:
-        facts = world.cmdb.facts(wishes)
+        if remembered is not None and usable and covers(remembered, wishes):
+            facts = _gaps_asked_again(world, remembered, wishes)
+        else:
+            facts = world.cmdb.facts(wishes)
     except AWAY as error:
         if remembered is None:
             raise
         return Survey(facts=remembered, away=error)
-    if not order.dry_run:
+    if not order.dry_run and facts != remembered:
         world.memory.save_facts(order.target, facts)
     return Survey(facts=facts)
+
+
+def _gaps_asked_again(world: World, remembered: InstanceFacts, wishes: Wishes) -> InstanceFacts:
+    asked = gaps(remembered, wishes)
+    return remembered if asked is None else mended(remembered, asked, world.cmdb.facts(asked))
 
 
 def covers(facts: InstanceFacts, wishes: Wishes) -> bool:

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange
 from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import KnownItem
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.servicenow.calling import encode
@@ -80,16 +82,21 @@ def class_of(change: ItemChange) -> str:
     return change.item.class_name or change.item.class_chain[0]
 
 
+def _addressed(change: ItemChange, known: KnownItem) -> bool:
+    return change.type in _BY_SYS_ID or not known.created_by_us or known.class_name == BASE_CLASS
+
+
 def _values(change: ItemChange) -> dict[str, str]:
     """What goes on the wire. Without ``last_discovered`` the engine would stamp now, also on gear long offline.
 
     A CI that was there before us is addressed by sys_id: it was chosen by the preflight or by the operator, and the few
     fields of an enrichment would not lead the engine to it again (it would insert a CI without a name). So is one that
-    is retired or restored: a CI deleted meanwhile must not come back as a retired one.
+    is retired or restored: a CI deleted meanwhile must not come back as a retired one; and one of the base class, which
+    the engine never saw and does not find above its rule.
     """
     empties = change.type is ChangeType.RESTORE  # everywhere else an empty value would empty a field by accident
     values = {element: value for element, value in change.send.items() if value or empties}
-    if change.known is not None and (change.type in _BY_SYS_ID or not change.known.created_by_us):
+    if change.known is not None and _addressed(change, change.known):
         values["sys_id"] = change.known.sys_id
     if not change.send_serial and not empties:
         values.pop("serial_number", None)

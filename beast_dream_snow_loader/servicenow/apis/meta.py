@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.core.facts import FieldFacts
-from beast_dream_snow_loader.servicenow.answers import Refusal
+from beast_dream_snow_loader.errors import NotAuthorised, Rejected, ServerFault
+from beast_dream_snow_loader.servicenow.answers import AnswerKind, Refusal
+from beast_dream_snow_loader.servicenow.apis.batch import BatchApi, Inner
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.query import checked_table
 from beast_dream_snow_loader.servicenow.rows import flag, text
@@ -55,7 +57,22 @@ class ClassMeta:
 
 class MetaApi:
     def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+        self._caller, self._batch = caller, BatchApi(caller)
+
+    def read_many(self, names: Sequence[str]) -> dict[str, ClassMeta | None]:
+        """Several classes in one batch request, None for one that is not there. Those that were not served, or refused
+        for another reason, are not in the answer; nor is anything where the instance offers no batches."""
+        try:
+            answers = self._batch.send([Inner(path=f"/api/now/cmdb/meta/{checked_table(name)}") for name in names])
+        except (NotAuthorised, Rejected, ServerFault):
+            return {}
+        found: dict[str, ClassMeta | None] = {}
+        for name, answer in zip(names, answers, strict=True):
+            if answer is not None and answer.kind is AnswerKind.SUCCESS:
+                found[name] = parse_class(name, answer.result)
+            elif answer is not None and answer.refusal in (Refusal.NOT_FOUND, Refusal.INVALID_TABLE):
+                found[name] = None
+        return found
 
     def read(self, name: str) -> ClassMeta | None:
         """One class; None when the instance has no such class. Raises NotAuthorised, Rejected."""

@@ -1,17 +1,20 @@
-"""Table API, reading: pages by key, rows checked again (servicenow-api 2)."""
+"""Table API: reading pages by key, rows checked again; writing single records (servicenow-api 2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from beast_dream_snow_loader.core.identity import SysId, parse_sys_id
 from beast_dream_snow_loader.servicenow.answers import Answer, AnswerKind, Refusal
-from beast_dream_snow_loader.servicenow.calling import Caller
+from beast_dream_snow_loader.servicenow.calling import Caller, encode
 from beast_dream_snow_loader.servicenow.query import Query, checked_field, checked_table
 from beast_dream_snow_loader.servicenow.rows import Row, parse_rows
 
 _EMPTY_PAGES = 2
 """Without a total, this many empty pages in a row count as the end."""
+
+_WRITING = (("sysparm_fields", "sys_id,sys_class_name"), ("sysparm_exclude_reference_link", "true"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,22 @@ class TableApi:
         """At most one row, if the account may see it, and :meth:`total`."""
         answer = self._page(read, 1, 0, "")
         return read.checked(parse_rows(answer.result)), answer.total
+
+    def insert(self, table: str, values: Mapping[str, str]) -> SysId | None:
+        """A new record; None when the answer does not name it. Raises NotAuthorised, Rejected, the errors of a call."""
+        path = f"/api/now/table/{checked_table(table)}"
+        answer = self._caller.post(path, "table.insert", encode(values), _WRITING)
+        row = parse_rows([self._caller.result(answer, f"a new record in {table}")])
+        return parse_sys_id(row[0].get("sys_id", "")) if row else None
+
+    def update(self, table: str, sys_id: SysId, values: Mapping[str, str]) -> bool:
+        """These fields of one record; False when there is no such record. Raises as :meth:`insert` does."""
+        path = f"/api/now/table/{checked_table(table)}/{sys_id}"
+        answer = self._caller.patch(path, "table.update", encode(values), _WRITING)
+        if answer.refusal is Refusal.NOT_FOUND:
+            return False
+        self._caller.result(answer, f"a change in {table}")
+        return True
 
     def _page(self, read: TableRead, limit: int, offset: int, after: str) -> Answer:
         answer = self._caller.get(read.path(), "table.read", read.params(limit, offset, after))

@@ -1,0 +1,82 @@
+"""Who a record of the base class is: without the engine, its correlation id tells, and its serial number warns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Protocol
+
+from beast_dream_snow_loader.core.desired import ConfigItem
+from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
+from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
+from beast_dream_snow_loader.pipeline.guard import UNREADABLE
+from beast_dream_snow_loader.pipeline.world import World
+
+
+class Found(Protocol):
+    """What recognising fills in."""
+
+    base: set[SourceKey]
+    accepted: dict[SourceKey, KnownItem]
+    held: dict[SourceKey, Held]
+
+
+def in_base_class(
+    world: World, items: Sequence[ConfigItem], taken: MutableMapping[SysId, SourceKey], found: Found
+) -> None:
+    """Each is the CI that carries its key, or new. Where another CI has its serial number it is held: only the engine
+    may take over what belongs to others. Raises what reading raises."""
+    if not items:
+        return
+    there = world.cmdb.find_base([item.key for item in items])
+    others = _by_serial(world, [item for item in items if item.key not in there])
+    seen = [row.sys_id for rows in there.values() if len(rows) == 1 for row in rows]
+    elements = sorted({element for item in items for element in item.values})
+    stored = world.cmdb.candidates([*seen, *(sys_id for ids in others.values() for sys_id in ids)], elements)
+    for item in items:
+        rows = there.get(item.key, ())
+        serial = others.get(item.values.get("serial_number", "").upper(), ())
+        found.base.add(item.key)
+        if len(rows) > 1:
+            found.held[item.key] = _held(item, "base.several", f"{len(rows)} CIs carry its correlation id", rows)
+        elif rows:
+            _accept(item, stored.get(rows[0].sys_id, rows[0]), taken, found)
+        elif serial:
+            named = tuple(stored[sys_id] for sys_id in serial if sys_id in stored)
+            reason = "a CI with its serial number is there, and only the identification engine may take that over"
+            found.held[item.key] = _held(item, "base.exists", reason, named)
+
+
+def elsewhere(item: ConfigItem, mine: SysId, candidate: Candidate | None) -> Held:
+    """A CI of the base class cannot move up into a class where another CI is the same device already."""
+    reason = (
+        f"it is the cmdb_ci with sys_id …{mine[-4:]} and matches another CI too: keep one of them, set duplicate_of on "
+        "the other, then run `snowload load` again"
+    )
+    return _held(item, "base.double", reason, (candidate,) if candidate else ())
+
+
+def _accept(item: ConfigItem, row: Candidate, taken: MutableMapping[SysId, SourceKey], found: Found) -> None:
+    sys_id = parse_sys_id(row.sys_id)
+    if sys_id is None:
+        return
+    taken[sys_id] = item.key
+    found.accepted[item.key] = KnownItem(
+        key=item.key,
+        sys_id=sys_id,
+        class_name=row.class_name or BASE_CLASS,
+        created_by_us=row.class_name == BASE_CLASS,
+        stored=row.values or None,
+    )
+
+
+def _by_serial(world: World, items: Sequence[ConfigItem]) -> Mapping[str, Sequence[str]]:
+    serials = [serial for item in items if (serial := item.values.get("serial_number"))]
+    try:
+        return world.cmdb.by_serial(serials) if serials else {}
+    except UNREADABLE:
+        return {}  # there is no hardware to be read: nothing can be double
+
+
+def _held(item: ConfigItem, rule: str, reason: str, candidates: Sequence[Candidate]) -> Held:
+    return Held(key=item.key, rule=rule, reason=reason, candidates=tuple(candidates))

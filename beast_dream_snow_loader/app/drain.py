@@ -90,6 +90,8 @@ def _replay(
         lanes=settings.concurrency,
         batch_size=settings.batch_size,
         batch_size_max=settings.batch_size_max,
+        check_within_runs=settings.check_within_runs,
+        recheck_after=settings.recheck_seconds,
     )
     error: SnowloadError | None = None
     replayed: Replayed | None = None

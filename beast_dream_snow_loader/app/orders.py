@@ -27,6 +27,8 @@ def order_of(options: LoadOptions, here: Ground, run_id: str) -> Order:
         lanes=options.workers or settings.concurrency,
         batch_size=settings.batch_size,
         batch_size_max=settings.batch_size_max,
+        check_within_runs=settings.check_within_runs,
+        recheck_after=settings.recheck_seconds,
         facts_max_age=settings.facts_max_age_hours * 3600,
         retire=here.settings.retire.policy(options.allow_retire),
         again=options.command,

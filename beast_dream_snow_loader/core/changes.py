@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from beast_dream_snow_loader.core.desired import ConfigItem, Relation
@@ -50,6 +50,10 @@ class ItemChange:
     @property
     def subject(self) -> str:
         return str(self.item.key)
+
+    def anew(self) -> ItemChange:
+        """The change with everything we know of the record, as for one the CMDB does not hold."""
+        return replace(self, send={**self.item.values, **self.send}, known=None, send_serial=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,8 @@ class Plan:
     unchanged: int = 0
     held: tuple[Held, ...] = ()
     findings: tuple[Finding, ...] = ()
+    noted: tuple[KnownItem, ...] = ()
+    """Known items of which more is known now though nothing is written: values kept by hand, names derived anew."""
     carriers: Mapping[SourceKey, ItemChange] = field(default_factory=dict)
 
     @property

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from beast_dream_snow_loader.core.changes import FieldChange
 from beast_dream_snow_loader.core.desired import ConfigItem, Ownership
 from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.flapping import CONTESTED, flaps
+from beast_dream_snow_loader.core.healing import count_of
 from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.shown import shown
 
@@ -20,6 +22,7 @@ class FieldReason(StrEnum):
 
     NEW = "field.new"
     CHANGED = "field.changed"
+    RESTORED = "field.restored"
     EMPTY = "field.empty"
     FULL = "field.full_load"
     SAME = "field.same"
@@ -33,6 +36,7 @@ class FieldReason(StrEnum):
 REASONS: Mapping[FieldReason, str] = {
     FieldReason.NEW: "new",
     FieldReason.CHANGED: "changed in UniFi",
+    FieldReason.RESTORED: "changed in ServiceNow since we wrote it",
     FieldReason.EMPTY: "empty",
     FieldReason.FULL: "full load",
     FieldReason.SAME: "the CMDB holds it already",
@@ -43,7 +47,7 @@ REASONS: Mapping[FieldReason, str] = {
     FieldReason.SERIAL_THEIRS: "the CI has another serial number, which stays",
 }
 
-SENT = frozenset({FieldReason.NEW, FieldReason.CHANGED, FieldReason.EMPTY, FieldReason.FULL})
+SENT = frozenset({FieldReason.NEW, FieldReason.CHANGED, FieldReason.RESTORED, FieldReason.EMPTY, FieldReason.FULL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +72,14 @@ class FieldDecision:
 
 @dataclass(slots=True)
 class Difference:
-    """``changes`` is what to send with the reason; ``overridden`` what a person changed and keeps."""
+    """``changes`` is what to send with the reason; ``overridden`` what a person changed and keeps; ``restless`` the
+    fields that do not come to rest. ``noted`` is what the ledger should believe of the CI, whether or not it is
+    written."""
 
+    noted: KnownItem
     changes: list[FieldChange] = field(default_factory=list)
     overridden: list[Finding] = field(default_factory=list)
+    restless: list[Finding] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +93,32 @@ class Policy:
 
 def compare(item: ConfigItem, known: KnownItem, policy: Policy) -> Difference:
     """The fields of ``item`` to send to the CI that ``known`` describes."""
-    difference = Difference()
-    for decision in decide(item, known, policy):
+    decisions = tuple(decide(item, known, policy))
+    difference = Difference(noted=_noted(item, known, decisions))
+    for decision in decisions:
         if decision.sent:
             difference.changes.append(decision.change)
+            difference.restless.extend(_restless(decision, known))
         elif decision.rule is FieldReason.OVERRIDDEN:
             difference.overridden.append(_overridden(decision, known))
     return difference
+
+
+def _noted(item: ConfigItem, known: KnownItem, decisions: Iterable[FieldDecision]) -> KnownItem:
+    """A hand edit stays one until the CI is read again; one that UniFi came to agree with is an agreement from then
+    on, as if we had written it."""
+    if known.stored is None:
+        return replace(known, name_source=item.name_source)
+    agreed = {d.element: d.new for d in decisions if d.rule is FieldReason.SAME and d.owner is not Ownership.ONCE}
+    ours = {element: new for element, new in agreed.items() if known.created_by_us and element in known.written}
+    return replace(
+        known,
+        name_source=item.name_source,
+        written={**known.written, **ours},
+        overridden={d.element: d.held or "" for d in decisions if d.rule is FieldReason.OVERRIDDEN},
+        contested={element: count for element, count in known.contested.items() if element not in agreed},
+        mod_count=count_of(known.stored),
+    )
 
 
 def decide(item: ConfigItem, known: KnownItem | None, policy: Policy) -> Iterator[FieldDecision]:
@@ -102,7 +129,8 @@ def decide(item: ConfigItem, known: KnownItem | None, policy: Policy) -> Iterato
             yield FieldDecision(element=element, owner=owner, rule=FieldReason.NEW, new=new)
             continue
         written = known.written.get(element)
-        held = written if known.stored is None else known.stored.get(element)
+        believed = known.overridden.get(element, written)
+        held = believed if known.stored is None else known.stored.get(element, written)
         if element == "serial_number":
             held = held or written
         rule = _rule(element, owner, new, held, known, policy)
@@ -125,7 +153,7 @@ def _rule(element: str, owner: Ownership, new: str, held: str | None, known: Kno
     if element == "serial_number":
         return _serial(new, held, known, full=policy.full)
     if owner is Ownership.ALWAYS:
-        return _follows(element, new, held, full=policy.full)
+        return _follows(element, new, held, known, full=policy.full)
     if known.created_by_us:
         return _ours(element, new, held, known, policy)
     return _fill(held, known)
@@ -149,18 +177,19 @@ def _serial(new: str, held: str | None, known: KnownItem, *, full: bool) -> Fiel
     return FieldReason.FULL if full and known.created_by_us else FieldReason.SAME
 
 
-def _follows(element: str, new: str, held: str | None, *, full: bool) -> FieldReason:
+def _follows(element: str, new: str, held: str | None, known: KnownItem, *, full: bool) -> FieldReason:
     if not same(element, held, new):
-        return FieldReason.CHANGED
+        ours = known.stored is not None and same(element, known.written.get(element), new)
+        return FieldReason.RESTORED if ours else FieldReason.CHANGED
     return FieldReason.FULL if full else FieldReason.SAME
 
 
 def _ours(element: str, new: str, held: str | None, known: KnownItem, policy: Policy) -> FieldReason:
     """Three ways: what we wrote, what is there, what UniFi says now."""
-    by_hand = bool(held) and not same(element, held, known.written.get(element)) and not same(element, held, new)
+    by_hand = held is not None and not same(element, held, known.written.get(element)) and not same(element, held, new)
     if by_hand and not policy.overwrite:
         return FieldReason.OVERRIDDEN
-    return _follows(element, new, held, full=policy.full)
+    return _follows(element, new, held, known, full=policy.full)
 
 
 def _fill(held: str | None, known: KnownItem) -> FieldReason:
@@ -183,11 +212,43 @@ def same(element: str, one: str | None, other: str | None) -> bool:
 
 def _overridden(decision: FieldDecision, known: KnownItem) -> Finding:
     element, held = decision.element, decision.held or ""
+    how = f"was changed by hand to {shown(held, 60)}" if held else "was cleared by hand"
     return Finding(
         record=str(known.key),
         rule=FieldReason.OVERRIDDEN.value,
         severity=Severity.INFO,
-        message=f"{element} was changed by hand to {shown(held, 60)} and stays; UniFi says {shown(decision.new, 60)}.",
+        message=f"{element} {how} and stays so; UniFi says {shown(decision.new, 60)}.",
         field=element,
         value=shown(held, 60),
+    )
+
+
+def _restless(decision: FieldDecision, known: KnownItem) -> Iterator[Finding]:
+    """A field that goes back and forth in UniFi, and one that somebody changes back whenever we have written it."""
+    element, written = decision.element, decision.written or ""
+    if decision.rule is FieldReason.CHANGED and written:
+        values = flaps(known.history.get(element, ()), written, decision.new)
+        if values:
+            line = " → ".join(shown(value, 40) for value in values)
+            message = f"{element} goes back and forth in UniFi, {len(values) - 1} changes remembered: {line}."
+            yield _warning(known, "field.flapping", element, message, decision.new)
+    times = known.contested.get(element, 0) + 1
+    if decision.rule is FieldReason.RESTORED and times >= CONTESTED:
+        message = (
+            f"{element} is written again for the {times}th time: {shown(decision.new, 40)} was changed to "
+            f"{shown(decision.held or 'nothing', 40)} in ServiceNow. Another source writes it, or a reconciliation "
+            f"rule of {known.class_name} gives it to one: let that rule prefer us, or take the field out of "
+            "[mapping]."
+        )
+        yield _warning(known, "field.contested", element, message, decision.held or "")
+
+
+def _warning(known: KnownItem, rule: str, element: str, message: str, value: str) -> Finding:
+    return Finding(
+        record=str(known.key),
+        rule=rule,
+        severity=Severity.WARNING,
+        message=message,
+        field=element,
+        value=shown(value, 60),
     )

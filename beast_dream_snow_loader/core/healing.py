@@ -1,60 +1,176 @@
-"""What an instance lacked when it was last read, to be asked for again: what has appeared since is used at once (R6.4).
-
-Facts are kept for a day; their gaps are not. Asking for the gaps again costs one request for all classes and their
-fields together, and one each for relation types, choices and the engine where these lack something; reference rows
-take one to three.
-"""
+"""What has become of the CIs we know: deleted, merged or reclassified by others (X5), noticed by looking at a few."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
 
-from beast_dream_snow_loader.core.facts import InstanceFacts
-from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, LABELS
-from beast_dream_snow_loader.core.ports import Wishes
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
+from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
+from beast_dream_snow_loader.core.shown import shown
+
+AT_LEAST = 100
+"""CIs looked at by every run: as many as one read names, so that a small estate is seen whole each time."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def gaps(facts: InstanceFacts, wishes: Wishes) -> Wishes | None:
-    """What to ask again; None when nothing is lacking."""
-    without = [names for names in wishes.roles if not facts.relation_types & set(names)]
-    asked = Wishes(
-        class_chains=frozenset(_classes(facts, wishes)),
-        relation_types=frozenset(name for names in without for name in names),
-        references=frozenset(
-            wish for wish in wishes.references if not wish.sys_id and facts.references.get(wish.key) is None
-        ),
-        choices=any(f"{element}.{label}" not in facts.choices for element in LABELS for label in LABELS[element]),
-        engine=not facts.engine,
-        base=BASE_CLASS not in facts.classes,
-        again=True,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One CI as it is now. ``leads_to`` are the CIs to which the record's native key leads; None where that is closed
+    to the account."""
+
+    there: bool
+    class_name: str = ""
+    duplicate_of: SysId | None = None
+    mod_count: int | None = None
+    leads_to: tuple[SysId, ...] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """There, and no duplicate of another: such a one the engine never matches (servicenow-api 5.3)."""
+        return self.there and self.duplicate_of is None
+
+
+class Ailment(StrEnum):
+    NONE = "none"
+    GONE = "gone"
+    """Deleted, and nothing follows it."""
+    FOLLOWED = "followed"
+    """Merged, or its native key was led to another CI."""
+    RECLASSIFIED = "reclassified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """``heirs`` are the CIs that may stand in its place: those its native key leads to, else the one that it was
+    declared a duplicate of."""
+
+    ailment: Ailment
+    heirs: tuple[SysId, ...] = ()
+
+
+def due(known: KnownState, within_runs: int) -> list[SourceKey]:
+    """Whom to look at in this run, longest unseen first, so that ``within_runs`` runs see all."""
+    share = -(-len(known.items) // max(1, within_runs))
+    ranked = sorted(known.items.values(), key=lambda item: (item.checked_at or _NEVER, item.key))
+    return [item.key for item in ranked[: max(AT_LEAST, share)]]
+
+
+def diagnose(known: KnownItem, seen: Seen) -> Diagnosis:
+    """What a look at the CI of a record says."""
+    elsewhere = tuple(sys_id for sys_id in seen.leads_to or () if sys_id != known.sys_id)
+    if seen.alive:
+        astray = bool(elsewhere) and known.sys_id not in (seen.leads_to or ())
+        if astray:
+            return Diagnosis(ailment=Ailment.FOLLOWED, heirs=elsewhere)
+        moved = seen.class_name not in ("", known.class_name)
+        return Diagnosis(ailment=Ailment.RECLASSIFIED if moved else Ailment.NONE)
+    heirs = elsewhere or ((seen.duplicate_of,) if seen.duplicate_of else ())
+    return Diagnosis(ailment=Ailment.FOLLOWED if heirs else Ailment.GONE, heirs=heirs)
+
+
+def hidden_rather_than_gone(diagnoses: Collection[Diagnosis], counted: int | None, known: int) -> bool:
+    """Every CI looked at is away, yet their native keys are still counted: rights changed more likely than that all
+    were deleted."""
+    gone = [one for one in diagnoses if one.ailment is Ailment.GONE]
+    return len(gone) >= 5 and len(gone) == len(diagnoses) and counted is not None and counted >= known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healing:
+    """``item`` None: to be forgotten, and planned as new. ``held``: a person decides."""
+
+    item: KnownItem | None
+    findings: tuple[Finding, ...] = ()
+    held: Held | None = None
+    followed: bool = False
+
+
+def healed(
+    known: KnownItem,
+    seen: Seen,
+    diagnosis: Diagnosis,
+    rows: Mapping[SysId, Mapping[str, str]],
+    taken: Collection[SysId],
+) -> Healing:
+    """What the ledger should believe from now on. ``rows`` are the heirs as read, ``taken`` those of them that are
+    the CIs of other records."""
+    if diagnosis.ailment is Ailment.NONE:
+        return Healing(item=known)
+    if diagnosis.ailment is Ailment.RECLASSIFIED:
+        message = f"{_who(known)} was a {known.class_name} and is a {seen.class_name} now: taken over."
+        told = _told(known, "ledger.reclassified", Severity.INFO, message)
+        return Healing(item=replace(known, class_name=seen.class_name), findings=(told,))
+    living = [s for s in diagnosis.heirs if s in rows and not rows[s].get("duplicate_of") and s not in taken]
+    if len(living) == 1:
+        return _follows(known, living[0], rows[living[0]], seen)
+    if len(living) > 1:
+        reason = f"its native key leads to {len(living)} CIs: {', '.join(living)}. Merge them, or remove the wrong rows"
+        return Healing(item=known, held=Held(key=known.key, rule="identity.several", reason=reason))
+    if seen.alive:
+        return Healing(item=known)
+    if taken:
+        reason = f"its CI {known.sys_id} was merged into {', '.join(sorted(taken))}, which is another record's"
+        return Healing(item=known, held=Held(key=known.key, rule="identity.shared", reason=reason))
+    message = f"{_who(known)} is no longer in the CMDB (sys_id {known.sys_id}): planned as new."
+    return Healing(item=None, findings=(_told(known, "ledger.gone", Severity.WARNING, message),))
+
+
+def _follows(known: KnownItem, heir: SysId, row: Mapping[str, str], seen: Seen) -> Healing:
+    """From now on it is the heir, which counts as already there: what we wrote, we wrote to another CI."""
+    why = "was merged" if not seen.alive else "was given to another CI"
+    message = (
+        f"{_who(known)} {why}: it was sys_id {known.sys_id} and is {heir} now. It counts as already there, and its "
+        "relations are drawn anew."
     )
-    something = (asked.class_chains, asked.relation_types, asked.references, asked.choices, asked.engine)
-    return asked if any(something) else None
+    item = replace(
+        known,
+        sys_id=heir,
+        class_name=row.get("sys_class_name") or known.class_name,
+        created_by_us=False,
+        fingerprint=None,
+        written={},
+        written_at=None,
+        retired_at=None,
+        mod_count=None,
+        history={},
+        overridden={},
+        contested={},
+    )
+    told = _told(known, "ledger.followed", Severity.WARNING, message)
+    return Healing(item=item, findings=(told,), followed=True)
 
 
-def mended(facts: InstanceFacts, asked: Wishes, told: InstanceFacts) -> InstanceFacts:
-    """The facts with what was asked again. They stay as old as they were, so that all is read anew within the day."""
-    kept = [finding for finding in facts.findings if finding.rule.startswith("relation_type.")]
-    return replace(
-        facts,
-        classes={**facts.classes, **told.classes},
-        relation_types=facts.relation_types | told.relation_types,
-        references={**facts.references, **told.references},
-        choices={**facts.choices, **told.choices},
-        engine=told.engine if asked.engine else facts.engine,
-        findings=(*(kept if not asked.relation_types else ()), *told.findings),
+def seen_of(row: Mapping[str, str] | None, leads_to: tuple[SysId, ...] | None) -> Seen:
+    """From a row of cmdb_ci, None when it is not there."""
+    if row is None:
+        return Seen(there=False, leads_to=leads_to)
+    return Seen(
+        there=True,
+        class_name=row.get("sys_class_name", ""),
+        duplicate_of=parse_sys_id(row.get("duplicate_of", "")),
+        mod_count=count_of(row),
+        leads_to=leads_to,
     )
 
 
-def _classes(facts: InstanceFacts, wishes: Wishes) -> Iterator[tuple[str, ...]]:
-    """Of each chain the classes that were not usable, and the used class by itself if it lacks a field."""
-    for chain in wishes.class_chains:
-        used = next((name for name in chain if name in facts.classes and facts.classes[name].usable), None)
-        refused = chain[: chain.index(used)] if used else chain
-        if refused:
-            yield refused
-        fields = facts.classes[used].fields if used else None
-        elements = wishes.elements.get(chain, frozenset())
-        if used and fields is not None and not elements <= fields.keys():
-            yield (used,)
+def count_of(row: Mapping[str, str]) -> int | None:
+    """``sys_mod_count`` of a row, None where it was not read."""
+    text = row.get(MOD_COUNT, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+MOD_COUNT = "sys_mod_count"
+
+
+def _who(known: KnownItem) -> str:
+    name = known.written.get("name", "")
+    return f"The CI {shown(name, 60)} of {known.key}" if name else f"The CI of {known.key}"
+
+
+def _told(known: KnownItem, rule: str, severity: Severity, message: str) -> Finding:
+    return Finding(record=str(known.key), rule=rule, severity=severity, message=message)

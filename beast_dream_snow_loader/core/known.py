@@ -45,9 +45,15 @@ class KnownItem:
     retired_at: datetime | None = None
     """When it was set to Retired, by us or found so by us once it was gone; None again once it has returned."""
     mod_count: int | None = None
-    """``sys_mod_count`` after our last write, where it was read."""
+    """``sys_mod_count`` when we last wrote or compared it: another one means that somebody else wrote it since."""
+    checked_at: datetime | None = None
+    """When it was last looked at (core/healing.py)."""
     history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Values that UniFi gave before, by element, newest last: short memory by which flapping is noticed."""
+    overridden: Mapping[str, str] = field(default_factory=dict)
+    """Values found in place of ours, by element, that stay because a person gave them (cmdb-model 6.9)."""
+    contested: Mapping[str, int] = field(default_factory=dict)
+    """How often in a row we wrote a field again because it had been changed in the CMDB, by element."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.names import named, planned_names
 from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ordering import lanes
-from beast_dream_snow_loader.core.status import Statuses
+from beast_dream_snow_loader.core.status import STATUS, Statuses
 
 LAST_DISCOVERED = "last_discovered"
 
@@ -53,6 +53,7 @@ def make_plan(
         unchanged=len(items) - len(changes),
         held=waiting,
         findings=(*planning.findings, *moves.findings()),
+        noted=tuple(planning.noted),
         carriers=_carriers(links, items, known, planning),
     )
 
@@ -68,6 +69,7 @@ class _Planning:
     full: bool
     statuses: Statuses
     findings: list[Finding] = field(default_factory=list)
+    noted: list[KnownItem] = field(default_factory=list)
     ownership: Mapping[str, Ownership] = field(default_factory=dict)
     policy: Policy = field(default_factory=lambda: Policy(ownership={}))
 
@@ -87,8 +89,13 @@ class _Planning:
         if move is None and self._plainly_unchanged(item, known):
             return self._heartbeat(item, known)
         difference = compare(item, known, self.policy)
-        self.findings.extend(difference.overridden)
         changes = (*difference.changes, *status)
+        self.findings.extend((*difference.overridden, *difference.restless))
+        noted = difference.noted
+        if changes or move is not None:  # what depends on the write is for its settlement to say
+            noted = replace(noted, name_source=known.name_source, mod_count=known.mod_count)
+        if noted != known:
+            self.noted.append(noted)
         if move is not None:
             return _change(ChangeType.UPDATE, item, known, (move, *changes))
         if not changes:
@@ -102,9 +109,9 @@ class _Planning:
             self.findings.append(_finding(str(known.key), "presence.status_kept", message, "install_status"))
 
     def _plainly_unchanged(self, item: ConfigItem, known: KnownItem) -> bool:
-        if self.full or known.stored is not None or known.fingerprint is None:
+        if self.full or known.stored is not None or known.fingerprint is None or known.overridden:
             return False
-        return known.fingerprint == fingerprint(item.values)
+        return known.name_source == item.name_source and known.fingerprint == fingerprint(item.values)
 
     def _heartbeat(self, item: ConfigItem, known: KnownItem) -> ItemChange | None:
         """A sign of life for gear that is online; and the first touch of a CI just recognised, which gives it our
@@ -207,3 +214,37 @@ def carrier(item: ConfigItem, known: KnownItem, ownership: Mapping[str, Ownershi
 
 def _finding(record: str, rule: str, message: str, element: str = "") -> Finding:
     return Finding(record=record, rule=rule, severity=Severity.INFO, message=message, field=element)
+
+
+@dataclass(slots=True, kw_only=True)
+class Replanning:
+    """Single changes planned once more, because their CIs were changed between the plan and the write."""
+
+    rules: MappingRules
+    now: datetime
+    full: bool
+    findings: list[Finding] = field(default_factory=list)
+
+    def item(self, change: ItemChange, stored: Mapping[str, str]) -> ItemChange:
+        """What is left of the change against what the CI holds now; a sign of life when nothing is."""
+        known = change.known
+        decided = {CLASS_ELEMENT, *STATUS}  # for more reasons than what the fields hold
+        if known is None or any(one.element in decided for one in change.fields):
+            return change
+        known = replace(known, stored=stored)
+        moves = ClassMoves(ancestors={}, allowed=False)
+        state = KnownState(items={change.item.key: known})
+        statuses = Statuses.of({}, self.rules)
+        planning = _Planning(
+            known=state, now=self.now, rules=self.rules, moves=moves, full=self.full, statuses=statuses
+        )
+        again = planning.item(change.item)
+        message = "Somebody changed it in ServiceNow while this run was under way: it was compared once more."
+        self.findings.extend((_finding(change.subject, "change.replanned", message), *planning.findings))
+        return again or _change(ChangeType.HEARTBEAT, change.item, known, ())
+
+    def carrier(self, change: ItemChange, stored: Mapping[str, str]) -> ItemChange:
+        """The far end of an edge, named by what nobody has changed."""
+        if change.known is None:
+            return change
+        return carrier(change.item, replace(change.known, stored=stored), self.rules.ownership())

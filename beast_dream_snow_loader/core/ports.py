@@ -10,8 +10,9 @@ from typing import Protocol, TypeVar
 from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.healing import Seen
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import Candidate, KnownRelation, KnownState
+from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.presence import Attendance
@@ -95,8 +96,12 @@ class Cmdb(Protocol):
         """The CIs of any class that carry these keys as ``correlation_id`` and are no duplicates: what the engine never
         saw is found by nothing else. Rejected, NotAuthorised when CIs cannot be read."""
 
+    def look(self, wanted: Mapping[SourceKey, SysId]) -> Mapping[SourceKey, Seen]:
+        """One look at the CIs of these records and at where their native keys lead."""
+
     def apply(self, batch: Batch) -> Sequence[Receipt]:
-        """Write one batch. One receipt per item and link of the batch (not per carried item), never fewer.
+        """Write one batch. One receipt per item and link of the batch, never fewer; and one per carried item that was
+        gone and is a new CI now.
 
         Does not raise for what happened to the batch: an unreachable instance gives LATER receipts with the error's
         code, an unanswered request UNKNOWN ones, a refused one REFUSED. Raises only NotAuthenticated.
@@ -172,6 +177,15 @@ class Ledger(Protocol):
 
     def in_class(self, class_name: str) -> int:
         """How many of the CIs we wrote are of this class."""
+
+    def note(self, items: Iterable[KnownItem]) -> None:
+        """What was found out about these CIs without writing them: class, values by hand, fields fought over."""
+
+    def follow(self, items: Iterable[KnownItem]) -> None:
+        """These records are other CIs from now on; their edges are to be drawn anew."""
+
+    def checked(self, counts: Mapping[SourceKey, int | None], at: datetime) -> None:
+        """These were looked at; ``counts`` are their ``sys_mod_count`` as far as compared."""
 
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these: they will be planned as new."""

@@ -16,6 +16,7 @@ from beast_dream_snow_loader.core.receipts import Outcome, Receipt
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.batch_size import BatchSize
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
+from beast_dream_snow_loader.pipeline.recheck import rechecked
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -37,6 +38,7 @@ class Applier:
     def __init__(self, world: World, order: Order, plan: Plan, away: SnowloadError | None = None) -> None:
         self._world = world
         self._order = order
+        self._planned_at = world.clock.monotonic()
         self._settled: dict[str, Settlement] = {}
         self._carriers = dict(plan.carriers)
         self._sizes = BatchSize(order.batch_size, order.batch_size_max)
@@ -133,13 +135,26 @@ class Applier:
                 self._links.pop(link.subject, None)
 
     def _write(self, batch: Batch) -> None:
-        self._settle((*batch.items, *batch.links), lambda: self._send(batch))
+        old = self._world.clock.monotonic() - self._planned_at >= self._order.recheck_after
+        if old and self._away is None:
+            batch = rechecked(self._world, self._order, batch, self._written())
+        self._settle((*batch.items, *batch.links), lambda: self._send(batch), batch.carried)
 
-    def _settle(self, changes: Sequence[Change], send: Callable[[], Sequence[Receipt]]) -> None:
+    def _written(self) -> set[SourceKey]:
+        with self._lock:
+            done = [s.change for s in self._settled.values() if s.receipt.outcome is Outcome.DONE]
+        return {change.item.key for change in done if isinstance(change, ItemChange)}
+
+    def _settle(
+        self, changes: Sequence[Change], send: Callable[[], Sequence[Receipt]], carried: Iterable[ItemChange] = ()
+    ) -> None:
+        """A carried CI that had gone is a new one now: written down like any other, though nobody intended it."""
         self._world.journal.intend(self._order.run_id, changes)
         receipts = self._queue(changes) if self._away else send()
         by_subject = {receipt.subject: receipt for receipt in receipts}
-        settled = [Settlement(change=change, receipt=by_subject[change.subject]) for change in changes]
+        recreated = [change.anew() for change in carried if change.subject in by_subject]
+        self._world.journal.intend(self._order.run_id, recreated)
+        settled = [Settlement(change=c, receipt=by_subject[c.subject]) for c in (*changes, *recreated)]
         self._world.journal.settle(self._order.run_id, settled)
         self._remember(settled)
 

@@ -150,6 +150,7 @@ class Preparation:
                 self._found(reduced("recall.unreadable", f"What the CMDB holds cannot be checked: {error.message}"))
                 recalled = recall(self._world, self._order, reachable=False)
             self._found(*recalled.findings)
+            self._outcome.held.extend(recalled.held)
             counted.records = len(recalled.known.items)
         return recalled.known
 
@@ -194,7 +195,8 @@ class Preparation:
 
     def _look_again(self, plan: Plan, known: KnownState) -> KnownState | None:
         """What the CMDB holds now of the CIs about to be written: what people changed meanwhile is kept (6.9)."""
-        touched = {c.item.key for c in plan.items if c.type is ChangeType.UPDATE} | plan.carriers.keys()
+        written = (ChangeType.UPDATE, ChangeType.HEARTBEAT)
+        touched = {c.item.key for c in plan.items if c.type in written} | plan.carriers.keys()
         items = [known.items[key] for key in sorted(touched) if known.items[key].stored is None]
         return self._looked(lambda: with_stored(self._world, self._order, known, items)) if items else None
 

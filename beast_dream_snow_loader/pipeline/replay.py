@@ -16,6 +16,7 @@ from beast_dream_snow_loader.core.scope import narrowed
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.steps.attend import decided
+from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -40,9 +41,12 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     entries = world.journal.queued(limit)
     known = world.ledger.known()
     queued = _queued_items(entries)
+    ends = {end for relation in queued.relations for end in (relation.lower, relation.upper)}
+    mended = heal(world, order, known, sorted(queued.items.keys() | ends))
+    known = mended.known
     recognised = recognise(world, order, queued, sorted(set(queued.items) - set(known.items)), known)
     queued, known = recognised_state(queued, known, recognised)
-    held = tuple(recognised.held.values())
+    held = (*mended.held, *recognised.held.values())
     desired = _with_far_ends(queued, known)
     plan = make_plan(
         desired, known, now=world.clock.now(), rules=order.rules, held=held, allow_upgrade=order.allow_upgrade

@@ -39,6 +39,7 @@ class Load:
         """
         prepared = self._prepare()
         if not self._order.dry_run:
+            self._world.ledger.note(prepared.plan.noted)
             self._keep_attendance(prepared)
             applier = Applier(self._world, self._order, prepared.plan, self.outcome.away)
             self._apply(applier, prepared.plan)
@@ -129,6 +130,7 @@ class Load:
                 self._found(reduced("verify.skipped", f"What was written could not be read back: {error.message}"))
                 return
             counted.records = self.outcome.checked = verified.checked
+            self._world.ledger.checked(verified.counts, self._world.clock.now())
             self._found(*verified.findings)
 
     def _retire(self, applier: Applier, plan: Plan) -> None:

@@ -50,6 +50,10 @@ class Order:
     batch_size_max: int = 250
     facts_max_age: float = 24 * 3600.0
     stale_max_age: float = 7 * 24 * 3600.0
+    check_within_runs: int = 24
+    """Within so many runs every CI of ours is looked at: deleted, merged, reclassified, changed by others?"""
+    recheck_after: float = 5.0
+    """Seconds after which what the plan read is read again right before it is written over."""
     bindings: Bindings = field(default_factory=dict)
     retire: RetirePolicy = field(default_factory=RetirePolicy)
     again: str = "snowload load"

@@ -18,7 +18,7 @@ from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import CmdbAsleep, SnowloadError, TransportError
 from beast_dream_snow_loader.servicenow.apis.table import TableApi, TableRead
-from beast_dream_snow_loader.servicenow.batches import as_new, subjects
+from beast_dream_snow_loader.servicenow.batches import subjects
 from beast_dream_snow_loader.servicenow.believed_classes import BASE_FIELDS
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.query import Query
@@ -122,7 +122,7 @@ class BaseClassWriter:
                 return receipt
         if change.type in (ChangeType.RETIRE, ChangeType.RESTORE):
             return _refused(subject, "base.gone", "The CI is no longer in the CMDB, and is not made anew for this.")
-        return self._insert(as_new(change) if known is not None else change, done)
+        return self._insert(change.anew() if known is not None else change, done)
 
     def _update(self, change: ItemChange, sys_id: SysId, class_name: str, done: _Written) -> Receipt | None:
         """None when there is no such CI any longer."""

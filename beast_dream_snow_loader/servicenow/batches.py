@@ -44,11 +44,6 @@ def halves(batch: Batch) -> tuple[Batch, Batch] | None:
     return None
 
 
-def as_new(change: ItemChange) -> ItemChange:
-    """The change with everything we know of the record, as for one the CMDB does not hold."""
-    return replace(change, send={**change.item.values, **change.send}, known=None, send_serial=True)
-
-
 def with_next_class(change: ItemChange, classes: Collection[str]) -> ItemChange | None:
     """The change moved to the next class of its chain when its class is one of these; None at the chain's end."""
     chain = change.item.class_chain

@@ -8,13 +8,14 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.changes import ItemChange, UnlinkChange
 from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.core.facts import ClassFacts, InstanceFacts
+from beast_dream_snow_loader.core.healing import Seen
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, KnownRelation
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.ports import Batch, Wishes
 from beast_dream_snow_loader.core.receipts import Receipt
-from beast_dream_snow_loader.servicenow import base_class, edges, lookup, sources, stored
+from beast_dream_snow_loader.servicenow import base_class, edges, looking, lookup, sources, stored
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.base_class import BaseClassWriter
 from beast_dream_snow_loader.servicenow.calling import Caller
@@ -109,6 +110,10 @@ class ServiceNowAPIClient:
     def find_base(self, keys: Iterable[SourceKey]) -> Mapping[SourceKey, tuple[Candidate, ...]]:
         """The CIs of any class that carry these keys as correlation id."""
         return base_class.find(self._reader, keys)
+
+    def look(self, wanted: Mapping[SourceKey, SysId]) -> Mapping[SourceKey, Seen]:
+        """The CIs of these records as they are now, and where their native keys lead."""
+        return looking.look(self._caller, self._reader, wanted)
 
     def apply(self, batch: Batch) -> Sequence[Receipt]:
         """Write one batch: one receipt per item and link."""

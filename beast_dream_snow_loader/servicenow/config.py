@@ -41,6 +41,10 @@ class ServiceNowSettings(BaseModel):
     connect_timeout_seconds: float = Field(default=10.0, gt=0)
     read_timeout_seconds: float = Field(default=30.0, gt=0)
     total_timeout_seconds: float = Field(default=60.0, gt=0)
+    check_within_runs: int = Field(default=24, ge=1)
+    """Every load looks at a share of our CIs, so that all are seen within so many loads."""
+    recheck_seconds: float = Field(default=5.0, ge=0)
+    """Older than this, what a plan is made from is read again right before the write."""
     facts_max_age_hours: float = Field(default=24.0, ge=0)
     base_class_fallback: bool = True
     """What no class below hardware takes goes to ``cmdb_ci`` by the Table API, all without the engine; False: held."""

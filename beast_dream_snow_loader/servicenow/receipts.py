@@ -63,8 +63,9 @@ def by_answer(batch: Batch, payload: Payload, answer: IreAnswer) -> Told:
     own = set(subjects(batch))
     sharers = _sharers(payload, answer)
     for index, change in enumerate(payload.items):
-        if change.subject in own:
-            _tell(told, change, answer.items.get(index), sharers.get(index, ()))
+        result = answer.items.get(index)
+        if change.subject in own or (result is not None and result.operation == "INSERT"):
+            _tell(told, change, result, sharers.get(index, ()))
     for index, link in enumerate(payload.links):
         _tell(told, link, answer.relations.get(index) or _edge_without_result(index, payload, answer), ())
     for link in payload.loose:

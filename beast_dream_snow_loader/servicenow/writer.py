@@ -18,7 +18,6 @@ from beast_dream_snow_loader.servicenow.apis.ire_results import read_answer
 from beast_dream_snow_loader.servicenow.base_class import BaseClassWriter
 from beast_dream_snow_loader.servicenow.batches import (
     apart,
-    as_new,
     halves,
     in_class,
     moved,
@@ -64,7 +63,7 @@ class Writer:
         self._lookups = True
 
     def apply(self, batch: Batch) -> list[Receipt]:
-        """One receipt per item and link. Raises NotAuthenticated only."""
+        """One receipt per item and link, and per carried item that had gone. Raises NotAuthenticated only."""
         engine, base = apart(batch)
         told = Told()
         if engine.items or engine.links:
@@ -73,7 +72,8 @@ class Writer:
             told.update(unsent)
         if base.items or base.links:
             told.update(self._in_base_class(base, told))
-        return [told.receipts[subject] for subject in subjects(batch)]
+        carried = [change.subject for change in batch.carried if change.subject in told.receipts]
+        return [told.receipts[subject] for subject in (*subjects(batch), *carried)]
 
     def _by_engine(self, batch: Batch) -> Told:
         batch = moved(batch, self._ruleless)
@@ -192,15 +192,18 @@ class Writer:
 
     def _completed(self, batch: Batch, told: Told) -> None:
         """A known CI that somebody deleted is inserted anew, with no more than the fields that had changed: it is sent
-        again whole."""
+        again whole. So is one that was only carried for the sake of a link."""
         gone = {
             change.subject: change
-            for change in batch.items
-            if change.known is not None and told.receipts[change.subject].operation is Operation.INSERTED
+            for change in (*batch.items, *batch.carried)
+            if change.known is not None
+            and change.subject in told.receipts
+            and told.receipts[change.subject].operation is Operation.INSERTED
         }
         if not gone:
             return
-        whole = replace(batch, items=tuple(as_new(c) if c.subject in gone else c for c in batch.items))
+        items = (*batch.items, *(change for change in batch.carried if change.subject in gone))
+        whole = replace(batch, items=tuple(c.anew() if c.subject in gone else c for c in items))
         again = self._again(whole, gone, told)
         for subject in gone:
             again.receipts[subject] = recreated(told.receipts[subject], again.receipts[subject])

@@ -1,4 +1,4 @@
-"""The ledger: what we wrote and still believe in. Its only writer but for forgetting and seeing is the journal."""
+"""The ledger: what we wrote and still believe in. The journal writes what was done, the ledger itself what was seen."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.fingerprint import fingerprint
+from beast_dream_snow_loader.core.flapping import remembered, restored
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.ports import Settlement
@@ -22,6 +23,37 @@ from beast_dream_snow_loader.state.schema import ledger_items, ledger_relations
 from beast_dream_snow_loader.state.statements import portions, upsert
 
 _LINKED = "linked"
+_MINE = ledger_items.c.key == bindparam("b_key")
+_NOTE = (
+    update(ledger_items)
+    .where(_MINE, ledger_items.c.sys_id == bindparam("b_sys_id"))
+    .values(
+        class_name=bindparam("new_class"),
+        written=bindparam("new_written"),
+        name_source=bindparam("new_source"),
+        mod_count=bindparam("new_count"),
+        overridden=bindparam("new_overridden"),
+        contested=bindparam("new_contested"),
+    )
+)
+_FOLLOW = (
+    update(ledger_items)
+    .where(_MINE)
+    .values(
+        sys_id=bindparam("new_sys_id"),
+        class_name=bindparam("new_class"),
+        created_by_us=False,
+        fingerprint=None,
+        written="{}",
+        written_at=None,
+        retired_at=None,
+        mod_count=None,
+        history="{}",
+        overridden="{}",
+        contested="{}",
+    )
+)
+_CHECKED = update(ledger_items).where(_MINE).values(mod_count=bindparam("new_count"), checked_at=bindparam("new_at"))
 _ONLY_AT_INSERT = frozenset({"first_seen", "last_seen", "missing_reads"})
 
 
@@ -47,6 +79,29 @@ class SqlLedger:
         counted = select(func.count()).select_from(ledger_items).where(ledger_items.c.class_name == class_name)
         with reading(self._engine) as connection:
             return int(connection.execute(counted).scalar_one())
+
+    def note(self, items: Iterable[KnownItem]) -> None:
+        """What was found out about these CIs without writing them. One that is another CI by now is left alone."""
+        rows = [_noted(item) for item in items]
+        if rows:
+            with writing(self._engine) as connection:
+                connection.execute(_NOTE, rows)
+
+    def follow(self, items: Iterable[KnownItem]) -> None:
+        """These records are other CIs from now on; their edges are to be drawn anew."""
+        rows = [_followed(item) for item in items]
+        if not rows:
+            return
+        with writing(self._engine) as connection:
+            connection.execute(_FOLLOW, rows)
+            _forget_edges(connection, [row["b_key"] for row in rows])
+
+    def checked(self, counts: Mapping[SourceKey, int | None], at: datetime) -> None:
+        """These were looked at; ``counts`` are their ``sys_mod_count`` as far as compared."""
+        rows = [{"b_key": str(key), "new_count": count, "new_at": at} for key, count in counts.items()]
+        if rows:
+            with writing(self._engine) as connection:
+                connection.execute(_CHECKED, rows)
 
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these CIs, nor then any edge of theirs: all will be planned as new."""
@@ -78,10 +133,10 @@ class SqlLedger:
 
 
 def _forget(connection: Connection, keys: Iterable[str]) -> None:
-    parent, child = ledger_relations.c.parent, ledger_relations.c.child
-    for portion in portions(keys):
+    gone = list(keys)
+    for portion in portions(gone):
         connection.execute(delete(ledger_items).where(ledger_items.c.key.in_(portion)))
-        connection.execute(delete(ledger_relations).where(or_(parent.in_(portion), child.in_(portion))))
+    _forget_edges(connection, gone)
 
 
 def _newer(at: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -124,11 +179,21 @@ def record(connection: Connection, settlements: Sequence[Settlement], now: datet
     unlinked = [s.change.subject for s in done if isinstance(s.change, UnlinkChange)]
     before = _before(connection, items)
     rows = [_item_row(change, receipt, before.get(key), now) for key, (change, receipt) in items.items()]
+    _forget_edges(
+        connection, [r["key"] for r in rows if r and r["key"] in before and before[r["key"]].sys_id != r["sys_id"]]
+    )
     upsert(connection, ledger_items, [row for row in rows if row], kept=_ONLY_AT_INSERT)
     _record_links(connection, links.values(), now)
     _forget(connection, deleted)
     for portion in portions(unlinked):
         connection.execute(delete(ledger_relations).where(ledger_relations.c.relation_key.in_(portion)))
+
+
+def _forget_edges(connection: Connection, keys: Iterable[str]) -> None:
+    """Edges of a CI that is another one now were drawn to the old one."""
+    parent, child = ledger_relations.c.parent, ledger_relations.c.child
+    for portion in portions(keys):
+        connection.execute(delete(ledger_relations).where(or_(parent.in_(portion), child.in_(portion))))
 
 
 def _record_links(connection: Connection, links: Collection[tuple[LinkChange, Receipt]], now: datetime) -> None:
@@ -175,6 +240,9 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
         "first_seen": seen_at,
         "last_seen": seen_at,
         "missing_reads": 0,
+        "history": encode_document(remembered(same, change) if same else {}),
+        "contested": encode_document(restored(same, change) if same else {}),
+        "overridden": encode_document(same.overridden if same else {}),
     }
 
 
@@ -190,6 +258,23 @@ def _fingerprint(change: ItemChange, same: KnownItem | None) -> Fingerprint | No
     return (
         same.fingerprint if same is not None and change.type is ChangeType.RETIRE else fingerprint(change.item.values)
     )
+
+
+def _noted(item: KnownItem) -> dict[str, Any]:
+    return {
+        "b_key": str(item.key),
+        "b_sys_id": item.sys_id,
+        "new_class": item.class_name,
+        "new_written": encode_document(item.written),
+        "new_source": item.name_source,
+        "new_count": item.mod_count,
+        "new_overridden": encode_document(item.overridden),
+        "new_contested": encode_document(item.contested),
+    }
+
+
+def _followed(item: KnownItem) -> dict[str, Any]:
+    return {"b_key": str(item.key), "new_sys_id": item.sys_id, "new_class": item.class_name}
 
 
 def _relation_row(change: LinkChange, receipt: Receipt, sys_ids: Mapping[str, SysId], now: datetime) -> dict[str, Any]:
@@ -231,6 +316,9 @@ def _item(row: Row[Any]) -> KnownItem:
         missing_reads=row.missing_reads,
         retired_at=row.retired_at,
         mod_count=row.mod_count,
+        checked_at=row.checked_at,
+        overridden=decode_document(row.overridden),
+        contested=decode_document(row.contested),
         history={element: tuple(values) for element, values in decode_document(row.history).items()},
     )
 

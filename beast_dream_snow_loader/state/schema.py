@@ -107,6 +107,9 @@ ledger_items = Table(
     Column("read_at", UtcTime),
     Column("mod_count", Integer),
     Column("history", Text, nullable=False, server_default="{}"),
+    Column("checked_at", UtcTime),
+    Column("overridden", Text, nullable=False, server_default="{}"),
+    Column("contested", Text, nullable=False, server_default="{}"),
 )
 
 ledger_relations = Table(

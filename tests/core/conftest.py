@@ -102,6 +102,7 @@ class Estate:
         """The ledger once the plan was carried out."""
         known = known or KnownState()
         items, relations = dict(known.items), dict(known.relations)
+        items |= {item.key: replace(item, stored=None) for item in plan.noted}
         for change in plan.items:
             before = items.get(change.item.key)
             items[change.item.key] = KnownItem(

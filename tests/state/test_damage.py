@@ -72,7 +72,7 @@ def test_the_check_of_a_database_with_broken_pages_names_the_damage(file, url, c
 
 def test_reading_over_broken_pages_says_damaged(file, url, clock):
     filled(url, clock)
-    overwritten(file, 20 * 4096, 40 * 4096)
+    overwritten(file, 30 * 4096, 40 * 4096)
     with open_store(url, clock) as store, pytest.raises(StateDamaged, match="is damaged"):
         store.memory.runs()
 

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, UnlinkChange
-from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import KnownState
+from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.healing import due
+from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.core.known import Held, KnownState
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import STATUS
-from beast_dream_snow_loader.pipeline.steps.base import BaseLook, look_at_base, sys_ids_in_base
+from beast_dream_snow_loader.pipeline.steps.base import doubles_in_base, sys_ids_in_base
+from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -21,22 +23,25 @@ from beast_dream_snow_loader.pipeline.world import Order, World
 class Recalled:
     known: KnownState
     findings: tuple[Finding, ...] = ()
+    held: tuple[Held, ...] = ()
 
 
 def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
-    """May raise a TransportError when the instance goes away meanwhile; the caller then works from the ledger alone."""
+    """Every run looks at a share of our CIs, and at all of them when fewer native keys are counted than we know.
+
+    May raise a TransportError when the instance goes away meanwhile; the caller then works from the ledger alone."""
     if not reachable:
         return Recalled(known=world.ledger.known())
     if not order.dry_run:
         settle_unknown(world, order.run_id)
     known = world.ledger.known()
     base = [key for key, item in known.items.items() if item.class_name == BASE_CLASS]
-    looked = look_at_base(world, known, base) if base else BaseLook()
-    ours = world.cmdb.count_sources()
-    if ours is None or ours >= len(known.items) - len(base):
-        return _without(world, order, known, looked.gone, looked.findings)
-    gone = [*looked.gone, *_missing(world, known, frozenset(base))]
-    return _without(world, order, known, gone, looked.findings)
+    counted = world.cmdb.count_sources()
+    some_are_away = counted is not None and counted < len(known.items) - len(base)
+    keys = list(known.items) if some_are_away or order.full else due(known, order.check_within_runs)
+    healed = heal(world, order, known, list(dict.fromkeys((*keys, *base))), counted)
+    doubles = doubles_in_base(world, base) if base else ()
+    return Recalled(known=healed.known, findings=(*healed.findings, *doubles), held=healed.held)
 
 
 def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
@@ -116,30 +121,3 @@ def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:
         class_name=change.item.class_name,
         message="found after an interrupted run",
     )
-
-
-def _missing(world: World, known: KnownState, base: frozenset[SourceKey]) -> list[SourceKey]:
-    listed = world.cmdb.find(None)
-    missing = [item for key, item in known.items.items() if key not in listed and key not in base]
-    # Rights may hide rows of sys_object_source: what its own sys_id still finds is not gone.
-    seen = world.cmdb.read_back([item.sys_id for item in missing], ("name",))
-    return [item.key for item in missing if item.sys_id not in seen]
-
-
-def _without(
-    world: World, order: Order, known: KnownState, gone: Sequence[SourceKey], findings: tuple[Finding, ...]
-) -> Recalled:
-    if not gone:
-        return Recalled(known=known, findings=findings)
-    there = known.items.keys() - set(gone)
-    if not order.dry_run:
-        world.ledger.forget(gone)
-    items = {key: item for key, item in known.items.items() if key in there}
-    relations = {name: edge for name, edge in known.relations.items() if edge.parent in items and edge.child in items}
-    finding = Finding(
-        record="instance",
-        rule="ledger.gone",
-        severity=Severity.WARNING,
-        message=f"{len(gone)} of our CIs are no longer in the CMDB: planned as new.",
-    )
-    return Recalled(known=KnownState(items=items, relations=relations), findings=(*findings, finding))

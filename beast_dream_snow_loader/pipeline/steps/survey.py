@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.facts import InstanceFacts
-from beast_dream_snow_loader.core.healing import gaps, mended
+from beast_dream_snow_loader.core.gaps import gaps, mended
 from beast_dream_snow_loader.core.ports import Wishes
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import AWAY

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
@@ -22,6 +23,8 @@ NOT_COMPARED = frozenset({"last_discovered", "install_status", "operational_stat
 class Verified:
     checked: int = 0
     findings: tuple[Finding, ...] = ()
+    counts: Mapping[SourceKey, int | None] = field(default_factory=dict)
+    """``sys_mod_count`` of what was written: another one later means that somebody else wrote it."""
 
 
 def verify(world: World, settlements: Iterable[Settlement]) -> Verified:
@@ -36,9 +39,10 @@ def verify(world: World, settlements: Iterable[Settlement]) -> Verified:
     if not written:
         return Verified()
     elements = sorted({element for change in written.values() for element in change.send} - NOT_COMPARED)
-    stored = world.cmdb.read_back(written, elements)
+    stored = world.cmdb.read_back(written, [*elements, MOD_COUNT])
     findings = [finding for sys_id, change in written.items() for finding in _compare(sys_id, change, stored)]
-    return Verified(checked=len(written), findings=tuple(findings))
+    counts = {change.item.key: count_of(stored[sys_id]) for sys_id, change in written.items() if sys_id in stored}
+    return Verified(checked=len(written), findings=tuple(findings), counts=counts)
 
 
 def verify_retired(world: World, settlements: Iterable[Settlement]) -> Sequence[Finding]:

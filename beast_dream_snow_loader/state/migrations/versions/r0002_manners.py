@@ -21,6 +21,9 @@ _ITEMS: tuple[sa.Column[Any], ...] = (
     sa.Column("read_at", sa.Text),
     sa.Column("mod_count", sa.Integer),
     sa.Column("history", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("checked_at", sa.Text),
+    sa.Column("overridden", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("contested", sa.Text, nullable=False, server_default="{}"),
 )
 _RELATIONS: tuple[sa.Column[Any], ...] = (
     sa.Column("parent_sys_id", sa.Text),

@@ -1,0 +1,111 @@
+"""Heal: CIs of ours that others deleted, merged, reclassified or changed are noticed and taken over (X5, L3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.healing import (
+    Diagnosis,
+    Healing,
+    Seen,
+    diagnose,
+    healed,
+    hidden_rather_than_gone,
+)
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
+from beast_dream_snow_loader.pipeline.guard import reduced
+from beast_dream_snow_loader.pipeline.steps.drift import with_stored
+from beast_dream_snow_loader.pipeline.world import Order, World
+
+_HIDDEN = (
+    "None of the CIs looked at can be seen, though their native keys are there: rights are missing rather than CIs. "
+    "Nothing was forgotten. Allow the account to read cmdb_ci; if they were really deleted, run: snowload load --full"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healed:
+    """``held`` are records whose native key leads to several CIs."""
+
+    known: KnownState
+    findings: tuple[Finding, ...] = ()
+    held: tuple[Held, ...] = ()
+
+
+def heal(
+    world: World, order: Order, known: KnownState, keys: Iterable[SourceKey], counted: int | None = None
+) -> Healed:
+    """Look at the CIs of these records and put right what we believe of them; what was changed by hand is read.
+
+    ``counted``: how many native keys of ours the instance holds. In a dry run the ledger stays as it is. Raises what
+    reading raises.
+    """
+    wanted = {key: known.items[key].sys_id for key in keys if key in known.items}
+    if not wanted:
+        return Healed(known=known)
+    seen = world.cmdb.look(wanted)
+    diagnoses = {key: diagnose(known.items[key], seen[key]) for key in wanted}
+    if not order.full and hidden_rather_than_gone(diagnoses.values(), counted, len(known.items)):
+        return Healed(known=known, findings=(reduced("ledger.hidden", _HIDDEN),))
+    healings = _healings(world, known, seen, diagnoses)
+    if not order.dry_run:
+        _keep(world, known, healings)
+    after = _after(known, healings)
+    findings = tuple(finding for one in healings.values() for finding in one.findings)
+    held = tuple(one.held for one in healings.values() if one.held is not None)
+    return Healed(known=_with_edits(world, order, after, seen), findings=findings, held=held)
+
+
+def _healings(
+    world: World, known: KnownState, seen: Mapping[SourceKey, Seen], diagnoses: Mapping[SourceKey, Diagnosis]
+) -> dict[SourceKey, Healing]:
+    """The heirs are read before they are followed: only one that lives, and is nobody else's, is."""
+    heirs = sorted({sys_id for one in diagnoses.values() for sys_id in one.heirs})
+    rows = world.cmdb.read_back(heirs, ("duplicate_of",)) if heirs else {}
+    owners = {item.sys_id: key for key, item in known.items.items()}
+    found: dict[SourceKey, Healing] = {}
+    for key, diagnosis in diagnoses.items():
+        taken = {sys_id for sys_id in diagnosis.heirs if owners.get(sys_id, key) != key}
+        found[key] = healed(known.items[key], seen[key], diagnosis, rows, taken)
+        if found[key].followed and (item := found[key].item) is not None:
+            owners[item.sys_id] = key
+    return found
+
+
+def _keep(world: World, known: KnownState, healings: Mapping[SourceKey, Healing]) -> None:
+    now = world.clock.now()
+    world.ledger.forget([key for key, one in healings.items() if one.item is None])
+    world.ledger.follow([one.item for one in healings.values() if one.followed and one.item is not None])
+    stayed = [one.item for one in healings.values() if one.item is not None and not one.followed]
+    world.ledger.note([item for item in stayed if item is not known.items[item.key]])
+    world.ledger.checked({item.key: item.mod_count for item in stayed}, now)
+
+
+def _after(known: KnownState, healings: Mapping[SourceKey, Healing]) -> KnownState:
+    """The edges of a CI that is gone or followed by another are to be drawn anew."""
+    anew = {key for key, one in healings.items() if one.item is None or one.followed}
+    healthy: dict[SourceKey, KnownItem] = {
+        key: item
+        for key, before in known.items.items()
+        if (item := healings[key].item if key in healings else before) is not None
+    }
+    relations = {
+        name: edge for name, edge in known.relations.items() if edge.parent not in anew and edge.child not in anew
+    }
+    return KnownState(items=healthy, relations=relations)
+
+
+def _with_edits(world: World, order: Order, known: KnownState, seen: Mapping[SourceKey, Seen]) -> KnownState:
+    """CIs written by others since we last compared them carry what they hold now, so that the plan compares them."""
+    edited = [
+        item
+        for key, one in seen.items()
+        if (item := known.items.get(key)) is not None
+        and item.written
+        and one.mod_count is not None
+        and one.mod_count != item.mod_count
+    ]
+    return with_stored(world, order, known, edited) if edited else known

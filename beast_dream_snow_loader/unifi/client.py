@@ -68,10 +68,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """Everything a paged read gave. ``shortfall`` is what is missing against the total the API named."""
+    """Everything a paged read gave. ``shortfall`` is what is missing against the total the API named; ``moved``: the
+    list changed between two pages, so that nobody knows what was skipped."""
 
     rows: tuple[Json, ...]
     shortfall: int = 0
+    moved: bool = False
 
 
 def by_token(endpoint: Endpoint, path: str) -> Iterator[Json]:
@@ -94,23 +96,39 @@ def by_token(endpoint: Endpoint, path: str) -> Iterator[Json]:
         seen.add(token)
 
 
-def by_offset(endpoint: Endpoint, path: str, page_size: int) -> Collection:
+def by_offset(endpoint: Endpoint, path: str, page_size: int, *, overlap: int = 0) -> Collection:
     """The Network API's pages: advance by what came, stop at the total or at an empty page (unifi-api 2.2).
 
-    Without a total (never seen, not excluded) a page that is not full is the last.
+    Without a total (never seen, not excluded) a page that is not full is the last. With ``overlap`` 1 each page is
+    asked for from the last row of the one before: where another row stands there, the list has moved, rows are lost.
     """
     rows: list[Json] = []
     offset = total = 0
+    last = ""
     for _ in range(_MOST_PAGES):
-        page = endpoint.json(path, ("offset", str(offset)), ("limit", str(page_size)))
+        back = overlap if last else 0
+        page = endpoint.json(path, ("offset", str(offset - back)), ("limit", str(page_size)))
         data = page.get("data")
-        came = len(data) if isinstance(data, list) else 0
-        rows.extend(objects(data))
-        offset += came
+        got = data if isinstance(data, list) else []
+        if back and got and _id(got[0]) != last:
+            return Collection(rows=tuple(rows), shortfall=max(0, total - offset), moved=True)
+        came = len(got) - back
+        rows.extend(objects(got[back:]))
+        offset, last = offset + max(0, came), _id(got[-1]) if got else ""
         total = max(total, integer(page, "totalCount") or 0)
-        if came == 0 or (total and offset >= total) or (not total and came < page_size):
+        if came <= 0 or (total and offset >= total) or (not total and len(got) < page_size):
             break
     return Collection(rows=tuple(rows), shortfall=max(0, total - offset))
+
+
+def by_offset_unmoved(endpoint: Endpoint, path: str, page_size: int) -> Collection:
+    """All pages of a list whose gaps would be taken for devices that are gone; once more when it moved meanwhile."""
+    first = by_offset(endpoint, path, page_size, overlap=1)
+    return by_offset(endpoint, path, page_size, overlap=1) if first.moved else first
+
+
+def _id(row: object) -> str:
+    return text(row, "id") or "" if isinstance(row, Mapping) else ""
 
 
 def operation_of(path: str) -> str:

@@ -24,7 +24,7 @@ from beast_dream_snow_loader.errors import (
 )
 from beast_dream_snow_loader.unifi.apis import controller, network
 from beast_dream_snow_loader.unifi.apis.fields import Json, epoch, objects, text
-from beast_dream_snow_loader.unifi.client import Endpoint, by_offset, segment
+from beast_dream_snow_loader.unifi.client import Collection, Endpoint, by_offset, by_offset_unmoved, segment
 from beast_dream_snow_loader.unifi.session import UNIFI_OS, Session
 from beast_dream_snow_loader.unifi.views import ConsoleView, DeviceView, SiteView, SystemView
 
@@ -98,7 +98,7 @@ class NetworkReader:
         self.version()
         found = by_offset(self.endpoint, f"{network.PREFIX}/sites", network.PAGE)
         sites = [site for site in map(network.site, found.rows) if site]
-        self.view.reads.append(_read(Subject.SITES, None, len(sites), _short(found.shortfall)))
+        self.view.reads.append(_read(Subject.SITES, None, len(sites), _short(found)))
         for site in sites:
             part = ConsoleView(address=self.view.address, sites=[site], error=_over(self.view))
             _guarded(part, site, Subject.DEVICES, partial(self._devices, part, site))
@@ -111,7 +111,7 @@ class NetworkReader:
 
     def _devices(self, part: ConsoleView, site: SiteView) -> tuple[int, str]:
         path = f"{network.PREFIX}/sites/{segment(site.api_id)}/devices"
-        found = by_offset(self.endpoint, path, network.PAGE)
+        found = by_offset_unmoved(self.endpoint, path, network.PAGE)
         overviews: list[DeviceView] = []
         for row in found.rows:
             _keep_device(part, overviews, network.device(row, site.short_name), row)
@@ -120,7 +120,7 @@ class NetworkReader:
         if lost := details.count(None):
             part.skipped["device whose detail could not be read: its uplink is unknown"] += lost
         part.devices.extend(detail or overview for detail, overview in zip(details, overviews, strict=True))
-        return len(found.rows), _short(found.shortfall)
+        return len(found.rows), _short(found)
 
     def _detail(self, path: str, site: SiteView, overview: DeviceView) -> DeviceView | None:
         """The overview made full; None when the console does not give the detail (gotcha 26)."""
@@ -141,7 +141,7 @@ class NetworkReader:
         for row in found.rows:
             seen = network.client(row, site.short_name)
             _keep(part, part.clients, seen, "client without a network identity (VPN or unknown type)")
-        return len(found.rows), _short(found.shortfall)
+        return len(found.rows), _short(found)
 
 
 def offers_controller(endpoint: Endpoint) -> bool:
@@ -190,5 +190,8 @@ def _keep_device(part: ConsoleView, kept: list[DeviceView], seen: DeviceView | N
     _keep(part, kept, seen, "device not adopted here" if mac else "device without a MAC address")
 
 
-def _short(shortfall: int) -> str:
-    return f"{shortfall} of the records announced did not come" if shortfall else ""
+def _short(found: Collection) -> str:
+    """Why a list is not whole; empty when it is."""
+    if found.moved:
+        return "the list changed between two of its pages, twice over"
+    return f"{found.shortfall} of the records announced did not come" if found.shortfall else ""

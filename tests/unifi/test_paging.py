@@ -64,11 +64,11 @@ def test_all_pages_are_read_and_none_more(serve: Serve, there: int, pages: int) 
     assert not snapshot.partial
 
 
-def test_the_next_page_begins_after_what_came_not_after_what_was_asked(serve: Serve) -> None:
+def test_the_next_page_begins_with_the_last_row_that_came_whatever_was_asked_for(serve: Serve) -> None:
     application = Pages(250, 250, most=60)
     assert len(asked(serve, application).devices) == 250
     assert [r.parameter("offset") for r in application.asked if r.path.endswith("/devices")] == [
-        "0", "60", "120", "180", "240",
+        "0", "59", "118", "177", "236",
     ]  # fmt: skip
 
 
@@ -78,6 +78,34 @@ def test_fewer_records_than_announced_make_the_read_incomplete(serve: Serve, tot
     lost = next(r for r in snapshot.reads if r.subject is Subject.DEVICES and r.site == "default")
     assert (lost.complete, lost.records) == (False, there)
     assert f"{total - there} of the records" in lost.reason
+
+
+class Shifting(Pages):
+    """A device of the first page goes and another comes at the end, ``times`` over, each time page two is asked for."""
+
+    def __init__(self, there: int, times: int) -> None:
+        super().__init__(there, there)
+        self.times = times
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        if self.times and request.path.endswith("/devices") and request.parameter("offset", "0") != "0":
+            self.times -= 1
+            self.rows = [*self.rows[1:], row(int(str(self.rows[-1]["id"]).removeprefix("id-")) + 1)]
+        return super().answer(request)
+
+
+def test_a_list_that_moved_between_two_pages_is_read_once_more(serve: Serve) -> None:
+    application = Shifting(250, times=1)
+    snapshot = asked(serve, application)
+    assert (snapshot.partial, application.pages()) == (False, 4)
+    assert {device.name for device in snapshot.devices} == {f"ap-{number}" for number in range(1, 251)}
+
+
+def test_a_list_that_does_not_stand_still_is_not_complete(serve: Serve) -> None:
+    """Q9: the total stays, no row comes twice, and yet one is lost."""
+    snapshot = asked(serve, Shifting(250, times=9))
+    read = next(r for r in snapshot.reads if r.subject is Subject.DEVICES)
+    assert (read.complete, "changed between two of its pages" in read.reason) == (False, True)
 
 
 def test_without_a_total_a_page_that_is_not_full_is_the_last(serve: Serve) -> None:

@@ -51,10 +51,9 @@ class Looks:
 
     @staticmethod
     def _own(item: KnownItem, lists: Sequence[Read]) -> Sequence[Read]:
-        """The lists ``item`` would be in: its site's, else those of the whole console (Site Manager's)."""
+        """The lists ``item`` would be in: its site's where sites are read one by one, else the whole console's (Site
+        Manager's). That Site Manager does not list a device says little where its site may not be seen any more."""
         whole_console = [read for read in lists if read.site is None]
-        if item.cloud_only:
+        if item.cloud_only or len(whole_console) == len(lists):
             return whole_console
-        if item.site:
-            return [read for read in lists if read.site == item.site] or whole_console
-        return whole_console or lists
+        return [read for read in lists if read.site == item.site] if item.site else lists

@@ -85,6 +85,7 @@ def refuse_filters(options: LoadOptions) -> None:
         "--kind": options.kinds,
         "--full": options.full,
         "--allow-upgrade": options.allow_upgrade,
+        "--allow-retire": options.allow_retire is not None,
     }
     named = [name for name, value in given.items() if value]
     if named:

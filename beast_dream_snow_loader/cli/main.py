@@ -11,6 +11,7 @@ import typer
 from beast_dream_snow_loader.cli.commands import (
     config,
     doctor,
+    explain,
     health,
     load,
     plan,
@@ -52,6 +53,7 @@ def _root(
 
 app.command("load", epilog=load.EXAMPLES)(load.load)
 app.command("plan", epilog=plan.EXAMPLES)(plan.plan)
+app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
 app.command("health", epilog=health.EXAMPLES)(health.health)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)

@@ -32,6 +32,10 @@ Full = Annotated[bool, typer.Option("--full", help="Send everything again; ignor
 AllowUpgrade = Annotated[
     bool, typer.Option("--allow-upgrade", help="Move CIs to a more specific class the instance has got since.")
 ]
+AllowRetire = Annotated[
+    float | None,
+    typer.Option("--allow-retire", min=0, max=100, metavar="PERCENT", help="Retire up to this share in one run."),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="A stale source makes the run partial (exit 3).")]
 Sites = Annotated[list[str] | None, typer.Option("--site", help="Only this site (repeatable).")]
 Consoles = Annotated[list[str] | None, typer.Option("--console", help="Only this console (repeatable).")]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from beast_dream_snow_loader.cli.wrapping import wrapped
 from beast_dream_snow_loader.core.shown import shown
 
 MARKS = {"create": "+", "update": "~", "heartbeat": "=", "retire": "-", "link": "+", "unlink": "-"}
@@ -20,10 +20,10 @@ def plan_lines(changes: Iterable[Change], width: int) -> Iterator[str]:
     """Lines of at most ``width`` terminal columns."""
     for change in changes:
         if change["change"] in _EDGES:
-            yield from _wrapped(_edge(change), width, indent=4)
+            yield from wrapped(_edge(change), width, indent=4)
             continue
-        yield from _wrapped(_headline(change), width, indent=4)
-        yield from _wrapped(f"    why: {change['reason']}", width, indent=9)
+        yield from wrapped(_headline(change), width, indent=4)
+        yield from wrapped(f"    why: {change['reason']}", width, indent=9)
         for field in change["fields"]:
             yield from _field(field, width, plain=change["change"] == "create")
 
@@ -54,7 +54,7 @@ def _field(field: Mapping[str, Any], width: int, *, plain: bool) -> Iterator[str
     means = f" = {_safe(field['means'])}" if field.get("means") else ""
     reason = "" if plain else f"  [{_safe(field['reason'])}]"
     start = f"    {field['field']:<{_ELEMENT}} "
-    yield from _wrapped(f"{start}{value}{means}{reason}", width, indent=len(start))
+    yield from wrapped(f"{start}{value}{means}{reason}", width, indent=len(start))
 
 
 def _value(value: object) -> str:
@@ -63,30 +63,3 @@ def _value(value: object) -> str:
 
 def _safe(text: str) -> str:
     return shown(text, _LONGEST)
-
-
-def _wrapped(text: str, width: int, indent: int) -> Iterator[str]:
-    """One line, or as many as it takes; continuations are indented. Counts columns, not characters."""
-    if text.isascii() or _columns(text) == len(text):
-        if len(text) <= width:
-            yield text
-        else:
-            yield from textwrap.wrap(text, width, subsequent_indent=" " * min(indent, width // 2), tabsize=1)
-        return
-    yield from _wide(text, width, " " * min(indent, width // 2))
-
-
-def _columns(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
-def _wide(text: str, width: int, indent: str) -> Iterator[str]:
-    """Characters that take two columns."""
-    from rich.cells import chop_cells
-
-    first = chop_cells(text, width)[0]
-    yield first
-    if rest := text[len(first) :]:
-        yield from (indent + part for part in chop_cells(rest, width - len(indent)))

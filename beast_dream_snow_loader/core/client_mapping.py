@@ -15,7 +15,7 @@ from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.mapping_tables import HARDWARE
 from beast_dream_snow_loader.core.observed import Client, Snapshot
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.core.values import WireValues
+from beast_dream_snow_loader.core.values import WireValues, Witness
 
 KIND = "client"
 
@@ -38,7 +38,11 @@ _OPERATING_SYSTEMS: tuple[tuple[tuple[str, ...], str], ...] = (
 
 
 def map_clients(
-    snapshot: Snapshot, rules: MappingRules, devices: Container[str], findings: list[Finding]
+    snapshot: Snapshot,
+    rules: MappingRules,
+    devices: Container[str],
+    findings: list[Finding],
+    witness: Witness | None = None,
 ) -> dict[str, tuple[Client, ConfigItem]]:
     """By MAC, for the mode ``create``; ``devices`` are the MACs that are devices. Nothing in the other modes."""
     if rules.clients_mode == "link" and snapshot.clients:
@@ -48,7 +52,7 @@ def map_clients(
     left_out: Counter[str] = Counter()
     chosen = _chosen(snapshot.clients, rules, devices, left_out)
     findings.extend(_left_out(left_out))
-    values = WireValues(rules)
+    values = WireValues(rules, witness)
     return {
         mac: (client, _item(mac, client, rules, values, snapshot.taken_at)) for mac, client in sorted(chosen.items())
     }

@@ -17,7 +17,7 @@ from beast_dream_snow_loader.core.mapping_tables import KIND_WORDS
 from beast_dream_snow_loader.core.naming import name_forms
 from beast_dream_snow_loader.core.observed import Presence
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.core.values import WireValues
+from beast_dream_snow_loader.core.values import WireValues, Witness
 from beast_dream_snow_loader.core.wanted_rows import WantedRows
 
 NAME_LENGTH = 255
@@ -25,10 +25,14 @@ NAME_LENGTH = 255
 
 
 def map_devices(
-    placed: Mapping[str, Placed], rules: MappingRules, taken_at: datetime, findings: list[Finding]
+    placed: Mapping[str, Placed],
+    rules: MappingRules,
+    taken_at: datetime,
+    findings: list[Finding],
+    witness: Witness | None = None,
 ) -> dict[SourceKey, ConfigItem]:
     """One item per device, under the first of its name forms; names are settled among all items afterwards."""
-    made = _Made(rows=WantedRows(rules=rules), values=WireValues(rules), rules=rules, taken_at=taken_at)
+    made = _Made(rows=WantedRows(rules=rules), values=WireValues(rules, witness), rules=rules, taken_at=taken_at)
     serials = _serials(placed, findings)
     holders = Counter(place.name.casefold() for place in placed.values())
     items: dict[SourceKey, ConfigItem] = {}

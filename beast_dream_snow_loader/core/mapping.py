@@ -13,9 +13,10 @@ from beast_dream_snow_loader.core.inventory import take_stock
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.naming import settle
 from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.values import Witness
 
 
-def map_snapshot(snapshot: Snapshot, rules: MappingRules) -> DesiredState:
+def map_snapshot(snapshot: Snapshot, rules: MappingRules, witness: Witness | None = None) -> DesiredState:
     """Items by key (sorted), edges and findings. Never raises for what is in the snapshot.
 
     Every device is one item of one kind; a MAC that is a device is no client. Names are unique, ignoring case.
@@ -24,8 +25,8 @@ def map_snapshot(snapshot: Snapshot, rules: MappingRules) -> DesiredState:
     """
     inventory = take_stock(snapshot, rules)
     findings = list(inventory.findings)
-    items = map_devices(inventory.placed, rules, snapshot.taken_at, findings)
-    clients = map_clients(snapshot, rules, inventory.placed, findings)
+    items = map_devices(inventory.placed, rules, snapshot.taken_at, findings, witness)
+    clients = map_clients(snapshot, rules, inventory.placed, findings, witness)
     items.update({item.key: item for _, item in clients.values()})
     consoles = {console.key: console for console in snapshot.consoles}
     edges = draw_edges(inventory, consoles, {mac: client for mac, (client, _) in clients.items()})

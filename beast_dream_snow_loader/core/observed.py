@@ -87,6 +87,8 @@ class Device:
     ever_online: bool = True
     cloud_only: bool = False
     """Site Manager alone lists it: no read of the console itself would show that it is gone."""
+    apis: tuple[str, ...] = ()
+    """Which APIs showed it, the richest first: ``controller``, ``network``, ``site_manager``, ``host``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

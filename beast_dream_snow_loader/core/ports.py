@@ -15,6 +15,7 @@ from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Receipt
 from beast_dream_snow_loader.core.run import Run
@@ -162,10 +163,13 @@ class Journal(Protocol):
         """Entries settled "later", oldest first."""
 
     def done_in(self, run_ids: Iterable[str]) -> frozenset[str]:
-        """Subjects of changes that these runs brought about."""
+        """Subjects of changes that these runs brought about and no other run has written or undone since."""
 
     def done(self, run_id: str) -> Sequence[Settlement]:
         """What a run did, in the order it was settled."""
+
+    def history(self, key: SourceKey, limit: int) -> Sequence[PastWrite]:
+        """The newest changes to this record and to the edges of which it is the lower end, newest first."""
 
     def supersede(self, subjects: Iterable[str]) -> int:
         """A newer plan covers these subjects: drop their queued and unknown entries. Returns how many."""

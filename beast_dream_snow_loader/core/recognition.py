@@ -35,9 +35,25 @@ class Verdict:
     weak: bool = False
     send_serial: bool = True
     held: Held | None = None
+    basis: str = ""
+    """The rule behind NEW and ACCEPT."""
+
+    @property
+    def rule(self) -> str:
+        return self.held.rule if self.held is not None else self.basis
 
 
-_NEW = Verdict(decision=Decision.NEW)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One question to the engine about a record, under ``name``, and what followed from the answer."""
+
+    key: SourceKey
+    name: str
+    match: Match
+    verdict: Verdict
+
+
+_NEW = Verdict(decision=Decision.NEW, basis="identity.new")
 
 
 def judge(item: ConfigItem, match: Match, candidates: Mapping[str, Candidate] | None) -> Verdict:
@@ -57,17 +73,17 @@ def judge(item: ConfigItem, match: Match, candidates: Mapping[str, Candidate] | 
     if sys_id is None:
         return _hold(item.key, "identity.unreadable", "the engine names no CI that matches", found)
     if match.by in (MatchedBy.SOURCE, MatchedBy.SERIAL):
-        return accepted(sys_id, item, there.get(sys_id))
+        return accepted(sys_id, item, there.get(sys_id), basis=f"identity.by_{match.by}")
     if sys_id not in there:
         return _unseen(item, match.by, sys_id, refused=candidates is None)
     return _compare(item, match.by, sys_id, there[sys_id])
 
 
-def accepted(sys_id: SysId, item: ConfigItem, candidate: Candidate | None) -> Verdict:
-    """The record is this CI, which keeps a serial number of its own."""
+def accepted(sys_id: SysId, item: ConfigItem, candidate: Candidate | None, *, basis: str) -> Verdict:
+    """The record is this CI, which keeps a serial number of its own; ``basis`` is the rule that says so."""
     theirs = candidate.serial_number.strip().casefold() if candidate is not None else ""
     same = not theirs or theirs == item.values.get("serial_number", "").casefold()
-    return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, send_serial=same)
+    return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, send_serial=same, basis=basis)
 
 
 def second_look(
@@ -143,10 +159,10 @@ def _compare(item: ConfigItem, by: MatchedBy, sys_id: SysId, candidate: Candidat
     """A match by name, adapter or a custom entry says little: serial, MAC and address decide."""
     ours, theirs = item.values.get("serial_number", ""), candidate.serial_number.strip()
     if theirs and theirs.casefold() == ours.casefold():
-        return Verdict(decision=Decision.ACCEPT, sys_id=sys_id)
+        return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, basis="identity.serial_equal")
     macs = _macs(candidate)
     if item.key.mac in macs:
-        return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, send_serial=False)
+        return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, send_serial=False, basis="identity.mac_equal")
     if by is MatchedBy.NAME:
         return _by_name(item, sys_id, candidate, has_mac=bool(macs))
     return _hold(
@@ -163,7 +179,7 @@ def _by_name(item: ConfigItem, sys_id: SysId, candidate: Candidate, *, has_mac: 
         return Verdict(decision=Decision.NEXT_NAME, held=_held(item.key, "identity.name_taken", reason, (candidate,)))
     address = ip(item.values.get("ip_address"))
     if address is not None and address == ip(candidate.ip_address):
-        return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, weak=True)
+        return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, weak=True, basis="identity.weak")
     reason = (
         f"{_described(candidate)} has its name and neither serial number nor MAC to compare. "
         f"If it is the same, bind {item.key} to sys_id {sys_id}"

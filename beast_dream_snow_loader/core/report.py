@@ -214,11 +214,12 @@ def _held(record: Held) -> dict[str, Any]:
         "key": str(record.key),
         "rule": record.rule,
         "reason": record.reason,
-        "candidates": [_candidate(candidate) for candidate in record.candidates],
+        "candidates": [told_candidate(candidate) for candidate in record.candidates],
     }
 
 
-def _candidate(candidate: Candidate) -> dict[str, str]:
+def told_candidate(candidate: Candidate) -> dict[str, str]:
+    """An existing CI as documents tell of it."""
     return {
         "sys_id": candidate.sys_id,
         "name": shown(candidate.name),

@@ -23,13 +23,14 @@ class Scope:
     sites: frozenset[str] = frozenset()
     consoles: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
+    keys: frozenset[SourceKey] = frozenset()
 
     @property
     def whole(self) -> bool:
-        return not (self.sites or self.consoles or self.kinds)
+        return not (self.sites or self.consoles or self.kinds or self.keys)
 
     def covers(self, item: ConfigItem | KnownItem) -> bool:
-        return (
+        return (not self.keys or item.key in self.keys) and (
             _named(self.sites, item.site, f"{item.lane}/{item.site}")
             and _named(self.consoles, item.lane)
             and _named(self.kinds, item.kind)
@@ -58,6 +59,7 @@ def resolved(scope: Scope, snapshot: Snapshot) -> Scope:
         sites=_keys("site", scope.sites, sites),
         consoles=_keys("console", scope.consoles, consoles),
         kinds=_keys("kind", scope.kinds, {kind: {kind} for kind in (*KINDS, "client")}),
+        keys=scope.keys,
     )
 
 

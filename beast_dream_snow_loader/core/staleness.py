@@ -136,6 +136,8 @@ def _moved_on(change: ItemChange, seen: Seen | None, present: Present) -> str:
     then, now = change.known, present.known.items.get(change.item.key)
     if then is not None and (now.written_at if now else None) != then.written_at:
         return "another run has written it since"
+    if change.type is ChangeType.RETIRE and now is not None and now.missing_since is None:
+        return "UniFi has shown it again since"
     if seen is None:
         return "it could not be read when the plan was made"
     others = [sys_id for sys_id in present.owners.get(change.item.key, ()) if sys_id != seen.sys_id]

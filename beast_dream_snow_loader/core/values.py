@@ -9,7 +9,10 @@ from beast_dream_snow_loader.core.identity import RecordType
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 
 Sources = Mapping[str, str | None]
-"""One record's values by the names in ``mapping_tables.SOURCES``."""
+"""One record's values by the names in ``mapping_tables.SOURCES``; ``native_key`` is always among them."""
+
+Witness = Callable[[RecordType, str, Sources], None]
+"""Hears of every record that is mapped: device or client, kind, and what its values are made from."""
 
 _Step = tuple[str, str, Callable[[str], str | None]]
 
@@ -33,12 +36,15 @@ TRANSFORMS: Mapping[str, Callable[[str], str | None]] = {
 class WireValues:
     """Makes the values of records, under one set of rules; what applies to a kind is worked out once."""
 
-    def __init__(self, rules: MappingRules) -> None:
+    def __init__(self, rules: MappingRules, witness: Witness | None = None) -> None:
         self._rules = rules
+        self._witness = witness
         self._steps: dict[tuple[RecordType, str], tuple[_Step, ...]] = {}
 
     def of(self, record: RecordType, kind: str, sources: Sources) -> dict[str, str]:
         """ServiceNow element → wire text. No empty text: it would clear the field (cmdb-model 1.3)."""
+        if self._witness is not None:
+            self._witness(record, kind, sources)
         steps = self._steps.get((record, kind))
         if steps is None:
             steps = self._steps[record, kind] = tuple(self._applicable(record, kind))

@@ -10,10 +10,11 @@ from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import StepFinished
 from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding
-from beast_dream_snow_loader.core.known import Held
+from beast_dream_snow_loader.core.known import Held, KnownState
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.presence import Attendance
+from beast_dream_snow_loader.core.recognition import Trial
 from beast_dream_snow_loader.core.staleness import Stale
 from beast_dream_snow_loader.errors import SnowloadError
 
@@ -28,6 +29,9 @@ class LoadOutcome:
     """What the CMDB should hold, before it was cut to what the instance has."""
     facts: InstanceFacts | None = None
     desired: DesiredState | None = None
+    known: KnownState | None = None
+    """What we believe the CMDB holds, as the plan was made from."""
+    trials: Sequence[Trial] = ()
     plan: Plan | None = None
     findings: list[Finding] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)

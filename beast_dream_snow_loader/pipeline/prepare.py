@@ -167,14 +167,17 @@ class Preparation:
                 return desired, known
             counted.records = len(new)
         self._found(*recognised.findings)
+        self._outcome.trials = recognised.trials
         self._outcome.held.extend(recognised.held.values())
         return recognised_state(desired, known, recognised)
 
     def _plan(self, desired: DesiredState, known: KnownState) -> tuple[Plan, KnownState]:
         with self._steps.step("plan", total=len(desired.items)) as counted:
             plan = self._planned(desired, known)
+            self._outcome.known = known
             if self._outcome.away is None and (seen := self._look_again(plan, known)) is not None:
                 plan, known = self._planned(desired, seen), seen
+                self._outcome.known = seen
             counted.records = len(plan.items) + len(plan.links)
         self._found(*plan.findings)
         self._outcome.plan = plan

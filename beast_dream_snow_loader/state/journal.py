@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, or_, select, update
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.changes import Change
-from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.core.changes import Change, ItemChange
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
+from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import StateError
@@ -99,8 +100,12 @@ class SqlJournal:
         return self._entries(_entries_in(EntryState.LATER).limit(limit))
 
     def done_in(self, run_ids: Iterable[str]) -> frozenset[str]:
-        """Subjects of changes that these runs brought about."""
-        query = select(journal.c.subject).where(journal.c.run_id.in_(list(run_ids)), journal.c.state == EntryState.DONE)
+        """Subjects of changes that these runs brought about and no other run has written or undone since."""
+        c, done = journal.c, journal.c.state == EntryState.DONE
+        theirs = c.run_id.in_(list(run_ids))
+        subjects = select(c.subject).where(theirs, done)
+        newest = select(func.max(c.id)).where(done, c.subject.in_(subjects)).group_by(c.subject)
+        query = select(c.subject).where(theirs, c.id.in_(newest))
         with reading(self._engine) as connection:
             return frozenset(connection.scalars(query))
 
@@ -110,6 +115,14 @@ class SqlJournal:
         query = select(journal).where(c.run_id == run_id, c.state == EntryState.DONE).order_by(c.settled_at, c.id)
         with reading(self._engine) as connection:
             return [_settlement(row) for row in connection.execute(query)]
+
+    def history(self, key: SourceKey, limit: int) -> Sequence[PastWrite]:
+        """The newest changes to this record and to the edges of which it is the lower end, newest first."""
+        c = journal.c
+        concerns = or_(c.subject == str(key), c.subject.like(f"% {key} -> %"))
+        query = select(journal).where(concerns).order_by(c.id.desc()).limit(limit)
+        with reading(self._engine) as connection:
+            return [_past(row) for row in connection.execute(query)]
 
     def supersede(self, subjects: Iterable[str]) -> int:
         """Drop the pending entries of these subjects. Returns how many there were."""
@@ -243,6 +256,22 @@ def _settlement(row: Row[Any]) -> Settlement:
         message=row.message,
     )
     return Settlement(change=decode_change(row.change, row.change_type), receipt=receipt)
+
+
+def _past(row: Row[Any]) -> PastWrite:
+    change = decode_change(row.change, row.change_type)
+    return PastWrite(
+        run_id=row.run_id,
+        subject=row.subject,
+        change=row.change_type,
+        state=row.state,
+        intended_at=row.intended_at,
+        settled_at=row.settled_at,
+        operation=row.operation,
+        code=row.code,
+        message=row.message,
+        fields=tuple(sorted(change.send)) if isinstance(change, ItemChange) else (),
+    )
 
 
 def _entry(row: Row[Any]) -> JournalEntry:

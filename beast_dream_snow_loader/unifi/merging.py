@@ -37,10 +37,12 @@ def _device(views: Sequence[DeviceView]) -> Device:
     devices = [view.device for view in views]
     best = devices[0]
     cloud_only = all(view.rank >= Rank.SITE_MANAGER for view in views)
+    apis = tuple(dict.fromkeys(view.rank.name.lower() for view in views))
     if len(views) == 1:
-        return replace(best, management_ip=_management_ip(views), cloud_only=cloud_only)
+        return replace(best, management_ip=_management_ip(views), cloud_only=cloud_only, apis=apis)
     return replace(
         best,
+        apis=apis,
         site=_first(devices, "site"),
         name=_first(devices, "name"),
         model_code=_first(devices, "model_code"),

@@ -14,6 +14,7 @@ from tests.conftest import Snowload
 COMMANDS = [
     ("load",),
     ("plan",),
+    ("explain",),
     ("validate",),
     ("health",),
     ("doctor",),

@@ -156,3 +156,26 @@ def test_an_unchanged_answer_settles_as_done(store, make):
     store.journal.intend("run-1", [change])
     store.journal.settle("run-1", [make.settlement(change, operation=Operation.UNCHANGED, sys_id=make.sys_id(1))])
     assert store.journal.pending() == {"open": 0, "unknown": 0, "later": 0}
+
+
+def test_a_run_has_done_what_no_other_run_has_written_since(store, make):
+    for run, numbers in (("run-1", (1, 2)), ("run-2", (2,))):
+        store.journal.intend(run, [make.change(number) for number in numbers])
+        store.journal.settle(run, [make.inserted(number) for number in numbers])
+    store.journal.intend("run-1", [make.change(3)])
+    assert store.journal.done_in(["run-1"]) == {make.change(1).subject}
+    assert store.journal.done_in([]) == frozenset()
+
+
+def test_the_past_of_a_record_is_its_own_changes_and_the_edges_it_hangs_by(store, make):
+    store.journal.intend("run-1", [make.change(1), make.change(2), make.link(1, 2), make.link(2, 1)])
+    store.journal.settle("run-1", [make.inserted(1)])
+    store.journal.intend("run-2", [make.change(1)])
+    past = store.journal.history(make.key(1), 10)
+    assert [(one.run_id, one.subject, one.state) for one in past] == [
+        ("run-2", make.change(1).subject, "open"),
+        ("run-1", make.link(1, 2).subject, "open"),
+        ("run-1", make.change(1).subject, "done"),
+    ]
+    assert past[-1].fields == tuple(sorted(make.change(1).send))
+    assert len(store.journal.history(make.key(1), 1)) == 1

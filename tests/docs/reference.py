@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticUndefined
 
 from beast_dream_snow_loader.app.config import Settings
@@ -16,12 +17,14 @@ from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.kinds import KIND_RULES
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.models import MODELS
+from beast_dream_snow_loader.core.saved_plan import SavedPlan
 
 PLACE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 COMMANDS = (
     (),
     ("load",),
     ("plan",),
+    ("explain",),
     ("validate",),
     ("health",),
     ("doctor",),
@@ -136,11 +139,25 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+def plan_schema() -> str:
+    """The part of a saved plan that is carried out is described by the values themselves."""
+    schema = json.loads((PLACE / PLAN_SCHEMA).read_text(encoding="utf-8"))
+    made = TypeAdapter(SavedPlan).json_schema(mode="serialization", ref_template="#/$defs/{model}")
+    schema["$defs"] = made.pop("$defs")
+    schema["properties"]["apply"] = {
+        **made,
+        "description": "What load --plan carries out, and every CI as it was seen.",
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+PLAN_SCHEMA = "../../beast_dream_snow_loader/schemas/plan.schema.json"
 PAGES: Mapping[str, Callable[[], str]] = {
     "exit-codes.md": exit_codes,
     "settings.md": settings,
     "mapping.md": mapping,
     "commands.md": commands,
+    PLAN_SCHEMA: plan_schema,
 }
 
 

@@ -50,6 +50,11 @@ def away(here: Town) -> None:
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))
 
 
+def unifi_away(here: Town) -> None:
+    for server in (here.sandbox.site_manager, *(console.server for console in here.sandbox.consoles)):
+        server.faults.add(Fault(effect=Effect.STATUS, status=503, path="*"))
+
+
 def test_a_plan_counts_what_the_load_after_it_writes(town: OpenTown) -> None:
     """L3, L8: 10 while there is something to do, 0 when there is nothing."""
     here = town(small())
@@ -129,8 +134,7 @@ def asleep(here: Town) -> None:
 
 def without_unifi(here: Town) -> None:
     changed(here)
-    for server in (here.sandbox.site_manager, *(console.server for console in here.sandbox.consoles)):
-        server.faults.add(Fault(effect=Effect.STATUS, status=503, path="*"))
+    unifi_away(here)
 
 
 STATES = (unloaded, loaded, changed, gone, edited, foreign, queued, lost_answer, asleep, without_unifi)

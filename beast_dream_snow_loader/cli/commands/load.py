@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from beast_dream_snow_loader.cli.options import (
+    AllowRetire,
     AllowUpgrade,
     Config,
     Consoles,
@@ -47,10 +48,7 @@ def load(
         typer.Option("--on-failure", help="When a write was refused: keep the rest or undo it."),
     ] = "keep",
     lock_timeout: LockTimeout = "0s",
-    allow_retire: Annotated[
-        float | None,
-        typer.Option("--allow-retire", min=0, max=100, metavar="PERCENT", help="Retire up to this share in one run."),
-    ] = None,
+    allow_retire: AllowRetire = None,
     sandbox: UseSandbox = False,
     report: Annotated[Path | None, typer.Option("--report", help="Write the JSON report to this file too.")] = None,
     as_json: Json = False,

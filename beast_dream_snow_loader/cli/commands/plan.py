@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from beast_dream_snow_loader.cli.options import (
+    AllowRetire,
     AllowUpgrade,
     Config,
     Consoles,
@@ -32,6 +33,7 @@ def plan(
     config: Config = None,
     full: Full = False,
     allow_upgrade: AllowUpgrade = False,
+    allow_retire: AllowRetire = None,
     strict: Strict = False,
     site: Sites = None,
     console: Consoles = None,
@@ -64,6 +66,7 @@ def plan(
         dry_run=True,
         full=full,
         allow_upgrade=allow_upgrade,
+        allow_retire=allow_retire,
         strict=strict,
         sites=tuple(site or ()),
         consoles=tuple(console or ()),

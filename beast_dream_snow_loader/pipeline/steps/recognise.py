@@ -15,7 +15,7 @@ from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, Known
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.matching import Match, MatchedBy
 from beast_dream_snow_loader.core.names import last_form, named, next_form, planned_names
-from beast_dream_snow_loader.core.recognition import Decision, Verdict, accepted, judge, second_look
+from beast_dream_snow_loader.core.recognition import Decision, Trial, Verdict, accepted, judge, second_look
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.steps.recognise_base import elsewhere, in_base_class
@@ -36,6 +36,7 @@ class Recognised:
     accepted: dict[SourceKey, KnownItem] = field(default_factory=dict)
     held: dict[SourceKey, Held] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
 
 
 def recognise(
@@ -157,6 +158,7 @@ class _Recognition:
         item = self.items[match.key]
         bound = self.order.bindings.get(match.key)
         verdict = judge(item, match, candidates) if bound is None else self._bound(item, bound, candidates)
+        self.result.trials.append(Trial(key=item.key, name=item.name, match=match, verdict=verdict))
         following = next_form(item) if verdict.decision is Decision.NEXT_NAME else None
         leaves = item.key in self.result.mine and verdict.decision is Decision.NEXT_NAME
         if verdict.decision is Decision.NEW or leaves:  # addressed by sys_id, so a shared name does not mislead
@@ -181,7 +183,7 @@ class _Recognition:
         if held is not None:
             return Verdict(decision=Decision.HOLD, held=held)
         self.result.findings.append(followed(item.key, sys_id))
-        return accepted(sys_id, item, candidate)
+        return accepted(sys_id, item, candidate, basis="binding.followed")
 
     def _owners(self, sys_id: SysId) -> Sequence[SourceKey]:
         ours = [self.taken[sys_id]] if sys_id in self.taken else []

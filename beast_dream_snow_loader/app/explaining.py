@@ -1,0 +1,43 @@
+"""The use case behind ``snowload explain``."""
+
+from __future__ import annotations
+
+from beast_dream_snow_loader.app.explain_document import explain_body
+from beast_dream_snow_loader.app.failing import failed
+from beast_dream_snow_loader.app.ground import ground
+from beast_dream_snow_loader.app.listening import Heard, listening
+from beast_dream_snow_loader.app.options import LoadOptions
+from beast_dream_snow_loader.app.orders import order_of
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.run_ids import new_run_id
+from beast_dream_snow_loader.app.signals import stop_on_signals
+from beast_dream_snow_loader.app.wiring import opened, wire
+from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.run import RunStatus
+from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.pipeline.explain import explain as explained_by
+
+_COMMAND = "explain"
+
+
+def explain(options: LoadOptions, text: str, listener: Listener) -> Result:
+    """Never raises a SnowloadError: what stopped it is in the result. Nothing is written to ServiceNow."""
+    place = options.place
+    try:
+        with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
+            run_id = new_run_id(here.clock.now())
+            with listening(here, run_id, listener, Heard(), place.verbosity) as told:
+                wiring = wire(here, store, told, dry_run=True, stopping=stop)
+                order = order_of(options, here, run_id)
+                body = explain_body(explained_by(wiring.world, order, text), order.rules)
+                return Result(
+                    command=_COMMAND,
+                    status=RunStatus.OK.value,
+                    environment=here.environment,
+                    run_id=run_id,
+                    generated_at=rfc3339(here.clock.now()),
+                    body={"asked": text, "target": here.target, **body, "requests": wiring.meter.counts()},
+                )
+    except SnowloadError as error:
+        return failed(_COMMAND, error, environment=place.environment or "")

@@ -112,6 +112,8 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     noted: tuple[KnownItem, ...] = ()
     """Known items of which more is known now though nothing is written: values kept by hand, names derived anew."""
+    watched: tuple[KnownRelation, ...] = ()
+    """Edges with what this read showed of them, to be remembered though nothing is written for them yet."""
     carriers: Mapping[SourceKey, ItemChange] = field(default_factory=dict)
 
     @property

@@ -10,6 +10,7 @@ from enum import StrEnum
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held
+from beast_dream_snow_loader.core.observed import Looked
 
 
 class Ownership(StrEnum):
@@ -133,6 +134,9 @@ class DesiredState:
     findings: tuple[Finding, ...] = field(default=())
     orphans: tuple[Finding, ...] = field(default=())
     """Edges that could not be drawn because their far end is unknown."""
+    looked: Looked | None = frozenset()
+    """What was read completely just now, so that edges may follow (core/moves.py); None: all edges were decided before,
+    and are drawn."""
     held: tuple[Held, ...] = ()
     """Records that no class of this instance takes."""
     ancestors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

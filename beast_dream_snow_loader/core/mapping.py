@@ -35,6 +35,7 @@ def map_snapshot(snapshot: Snapshot, rules: MappingRules, witness: Witness | Non
         relations=tuple(edges.relations),
         findings=(*findings, *edges.findings),
         orphans=tuple(edges.orphans),
+        looked=snapshot.looked,
     )
 
 

@@ -139,6 +139,10 @@ class Read:
     reason: str = ""
 
 
+Looked = frozenset[tuple[str, str]]
+"""Consoles and kinds of record (``device``, ``client``) that were read completely."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything UniFi said at ``taken_at`` (UTC). Sorted by key, so equal estates give equal snapshots."""
@@ -155,6 +159,12 @@ class Snapshot:
         """True when at least one read of the subject on that console is known and every one was complete."""
         reads = [r for r in self.reads if r.console == console and r.subject is subject]
         return bool(reads) and all(r.complete for r in reads)
+
+    @property
+    def looked(self) -> Looked:
+        subjects = (("device", Subject.DEVICES), ("client", Subject.CLIENTS))
+        every = ((console.key, record, subject) for console in self.consoles for record, subject in subjects)
+        return frozenset((key, record) for key, record, subject in every if self.complete(key, subject))
 
     @property
     def partial(self) -> bool:

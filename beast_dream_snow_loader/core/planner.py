@@ -14,6 +14,7 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.fingerprint import fingerprint
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
+from beast_dream_snow_loader.core.linking import plan_links
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.names import named, planned_names
 from beast_dream_snow_loader.core.normalize import cmdb_time
@@ -46,15 +47,17 @@ def make_plan(
     skipped = {record.key for record in waiting}
     items = _named({key: item for key, item in desired.items.items() if key not in skipped}, known)
     changes = [change for item in items.values() if (change := planning.item(item)) is not None]
-    links = _links(desired, known, items, planning)
+    edges = plan_links(desired, known, items, full=full)
     return Plan(
         lanes=lanes(changes, desired),
-        links=links,
+        links=edges.links,
+        unlinks=edges.unlinks,
+        watched=edges.watched,
         unchanged=len(items) - len(changes),
         held=waiting,
-        findings=(*planning.findings, *moves.findings()),
+        findings=(*planning.findings, *moves.findings(), *edges.findings),
         noted=tuple(planning.noted),
-        carriers=_carriers(links, items, known, planning),
+        carriers=_carriers(edges.links, items, known, planning),
     )
 
 
@@ -167,26 +170,6 @@ def _with_seen(item: ConfigItem, known: KnownItem | None, values: Mapping[str, s
 def _named(items: Mapping[SourceKey, ConfigItem], known: KnownState) -> dict[SourceKey, ConfigItem]:
     names = planned_names(items, known)
     return {key: named(item, names[key]) for key, item in items.items()}
-
-
-def _links(
-    desired: DesiredState, known: KnownState, items: Mapping[SourceKey, ConfigItem], planning: _Planning
-) -> tuple[LinkChange, ...]:
-    links: list[LinkChange] = []
-    before = {key.partition(" -> ")[0]: key for key in known.relations}
-    for relation in desired.relations:
-        if not planning.full and relation.key in known.relations:
-            continue
-        if relation.lower not in items or relation.upper not in items:
-            message = f"Its {relation.role} edge to {relation.upper} waits: one of the two is held."
-            planning.findings.append(_finding(str(relation.lower), "relation.end_held", message, relation.role))
-            continue
-        old = before.get(relation.key.partition(" -> ")[0])
-        if old is not None and relation.key not in known.relations:
-            message = f"A new edge to {relation.upper} is drawn; the one written before stays: {old}."
-            planning.findings.append(_finding(str(relation.lower), "relation.moved", message, relation.role))
-        links.append(LinkChange(relation=relation))
-    return tuple(links)
 
 
 def _carriers(

@@ -197,6 +197,9 @@ class Ledger(Protocol):
     def attend(self, attendance: Attendance) -> None:
         """Take over the counters and places of one read. A read that was counted already changes nothing."""
 
+    def watch(self, edges: Iterable[KnownRelation]) -> None:
+        """Remember ``moved_to`` and ``moved_reads`` of these edges."""
+
     def settled_without_us(self, keys: Iterable[SourceKey], retired_at: datetime | None) -> None:
         """These CIs' status is somebody else's doing: found Retired, or (None) kept though they are back."""
 

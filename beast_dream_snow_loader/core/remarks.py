@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from beast_dream_snow_loader.core.changes import ItemChange
+from beast_dream_snow_loader.core.changes import ItemChange, UnlinkChange
 from beast_dream_snow_loader.core.class_moves import CLASS_ELEMENT
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
@@ -18,13 +18,18 @@ NO_SUCH_TYPE = "INVALID_INPUT_DATA"
 
 _KEPT = frozenset({"SKIPPED_CLASS_UPGRADE", "SKIPPED_CLASS_DOWNGRADE", "SKIPPED_CLASS_SWITCH"})
 _MOVED = frozenset({"UPDATE_WITH_SWITCH", "UPDATE_WITH_DOWNGRADE"})
+_STAYS = frozenset({"unlink.shared", "unlink.not_ours"})
 
 
 def remarks(settlements: Iterable[Settlement]) -> Iterator[Finding]:
-    """One finding per CI whose class, or whose CI, is another than planned."""
+    """One finding per CI whose class, or whose CI, is another than planned, and per edge that stays."""
     for settlement in settlements:
-        if settlement.receipt.outcome is Outcome.DONE and isinstance(settlement.change, ItemChange):
-            yield from _of(settlement.change, settlement)
+        change, receipt = settlement.change, settlement.receipt
+        if receipt.outcome is Outcome.DONE and isinstance(change, ItemChange):
+            yield from _of(change, settlement)
+        elif receipt.outcome is Outcome.DONE and isinstance(change, UnlinkChange) and receipt.code in _STAYS:
+            message = f"Its edge to {change.known.child} is not removed. {receipt.message}"
+            yield Finding(record=str(change.known.lower), rule=receipt.code, severity=Severity.WARNING, message=message)
 
 
 def doubted(settlements: Iterable[Settlement]) -> Iterator[Finding]:

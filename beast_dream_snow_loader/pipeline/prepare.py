@@ -26,7 +26,7 @@ from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.steps.attend import see_off, status_read
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
-from beast_dream_snow_loader.pipeline.steps.recall import recall
+from beast_dream_snow_loader.pipeline.steps.recall import recall, without_the_gone
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.steps.survey import survey
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -63,8 +63,13 @@ class Preparation:
         desired = self._validate(self._transform())
         known = self._recall()
         desired, known = self._recognise(desired, known)
+        plan, known, gone = self._plan(desired, self._status_read(desired, known))
+        if gone:
+            desired, known = self._recognise(desired, self._forgotten(known, gone))
+            plan, known, _ = self._plan(desired, known)
+        self._found(*plan.findings)
+        self._outcome.plan = plan
         attendance = self._attend(known)
-        plan, known = self._plan(desired, self._status_read(desired, known))
         prepared = Prepared(plan=plan, keys=keys_in(self._order.scope, desired), scope=self._order.scope)
         return prepared if attendance is None else self._see_off(prepared, attendance, known)
 
@@ -171,17 +176,23 @@ class Preparation:
         self._outcome.held.extend(recognised.held.values())
         return recognised_state(desired, known, recognised)
 
-    def _plan(self, desired: DesiredState, known: KnownState) -> tuple[Plan, KnownState]:
+    def _plan(self, desired: DesiredState, known: KnownState) -> tuple[Plan, KnownState, frozenset[SourceKey]]:
+        """The plan, what is known then, and which known CIs are gone: an edge needs both its ends (R3.4)."""
+        gone: frozenset[SourceKey] = frozenset()
         with self._steps.step("plan", total=len(desired.items)) as counted:
             plan = self._planned(desired, known)
             self._outcome.known = known
             if self._outcome.away is None and (seen := self._look_again(plan, known)) is not None:
+                gone = frozenset(key for key in _touched(plan) if seen.items[key].stored is None)
                 plan, known = self._planned(desired, seen), seen
                 self._outcome.known = seen
             counted.records = len(plan.items) + len(plan.links)
-        self._found(*plan.findings)
-        self._outcome.plan = plan
-        return plan, known
+        return plan, known, gone
+
+    def _forgotten(self, known: KnownState, gone: frozenset[SourceKey]) -> KnownState:
+        recalled = without_the_gone(self._world, self._order, known, gone)
+        self._found(*recalled.findings)
+        return recalled.known
 
     def _planned(self, desired: DesiredState, known: KnownState) -> Plan:
         order, held = self._order, tuple(self._outcome.held)
@@ -198,9 +209,7 @@ class Preparation:
 
     def _look_again(self, plan: Plan, known: KnownState) -> KnownState | None:
         """What the CMDB holds now of the CIs about to be written: what people changed meanwhile is kept (6.9)."""
-        written = (ChangeType.UPDATE, ChangeType.HEARTBEAT)
-        touched = {c.item.key for c in plan.items if c.type in written} | plan.carriers.keys()
-        items = [known.items[key] for key in sorted(touched) if known.items[key].stored is None]
+        items = [known.items[key] for key in sorted(_touched(plan)) if known.items[key].stored is None]
         return self._looked(lambda: with_stored(self._world, self._order, known, items)) if items else None
 
     def _looked(self, read: Callable[[], KnownState]) -> KnownState | None:
@@ -215,3 +224,9 @@ class Preparation:
 
     def _found(self, *findings: Finding) -> None:
         self._outcome.findings.extend(findings)
+
+
+def _touched(plan: Plan) -> frozenset[SourceKey]:
+    """Known CIs that requests will name: to be changed or refreshed, or as an end of an edge."""
+    written = (ChangeType.UPDATE, ChangeType.HEARTBEAT)
+    return frozenset((*(change.item.key for change in plan.items if change.type in written), *plan.carriers))

@@ -47,13 +47,9 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     recognised = recognise(world, order, queued, sorted(set(queued.items) - set(known.items)), known)
     queued, known = recognised_state(queued, known, recognised)
     held = (*mended.held, *recognised.held.values())
-    desired = _with_far_ends(queued, known)
-    plan = make_plan(
-        desired, known, now=world.clock.now(), rules=order.rules, held=held, allow_upgrade=order.allow_upgrade
-    )
-    plan = narrowed(plan, frozenset(queued.items) | {relation.lower for relation in queued.relations})
+    plan = _plan(world, order, queued, known, held)
     retirements = _queued_retirements(world, order, entries, known)
-    plan = replace(plan, unlinks=_queued_unlinks(entries, known), retirements=retirements)
+    plan = replace(plan, unlinks=_queued_unlinks(entries, known, plan), retirements=retirements)
     if order.dry_run:
         return Replayed(plan=plan, held=held)
     return Replayed(plan=plan, settlements=_send(world, order, plan, entries, held), held=held)
@@ -74,10 +70,17 @@ def _send(
     return tuple(applier.settlements)
 
 
-def _queued_unlinks(entries: Iterable[JournalEntry], known: KnownState) -> tuple[UnlinkChange, ...]:
-    """Those whose edge is still in the ledger."""
+def _plan(world: World, order: Order, queued: DesiredState, known: KnownState, held: Sequence[Held]) -> Plan:
+    desired, now = _with_far_ends(queued, known), world.clock.now()
+    plan = make_plan(desired, known, now=now, rules=order.rules, held=held, allow_upgrade=order.allow_upgrade)
+    return narrowed(plan, frozenset(queued.items) | {relation.lower for relation in queued.relations})
+
+
+def _queued_unlinks(entries: Iterable[JournalEntry], known: KnownState, plan: Plan) -> tuple[UnlinkChange, ...]:
+    """Those whose edge is still in the ledger, and what takes its place drawn or about to be."""
     unlinks = (entry.change for entry in entries if isinstance(entry.change, UnlinkChange))
-    return tuple(change for change in unlinks if change.subject in known.relations)
+    drawn = {"", *known.relations, *(link.subject for link in plan.links)}
+    return tuple(change for change in unlinks if change.subject in known.relations and change.replaced_by in drawn)
 
 
 def _queued_retirements(
@@ -103,7 +106,7 @@ def _queued_items(entries: Iterable[JournalEntry]) -> DesiredState:
         change.item.key: change.item for change in changes if isinstance(change, ItemChange) and not _retires(change)
     }
     relations = tuple(change.relation for change in changes if isinstance(change, LinkChange))
-    return DesiredState(items=items, relations=relations)
+    return DesiredState(items=items, relations=relations, looked=None)
 
 
 def _with_far_ends(queued: DesiredState, known: KnownState) -> DesiredState:

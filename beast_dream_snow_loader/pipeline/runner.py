@@ -76,8 +76,9 @@ class Load:
             self._found(in_base_class(self.outcome.reduced))
 
     def _keep_attendance(self, prepared: Prepared) -> None:
-        """Before anything is written: who was seen counts, whatever becomes of this run."""
+        """Before anything is written: who was seen counts, whatever becomes of this run; so does what moved."""
         ledger = self._world.ledger
+        ledger.watch(prepared.plan.watched)
         if prepared.attendance is not None:
             ledger.attend(prepared.attendance)
         ledger.settled_without_us(prepared.already, self._world.clock.now())

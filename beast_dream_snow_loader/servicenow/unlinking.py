@@ -29,7 +29,7 @@ _REMEDY = (
 
 
 class Unlinker:
-    """Thread-safe. Looks first: what is gone is done, and what another source recorded too stays."""
+    """Thread-safe. Looks first: what is gone is done; what was there before us or another source recorded too stays."""
 
     def __init__(self, caller: Caller, reader: Reader) -> None:
         self._caller, self._reader = caller, reader
@@ -73,6 +73,9 @@ class Unlinker:
 
 def _settled_already(change: UnlinkChange, row: Row | None, others: Mapping[str, str]) -> Receipt | None:
     """The receipt of an edge that needs no call."""
+    if not change.known.ours:
+        message = "It was there before us: remove it by hand if it is no longer true."
+        return _done(change, Operation.NONE, "unlink.not_ours", message)
     if row is None:
         return _done(change, Operation.UNLINKED, "unlink.gone", "It was gone already.")
     if row["sys_id"] in others:

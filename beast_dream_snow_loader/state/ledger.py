@@ -108,6 +108,16 @@ class SqlLedger:
         with writing(self._engine) as connection:
             _forget(connection, map(str, keys))
 
+    def watch(self, edges: Iterable[KnownRelation]) -> None:
+        """Where these edges seem to be moving, and in how many reads that was seen."""
+        rows = [
+            {"edge": e.relation_key, "to": str(e.moved_to) if e.moved_to else None, "reads": e.moved_reads}
+            for e in edges
+        ]
+        if rows:
+            with writing(self._engine) as connection:
+                connection.execute(_WATCH, rows)
+
     def attend(self, attendance: Attendance) -> None:
         """What one read says of each CI. A read older than the one counted last changes nothing."""
         at = attendance.taken_at
@@ -164,6 +174,13 @@ def _mark_row(mark: Mark, at: datetime) -> dict[str, Any]:
         "new_cloud_only": mark.cloud_only,
         "new_last_seen": at,
     }
+
+
+_WATCH = (
+    update(ledger_relations)
+    .where(ledger_relations.c.relation_key == bindparam("edge"))
+    .values(moved_to=bindparam("to"), moved_reads=bindparam("reads"))
+)
 
 
 def record(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:

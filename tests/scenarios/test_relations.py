@@ -1,0 +1,237 @@
+"""Relations drawn, moved and removed (L4, cmdb-model 6.7), judged by reading the sandbox's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.scenarios.conftest import Town
+from tests.scenarios.test_backbone import LOAD, clean, expected
+
+OpenTown = Callable[..., Town]
+RELATION = "/api/now/cmdb/instance/*/relation/*"
+FORBIDDEN = '{"error":{"message":"Operation Failed","detail":"ACL Exception Delete Failed due to security constraint"}}'
+
+
+class Relations:
+    """One loaded town, a device in it that can hang on either of two others, and the edges as they are."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.estate = town.estate
+        host = self.estate.consoles()[0].host_id
+        adopted = [d for d in self.estate.devices(host) if d.adopted and d.online]
+        self.moving = next(d for d in reversed(adopted) if d.uplink and not self._below(d))
+        self.first = self.estate.device(self.moving.uplink)
+        self.second = next(d for d in adopted if d.mac not in (self.moving.mac, self.first.mac) and self._below(d))
+
+    def _below(self, device: EstateDevice) -> list[EstateDevice]:
+        return [d for c in self.estate.consoles() for d in self.estate.devices(c.host_id) if d.uplink == device.mac]
+
+    def load(self, *flags: str, **variables: str) -> Any:
+        return self.town.run(*LOAD, *flags, **variables)
+
+    def uplinks(self, device: EstateDevice | None = None) -> set[str]:
+        """Native keys of what the CMDB says the device hangs on."""
+        edges = oracle.edges(self.town.app.instance, "UniFi")
+        return {edge.child for edge in edges if edge.parent == key(device or self.moving) and "Connects" in edge.type}
+
+    def tree(self) -> set[tuple[str, str]]:
+        edges = oracle.edges(self.town.app.instance, "UniFi")
+        return {(edge.parent, edge.child) for edge in edges if "Connects" in edge.type}
+
+    def row(self, upper: EstateDevice) -> str:
+        """The sys_id of the moving device's edge to ``upper``."""
+        instance = self.town.app.instance
+        there = oracle.by_native_key(instance, "UniFi")
+        ends = {"parent": there[key(self.moving)].sys_id, "child": there[key(upper)].sys_id}
+        return next(row["sys_id"] for row in instance.find("cmdb_rel_ci", **ends))
+
+    def deletes(self) -> int:
+        return sum(1 for line in self.town.sandbox.log.lines("servicenow") if line.method == "DELETE")
+
+
+def key(device: EstateDevice) -> str:
+    return f"device/{device.mac.lower().replace(':', '')}"
+
+
+def rules(result: Any) -> list[str]:
+    return [finding["rule"] for finding in result.document["findings"] if finding["rule"].startswith(("rel", "unl"))]
+
+
+@pytest.fixture
+def here(town: OpenTown) -> Relations:
+    relations = Relations(town(Estate.generate(seed=3, sites=1, devices=24)))
+    first = relations.load()
+    assert first.code == 0, first.err
+    assert relations.uplinks() == {key(relations.first)}
+    return relations
+
+
+@pytest.fixture
+def moved(here: Relations) -> Relations:
+    """The device hangs elsewhere, and one load has seen it."""
+    here.estate.change_uplink(here.moving.mac, here.second.mac)
+    once = here.load()
+    assert (once.code, once.document["plan"]["link"], once.document["plan"]["unlink"]) == (0, 0, 0)
+    assert "relation.moving" in rules(once)
+    assert here.uplinks() == {key(here.first)}
+    return here
+
+
+def test_a_moved_uplink_is_relinked_by_the_second_complete_read_and_the_old_edge_removed(moved: Relations) -> None:
+    before = len(oracle.edges(moved.town.app.instance))
+    twice = moved.load()
+    assert (twice.code, twice.document["written"]["linked"], twice.document["written"]["unlinked"]) == (0, 1, 1)
+    assert moved.uplinks() == {key(moved.second)}
+    assert len(oracle.edges(moved.town.app.instance)) == before
+    assert not any(moved.load().document["written"].values())
+    clean(moved.town)
+
+
+def test_an_uplink_that_flaps_back_changes_nothing(moved: Relations) -> None:
+    for upper in (moved.first, moved.second, moved.first):
+        moved.estate.change_uplink(moved.moving.mac, upper.mac)
+        assert not any(moved.load().document["written"].values())
+    assert moved.uplinks() == {key(moved.first)}
+
+
+def test_an_offline_devices_last_known_uplink_is_kept(moved: Relations) -> None:
+    moved.estate.set_online(moved.moving.mac, False)
+    for _ in range(2):
+        assert moved.load().document["plan"]["unlink"] == 0
+    assert moved.uplinks() == {key(moved.first)}
+
+
+def test_a_dry_run_shows_the_move_does_not_count_as_a_read_and_sends_nothing(moved: Relations) -> None:
+    for _ in range(2):
+        planned = moved.load("--dry-run")
+        assert {row["change"] for row in planned.document["changes"]} == {"link", "unlink"}
+    assert (moved.deletes(), moved.uplinks()) == (0, {key(moved.first)})
+
+
+def test_an_edge_that_another_source_recorded_too_stays_and_is_told_once(moved: Relations) -> None:
+    row = moved.row(moved.first)
+    moved.town.app.instance.insert("sys_rel_source", {"name": "Discovery", "cmdb_rel_ci": row})
+    twice = moved.load()
+    assert (twice.code, twice.document["written"]["unlinked"]) == (0, 0)
+    assert "unlink.shared" in rules(twice)
+    assert moved.uplinks() == {key(moved.first), key(moved.second)}
+    assert not rules(moved.load())
+
+
+def test_an_edge_that_was_there_before_us_is_never_removed(here: Relations) -> None:
+    """The same edge, drawn by a person before the first load ever ran: a fresh memory finds it there."""
+    state = next(here.town.run.home.rglob("state.sqlite"))
+    for file in state.parent.glob("state.sqlite*"):
+        file.unlink()
+    assert here.load().code == 0
+    here.estate.change_uplink(here.moving.mac, here.second.mac)
+    here.load()
+    twice = here.load()
+    assert "unlink.not_ours" in rules(twice)
+    assert here.uplinks() == {key(here.first), key(here.second)}
+    assert here.deletes() == 0
+
+
+def test_a_refused_removal_names_the_right_that_is_missing_and_is_tried_again(moved: Relations) -> None:
+    moved.town.sandbox.servicenow.faults.add(
+        Fault(effect=Effect.STATUS, status=403, method="DELETE", path=RELATION, body=FORBIDDEN)
+    )
+    refused = moved.load()
+    assert refused.code == 3
+    (failure,) = refused.document["failed"]
+    assert (failure["change"], "cmdb_rel_ci" in failure["message"]) == ("unlink", True)
+    moved.town.sandbox.servicenow.faults.clear()
+    assert moved.load().document["written"]["unlinked"] == 1
+    assert moved.uplinks() == {key(moved.second)}
+
+
+def test_an_outage_queues_the_removal_and_a_replay_sends_it_once(moved: Relations) -> None:
+    moved.town.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=429, method="DELETE", path=RELATION))
+    away = moved.load()
+    assert (away.code, away.document["queued"]) == (8, 1), away.err
+    moved.town.sandbox.servicenow.faults.clear()
+    replayed = moved.town.run("replay-queue", "--env", "testing", "--json")
+    assert (replayed.code, replayed.document["sent"], replayed.document["left"]) == (0, 1, 0)
+    assert moved.uplinks() == {key(moved.second)}
+    assert not any(moved.load().document["written"].values())
+
+
+def test_both_queued_by_an_outage_replay_in_order(moved: Relations) -> None:
+    moved.town.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))
+    away = moved.load()
+    assert (away.code, away.document["queued"]) == (8, 2), away.err
+    moved.town.sandbox.servicenow.faults.clear()
+    replayed = moved.town.run("replay-queue", "--env", "testing", "--json")
+    assert replayed.document["written"] | {"linked": 1, "unlinked": 1} == replayed.document["written"]
+    assert moved.uplinks() == {key(moved.second)}
+
+
+@pytest.mark.parametrize("effect", [Effect.RESET_AFTER, Effect.RESET_BEFORE])
+def test_a_removal_whose_answer_was_lost_is_looked_up_by_the_next_load(moved: Relations, effect: Effect) -> None:
+    fault = Fault(effect=effect, method="DELETE", path=RELATION, acts=effect is Effect.RESET_AFTER)
+    moved.town.sandbox.servicenow.faults.add(fault)
+    lost = moved.load()
+    assert (lost.code, lost.document["written"]["linked"]) == (8, 1), lost.err
+    moved.town.sandbox.servicenow.faults.clear()
+    before = moved.deletes()
+    after = moved.load()
+    assert (after.code, moved.uplinks()) == (0, {key(moved.second)})
+    assert moved.deletes() - before == (0 if effect is Effect.RESET_AFTER else 1)
+    assert not any(moved.load().document["written"].values())
+
+
+def test_the_old_edge_stays_while_the_new_one_cannot_be_drawn(moved: Relations) -> None:
+    fault = Fault(effect=Effect.STATUS, status=403, path="/api/now/identifyreconcile/enhanced", body=FORBIDDEN)
+    moved.town.sandbox.servicenow.faults.add(fault)
+    refused = moved.load()
+    assert (refused.code, moved.deletes(), moved.uplinks()) == (3, 0, {key(moved.first)})
+    moved.town.sandbox.servicenow.faults.clear()
+    moved.load()
+    assert moved.uplinks() == {key(moved.second)}
+
+
+def test_a_device_moved_to_another_console_is_managed_by_that_one_after_two_reads(town: OpenTown) -> None:
+    estate = Estate.generate(seed=3, sites=2, devices=30, consoles=2)
+    relations = Relations(town(estate))
+    assert relations.load().code == 0
+    instance = relations.town.app.instance
+
+    def managers() -> set[str]:
+        edges = oracle.edges(instance, "UniFi")
+        return {edge.child for edge in edges if edge.parent == key(relations.moving) and "Managed" in edge.type}
+
+    (before,), there = managers(), len(oracle.by_native_key(instance, "UniFi"))
+    other = next(site for site in estate.sites() if site.host_id != relations.moving.host_id)
+    estate.move_device(relations.moving.mac, other.legacy_id, estate.gateway_of(other.legacy_id))
+    relations.load()
+    assert managers() == {before}
+    relations.load()
+    (after,) = managers()
+    assert after != before
+    assert len(oracle.by_native_key(instance, "UniFi")) == there
+    clean(relations.town)
+
+
+def test_an_end_deleted_by_hand_is_told_made_anew_and_then_linked(moved: Relations) -> None:
+    """R3.4: the edge is not sent to a CI that is not there, nor is a stub made of it."""
+    instance = moved.town.app.instance
+    gone = oracle.by_native_key(instance, "UniFi")[key(moved.second)]
+    with instance.lock, instance.acting_as("admin"):
+        instance.delete(gone.class_name, gone.sys_id)
+    twice = moved.load()
+    assert twice.code == 0, twice.err
+    told = [f["message"] for f in twice.document["findings"] if f["rule"] == "ledger.gone"]
+    assert [key(moved.second) in message for message in told] == [True]
+    there = oracle.by_native_key(instance, "UniFi")[key(moved.second)]
+    assert (there.name, there.values["serial_number"]) == (gone.name, gone.values["serial_number"])
+    assert moved.uplinks() == {key(moved.second)}
+    assert moved.tree() == {(lower, upper) for lower, upper in expected(moved.estate).items() if upper}
+    assert not any(moved.load().document["written"].values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -90,12 +90,6 @@ class KnownRelation:
 class KnownState:
     items: Mapping[SourceKey, KnownItem] = field(default_factory=dict)
     relations: Mapping[str, KnownRelation] = field(default_factory=dict)
-
-    def without(self, keys: Collection[SourceKey]) -> KnownState:
-        """The same without these CIs, and so without any edge of theirs."""
-        items = {key: item for key, item in self.items.items() if key not in keys}
-        relations = {name: e for name, e in self.relations.items() if e.parent not in keys and e.child not in keys}
-        return KnownState(items=items, relations=relations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,8 @@ from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.steps.attend import see_off, status_read
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
-from beast_dream_snow_loader.pipeline.steps.recall import recall, without_the_gone
+from beast_dream_snow_loader.pipeline.steps.heal import heal
+from beast_dream_snow_loader.pipeline.steps.recall import recall
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.steps.survey import survey
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -65,7 +66,7 @@ class Preparation:
         desired, known = self._recognise(desired, known)
         plan, known, gone = self._plan(desired, self._status_read(desired, known))
         if gone:
-            desired, known = self._recognise(desired, self._forgotten(known, gone))
+            desired, known = self._recognise(desired, self._healed(known, gone))
             plan, known, _ = self._plan(desired, known)
         self._found(*plan.findings)
         self._outcome.plan = plan
@@ -189,10 +190,14 @@ class Preparation:
             counted.records = len(plan.items) + len(plan.links)
         return plan, known, gone
 
-    def _forgotten(self, known: KnownState, gone: frozenset[SourceKey]) -> KnownState:
-        recalled = without_the_gone(self._world, self._order, known, gone)
-        self._found(*recalled.findings)
-        return recalled.known
+    def _healed(self, known: KnownState, gone: frozenset[SourceKey]) -> KnownState:
+        def read() -> KnownState:
+            mended = heal(self._world, self._order, known, sorted(gone))
+            self._found(*mended.findings)
+            self._outcome.held.extend(mended.held)
+            return mended.known
+
+        return self._looked(read) or known
 
     def _planned(self, desired: DesiredState, known: KnownState) -> Plan:
         order, held = self._order, tuple(self._outcome.held)
@@ -227,6 +232,6 @@ class Preparation:
 
 
 def _touched(plan: Plan) -> frozenset[SourceKey]:
-    """Known CIs that requests will name: to be changed or refreshed, or as an end of an edge."""
+    """Known CIs that requests will name: to be changed, or as an end of an edge."""
     written = (ChangeType.UPDATE, ChangeType.HEARTBEAT)
-    return frozenset((*(change.item.key for change in plan.items if change.type in written), *plan.carriers))
+    return frozenset((*(c.item.key for c in plan.items if c.type in written), *plan.carriers))

@@ -17,6 +17,7 @@ from tests.scenarios.test_backbone import LOAD, clean, expected
 OpenTown = Callable[..., Town]
 RELATION = "/api/now/cmdb/instance/*/relation/*"
 FORBIDDEN = '{"error":{"message":"Operation Failed","detail":"ACL Exception Delete Failed due to security constraint"}}'
+ABORTED = '{"error":{"message":"Operation Failed","detail":"Operation was aborted by Business Rule \'Freeze\'."}}'
 
 
 class Relations:
@@ -189,7 +190,7 @@ def test_a_removal_whose_answer_was_lost_is_looked_up_by_the_next_load(moved: Re
 
 
 def test_the_old_edge_stays_while_the_new_one_cannot_be_drawn(moved: Relations) -> None:
-    fault = Fault(effect=Effect.STATUS, status=403, path="/api/now/identifyreconcile/enhanced", body=FORBIDDEN)
+    fault = Fault(effect=Effect.STATUS, status=403, path="/api/now/identifyreconcile/enhanced", body=ABORTED)
     moved.town.sandbox.servicenow.faults.add(fault)
     refused = moved.load()
     assert (refused.code, moved.deletes(), moved.uplinks()) == (3, 0, {key(moved.first)})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, UnlinkChange
-from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.healing import due
-from beast_dream_snow_loader.core.identity import SourceKey, SysId
+from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.known import Held, KnownState
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
@@ -121,19 +121,3 @@ def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:
         class_name=change.item.class_name,
         message="found after an interrupted run",
     )
-
-
-def without_the_gone(world: World, order: Order, known: KnownState, gone: Collection[SourceKey]) -> Recalled:
-    """These CIs are gone from the CMDB: they and their edges are planned as new. A dry run leaves the ledger alone."""
-    if not gone:
-        return Recalled(known=known)
-    if not order.dry_run:
-        world.ledger.forget(gone)
-    named = ", ".join(map(str, sorted(gone)[:5])) + (", …" if len(gone) > 5 else "")
-    finding = Finding(
-        record="instance",
-        rule="ledger.gone",
-        severity=Severity.WARNING,
-        message=f"{len(gone)} of our CIs are no longer in the CMDB: planned as new ({named}).",
-    )
-    return Recalled(known=known.without(gone), findings=(finding,))

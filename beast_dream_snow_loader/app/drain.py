@@ -95,7 +95,7 @@ def _replay(
     )
     error: SnowloadError | None = None
     replayed: Replayed | None = None
-    if store.journal.queued(1):
+    if any(store.journal.pending().values()):  # what was sent without an answer is looked up first
         try:
             replayed = replay(wiring.world, order, limit)
         except SnowloadError as stopped:

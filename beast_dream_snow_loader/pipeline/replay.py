@@ -12,6 +12,7 @@ from beast_dream_snow_loader.core.known import Held, KnownState
 from beast_dream_snow_loader.core.known_items import as_item
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
+from beast_dream_snow_loader.core.retirement import edges_of
 from beast_dream_snow_loader.core.scope import narrowed
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
@@ -19,6 +20,7 @@ from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
+from beast_dream_snow_loader.pipeline.steps.verify import retired
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -49,7 +51,9 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     held = (*mended.held, *recognised.held.values())
     plan = _plan(world, order, queued, known, held)
     retirements = _queued_retirements(world, order, entries, known)
-    plan = replace(plan, unlinks=_queued_unlinks(entries, known, plan), retirements=retirements)
+    unlinks = _queued_unlinks(entries, known, plan)
+    unlinks = (*unlinks, *edges_of(retirements, known.relations, unlinks))
+    plan = replace(plan, unlinks=unlinks, retirements=retirements)
     if order.dry_run:
         return Replayed(plan=plan, held=held)
     return Replayed(plan=plan, settlements=_send(world, order, plan, entries, held), held=held)
@@ -61,8 +65,9 @@ def _send(
     applier = Applier(world, order, plan)
     applier.load(plan.lanes)
     applier.link()
-    applier.unlink(plan.unlinks)
+    applier.unlink(plan.unlinks_before_retiring)
     applier.retire(plan.retirements)
+    applier.unlink(plan.unlinks_of(retired(applier.settlements)))
     kept = {str(one.key) for one in held} | {link.subject for link in applier.unlinked()}
     planned: tuple[Change, ...] = (*plan.items, *plan.links, *plan.unlinks, *plan.retirements)
     kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped

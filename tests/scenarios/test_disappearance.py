@@ -12,10 +12,11 @@ from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.conftest import Ended
+from tests.scenarios.ageing import pass_time
 from tests.scenarios.conftest import Town
 from tests.scenarios.in_process import InProcess
 from tests.scenarios.test_backbone import LOAD, clean
-from tests.scenarios.test_harm import by_hand, value
+from tests.scenarios.test_harm import WRITES, by_hand, value
 
 OpenTown = Callable[[Estate], Town]
 
@@ -79,6 +80,7 @@ def test_a_device_goes_from_missing_to_gone_to_retired_and_is_left_alone_from_th
     assert status(here, key) == RETIRED
     assert value(here, key, "last_discovered") == seen
     assert second.document["steps"][-1]["name"] == "retire"
+    assert not [edge for edge in oracle.edges(here.app.instance, "UniFi") if key in (edge.parent, edge.child)]
     here.sandbox.log.clear()
     third = here.run(*LOAD)
     assert (third.document["attendance"]["retired"], here.writes()) == (1, 0)
@@ -188,19 +190,86 @@ def test_a_dry_run_shows_the_retirements_and_counts_nothing(here: Town) -> None:
     }
 
 
-def test_a_console_that_does_not_answer_costs_none_of_its_devices(here: Town) -> None:
+@pytest.mark.parametrize("away", ["console", "Site Manager"])
+def test_what_could_not_be_read_retires_nothing_until_it_can_be_read_again(here: Town, away: str) -> None:
     here.run.variables["SNOWLOAD_RETIRE__MISSING_READS"] = "1"
-    host = here.estate.consoles()[0]
-    here.estate.set_reachable(host.host_id, False)
-    for server in list(here.sandbox.servers.values()):
-        if server is not here.sandbox.servicenow:
-            server.faults.add(Fault(effect=Effect.STATUS, status=503, path="/*"))
+    [key] = remove(here)
+    console = here.sandbox.consoles[0]
+    server = console.server if away == "console" else here.sandbox.site_manager
+    here.estate.set_reachable(here.estate.consoles()[0].host_id, away != "console")
+    server.faults.add(Fault(effect=Effect.STATUS, status=503, path="/*"))
     for _ in range(2):
         ended = here.run(*LOAD)
-        assert ended.document["plan"]["retire"] == 0, ended.err
-    assert {item.values["install_status"] for item in oracle.by_native_key(here.app.instance, "UniFi").values()} == {
-        "1"
-    }
+        assert (ended.code, ended.document["plan"]["retire"], status(here, key)) == (3, 0, IN_SERVICE), ended.err
+    assert "presence.unread" in rules(ended)
+    server.faults.clear()
+    here.estate.set_reachable(here.estate.consoles()[0].host_id, True)
+    assert here.run(*LOAD).document["written"]["retired"] == 1
+
+
+def test_a_snapshot_that_stands_in_for_unifi_counts_for_nobody(here: Town) -> None:
+    here.run.variables["SNOWLOAD_RETIRE__MISSING_READS"] = "1"
+    [key] = remove(here)
+    for server in here.sandbox.servers.values():
+        if server is not here.sandbox.servicenow:
+            server.faults.add(Fault(effect=Effect.STATUS, status=503, path="/*"))
+    ended = here.run(*LOAD)
+    assert ended.document["stale_source"] is not None, ended.err
+    assert (ended.document["attendance"], status(here, key)) == ({}, IN_SERVICE)
+
+
+def test_a_retirement_that_could_not_be_sent_is_sent_by_a_replay(here: Town) -> None:
+    [key] = remove(here)
+    here.run(*LOAD)
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path=WRITES))
+    away = here.run(*LOAD)
+    assert (away.code, away.document["queued"], status(here, key)) == (8, 1, IN_SERVICE), away.err
+    here.sandbox.servicenow.faults.clear()
+    replayed = here.run("replay-queue", "--env", "testing", "--json")
+    assert (replayed.code, replayed.document["left"], status(here, key)) == (0, 0, RETIRED), replayed.err
+
+
+def test_a_replay_does_not_retire_what_a_person_has_given_another_status_meanwhile(here: Town) -> None:
+    [key] = remove(here)
+    here.run(*LOAD)
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path=WRITES))
+    here.run(*LOAD)
+    here.sandbox.servicenow.faults.clear()
+    by_hand(here, key, operational_status="3")
+    replayed = here.run("replay-queue", "--env", "testing", "--json")
+    assert (replayed.code, replayed.document["left"], status(here, key)) == (0, 0, ("1", "3")), replayed.err
+
+
+def test_gear_long_offline_becomes_non_operational_and_operational_again_when_it_is_back(here: Town) -> None:
+    here.run.variables["SNOWLOAD_RETIRE__OFFLINE_NONOPERATIONAL_DAYS"] = "30"
+    device = leaves(here)[0]
+    key = key_of(device)
+    here.estate.set_online(device.mac, online=False)
+    assert (here.run(*LOAD).code, status(here, key)) == (0, IN_SERVICE)
+    pass_time(31 * 86400, here.estate, here.app.instance, here.run.home)
+    assert (here.run(*LOAD).code, status(here, key)) == (0, ("1", "2"))
+    here.estate.set_online(device.mac, online=True)
+    assert (here.run(*LOAD).code, status(here, key)) == (0, IN_SERVICE)
+
+
+def test_an_operational_status_that_a_person_set_is_kept_however_long_gear_is_offline(here: Town) -> None:
+    here.run.variables["SNOWLOAD_RETIRE__OFFLINE_NONOPERATIONAL_DAYS"] = "30"
+    device = leaves(here)[0]
+    here.estate.set_online(device.mac, online=False)
+    by_hand(here, key_of(device), operational_status="3")
+    pass_time(31 * 86400, here.estate, here.app.instance, here.run.home)
+    assert (here.run(*LOAD).code, status(here, key_of(device))) == (0, ("1", "3"))
+
+
+def test_a_device_that_moved_is_the_same_ci_and_nobody_is_gone_or_new(here: Town) -> None:
+    device = leaves(here)[0]
+    before = oracle.by_native_key(here.app.instance, "UniFi")[key_of(device)].sys_id
+    here.estate.move_device(device.mac, here.estate.sites()[1].legacy_id)
+    moved = here.run(*LOAD)
+    assert "presence.moved" in rules(moved, key_of(device))
+    assert (moved.document["plan"]["create"], moved.document["attendance"]["missing"]) == (0, 0)
+    assert here.run(*LOAD).document["attendance"]["moved"] == 0
+    assert oracle.by_native_key(here.app.instance, "UniFi")[key_of(device)].sys_id == before
 
 
 def test_a_filter_retires_nothing_outside_of_itself(here: Town) -> None:

@@ -310,9 +310,7 @@ def _write(write: PastWrite) -> Told:
 
 
 def _findings(explained: Explained) -> Iterator[Finding]:
-    outcome = explained.outcome
-    orphans = outcome.desired.orphans if outcome.desired is not None else ()
-    return (finding for finding in (*outcome.findings, *orphans) if finding.record == str(explained.key))
+    return (finding for finding in explained.outcome.findings if finding.record == str(explained.key))
 
 
 def _finding(finding: Finding) -> Told:

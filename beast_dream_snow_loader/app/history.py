@@ -103,6 +103,7 @@ def _brief(run: Run) -> dict[str, Any]:
         "created": written.get("created", 0),
         "updated": written.get("updated", 0),
         "linked": written.get("linked", 0),
+        "linking_rate": run.report.get("links", {}).get("rate"),
         "failed": len(run.report.get("failed", ())),
         "held": len(run.report.get("held", ())),
         "queued": run.report.get("queued", 0),

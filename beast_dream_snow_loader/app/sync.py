@@ -152,6 +152,7 @@ def _report(
         requests=wiring.meter.counts(),
         stale_source=outcome.stale_seconds,
         checked=outcome.checked,
+        integrity=outcome.integrity,
         attendance=outcome.attendance,
         reduced=outcome.reduced,
         away=outcome.away,

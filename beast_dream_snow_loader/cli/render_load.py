@@ -50,13 +50,15 @@ def render_rollback(result: Result) -> None:
 def _counts(body: Mapping[str, Any]) -> None:
     rows = [(step["name"], step["records"], f"{step['duration_seconds']:.2f} s") for step in body.get("steps", [])]
     table(("step", "records", "took"), rows)
-    for name in ("source", "attendance", "plan", "written", "links"):
+    for name in ("source", "attendance", "plan", "written", "links", "verify"):
         if counts := body.get(name):
             line(f"{name + ':':12}" + ", ".join(f"{k} {_brief(v)}" for k, v in counts.items()))
 
 
 def _brief(value: object) -> object:
-    return len(value) if isinstance(value, list) else value
+    if isinstance(value, float):
+        return f"{value:.1%}"
+    return len(value) if isinstance(value, list) else "none" if value is None else value
 
 
 def _changes(changes: list[Mapping[str, Any]]) -> None:

@@ -43,7 +43,7 @@ def render_run(result: Result) -> None:
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("run", "command", "started", "took", "status", "created", "updated", "linked", "failed", "held")
+    columns = ("run", "command", "started", "took", "status", "created", "updated", "linked", "rate", "failed", "held")
     rows = [
         (r["run_id"], r["command"], r["started_at"], _seconds(r["duration_seconds"]), r["status"], *_numbers(r))
         for r in runs
@@ -51,8 +51,12 @@ def _runs(runs: Sequence[Mapping[str, Any]]) -> None:
     table(columns, rows)
 
 
-def _numbers(run: Mapping[str, Any]) -> tuple[int, ...]:
-    return tuple(run.get(name, 0) for name in ("created", "updated", "linked", "failed", "held"))
+def _numbers(run: Mapping[str, Any]) -> tuple[object, ...]:
+    created, updated, linked, failed, held = (
+        run.get(name, 0) for name in ("created", "updated", "linked", "failed", "held")
+    )
+    rate = run.get("linking_rate")
+    return (created, updated, linked, "" if rate is None else f"{rate:.1%}", failed, held)
 
 
 def _seconds(value: float | None) -> str:

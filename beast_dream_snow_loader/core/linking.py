@@ -12,6 +12,9 @@ from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownRelation, KnownState
 from beast_dream_snow_loader.core.moves import READS, Moves, follow
 
+END_HELD = "relation.end_held"
+"""The rule of an edge that waits for an end which is held."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linking:
@@ -46,7 +49,7 @@ def _told(new: list[Relation], items: Mapping[SourceKey, ConfigItem], moves: Mov
     for relation in new:
         if relation.lower not in items or relation.upper not in items:
             message = f"Its {relation.role} edge to {relation.upper} waits: one of the two is held."
-            yield _finding(relation, "relation.end_held", message)
+            yield _finding(relation, END_HELD, message)
         elif (edge := moves.waiting.get(relation.key)) is not None:
             seen = f"seen in {edge.moved_reads} of {READS} complete reads"
             message = f"It shows {relation.upper} above it now ({seen}): until then its edge stays as it was drawn."

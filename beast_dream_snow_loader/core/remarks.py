@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from beast_dream_snow_loader.core.changes import ItemChange, UnlinkChange
+from beast_dream_snow_loader.core.changes import ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.class_moves import CLASS_ELEMENT
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
@@ -30,6 +30,20 @@ def remarks(settlements: Iterable[Settlement]) -> Iterator[Finding]:
         elif receipt.outcome is Outcome.DONE and isinstance(change, UnlinkChange) and receipt.code in _STAYS:
             message = f"Its edge to {change.known.child} is not removed. {receipt.message}"
             yield Finding(record=str(change.known.lower), rule=receipt.code, severity=Severity.WARNING, message=message)
+
+
+def waiting(links: Iterable[LinkChange]) -> Iterator[Finding]:
+    """Edges that were not sent because an end of them was not written (R3.4)."""
+    for link in links:
+        message = f"Its {link.relation.role} edge to {link.relation.upper} waits: one of the two was not written."
+        yield Finding(
+            record=str(link.relation.lower),
+            rule="relation.end_missing",
+            severity=Severity.WARNING,
+            message=message,
+            field=link.relation.role,
+            value=str(link.relation.upper),
+        )
 
 
 def doubted(settlements: Iterable[Settlement]) -> Iterator[Finding]:

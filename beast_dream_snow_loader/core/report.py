@@ -14,7 +14,9 @@ from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import StepFinished
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of, severest
 from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.integrity import Integrity
 from beast_dream_snow_loader.core.known import Candidate, Held
+from beast_dream_snow_loader.core.linking import END_HELD
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.presence import Attendance
@@ -57,6 +59,7 @@ class RunReport:
     requests: Mapping[str, Any] = field(default_factory=dict)
     stale_source: float | None = None
     checked: int = 0
+    integrity: Integrity = field(default_factory=Integrity)
     attendance: Attendance | None = None
     reduced: int = 0
     away: SnowloadError | None = None
@@ -84,7 +87,11 @@ class RunReport:
             "links": links(self),
             "requests": dict(self.requests),
             "steps": [_step(step) for step in self.steps],
-            "verify": {"checked": self.checked, "mismatches": sum(f.rule == NOT_KEPT for f in self.findings)},
+            "verify": {
+                "checked": self.checked,
+                "mismatches": sum(f.rule == NOT_KEPT for f in self.findings),
+                **self.integrity.document(),
+            },
             "errors": [_error(s, self) for s in self.settlements if _is_failed(s)],
         }
 
@@ -148,16 +155,22 @@ def _retires(change: Change) -> bool:
     return change.type is ChangeType.RETIRE
 
 
-def links(report: RunReport) -> dict[str, int]:
-    """Edges wanted, those that exist now, and those without a far end. A plan not carried out has only the old ones."""
+def links(report: RunReport) -> dict[str, Any]:
+    """Edges wanted, those that exist now, and those without a far end. A plan not carried out has only the old ones.
+
+    ``rate`` is the share of the wanted ones that exist, None when none is wanted.
+    """
     wanted = len(report.desired.relations) if report.desired is not None else 0
-    todo = len(report.plan.links) if report.plan is not None else wanted
-    drawn = written(report.settlements)["linked"]
     orphans = len(report.desired.orphans) if report.desired is not None else 0
+    plan = report.plan
+    todo = len(plan.links) if plan is not None else wanted
+    waiting = sum(finding.rule == END_HELD for finding in plan.findings) if plan is not None else 0
+    linked = max(0, wanted - todo - waiting) + written(report.settlements)["linked"]
     return {
         "wanted": wanted + orphans,
-        "linked": max(0, wanted - todo) + drawn,
-        "orphans": orphans + len(report.unlinked),
+        "linked": linked,
+        "orphans": orphans + waiting + len(report.unlinked),
+        "rate": round(linked / (wanted + orphans), 4) if wanted + orphans else None,
     }
 
 

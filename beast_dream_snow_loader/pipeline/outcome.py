@@ -10,6 +10,7 @@ from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import StepFinished
 from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.integrity import Integrity
 from beast_dream_snow_loader.core.known import Held, KnownState
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.ports import Settlement
@@ -45,5 +46,6 @@ class LoadOutcome:
     """CIs of ours that are in the base class, for want of a better one."""
     away: SnowloadError | None = None
     checked: int = 0
+    integrity: Integrity = field(default_factory=Integrity)
     attendance: Attendance | None = None
     steps: list[StepFinished] = field(default_factory=list)

@@ -141,6 +141,7 @@ class Preparation:
             self._found(*fitted.findings[before:], *findings)
             counted.records = len(fitted.items)
             sound = accepted(fitted, findings)
+            self._found(*sound.orphans)
         self._outcome.held.extend(fitted.held)
         self._outcome.desired = sound
         return sound

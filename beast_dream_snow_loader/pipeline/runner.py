@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from beast_dream_snow_loader.core.changes import Change, ItemChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
-from beast_dream_snow_loader.core.remarks import doubted, in_base_class, remarks
+from beast_dream_snow_loader.core.remarks import doubted, in_base_class, remarks, waiting
 from beast_dream_snow_loader.core.staleness import Stale
 from beast_dream_snow_loader.errors import StalePlan
 from beast_dream_snow_loader.pipeline.apply import Applier
@@ -16,7 +16,7 @@ from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, redu
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.prepare import Preparation, Prepared
 from beast_dream_snow_loader.pipeline.renew import Ordered, Renewal
-from beast_dream_snow_loader.pipeline.steps.verify import retired, verify, verify_retired
+from beast_dream_snow_loader.pipeline.steps.verify import retired, verify, verify_retired, verify_whole
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -100,6 +100,7 @@ class Load:
             self.outcome.settlements = applier.settlements
             self._found(*remarks(applier.settlements))
             self.outcome.unlinked = applier.unlinked()
+            self._found(*waiting(self.outcome.unlinked))
 
     def _unlink(self, applier: Applier, unlinks: Sequence[UnlinkChange]) -> None:
         if unlinks and not self._world.stopping():
@@ -122,17 +123,19 @@ class Load:
         self._world.journal.supersede(sorted((queued & seen) - kept))
 
     def _verify(self) -> None:
-        if not any(isinstance(s.change, ItemChange) for s in self.outcome.settlements):
+        settlements = self.outcome.settlements
+        if not any(isinstance(s.change, (ItemChange, LinkChange)) for s in settlements):
             return
         with self._steps.step("verify") as counted:
             try:
-                verified = verify(self._world, self.outcome.settlements)
+                verified = verify(self._world, settlements)
+                counted.records = self.outcome.checked = verified.checked
+                self._world.ledger.checked(verified.counts, self._world.clock.now())
+                self._found(*verified.findings)
+                self.outcome.integrity = verify_whole(self._world, settlements)
+                self._found(*self.outcome.integrity.findings)
             except (*AWAY, *UNREADABLE) as error:
                 self._found(reduced("verify.skipped", f"What was written could not be read back: {error.message}"))
-                return
-            counted.records = self.outcome.checked = verified.checked
-            self._world.ledger.checked(verified.counts, self._world.clock.now())
-            self._found(*verified.findings)
 
     def _retire(self, applier: Applier, plan: Plan) -> None:
         """Last, when all that is there has been written and verified."""

@@ -75,11 +75,11 @@ def test_the_numbers_of_a_first_load(report: RunReport) -> None:
     assert document["source"] == {"consoles": 1, "sites": 1, "devices": 5, "clients": 0}
     assert document["plan"]["create"] == document["written"]["created"] == 5
     assert document["plan"]["link"] == document["written"]["linked"] == 8
-    assert document["links"] == {"wanted": 8, "linked": 8, "orphans": 0}
+    assert document["links"] == {"wanted": 8, "linked": 8, "orphans": 0, "rate": 1.0}
     assert document["duration_seconds"] == 2.5
     assert document["started_at"] == "2026-01-10T08:00:00Z"
     assert document["steps"] == [{"name": "fetch", "duration_seconds": 0.123, "records": 5}]
-    assert document["verify"] == {"checked": 5, "mismatches": 0}
+    assert (document["verify"]["checked"], document["verify"]["mismatches"]) == (5, 0)
     assert document["failed"] == document["held"] == document["errors"] == []
     assert document["queued"] == 0
 
@@ -91,7 +91,7 @@ def test_the_numbers_of_a_load_with_nothing_to_do(estate: Estate, report: RunRep
     plan = make_plan(report.desired, known, now=estate.taken_at + timedelta(hours=25), rules=DEFAULT_RULES)
     document = replace(report, plan=plan).document()
     assert document["plan"]["unchanged"] == document["plan"]["heartbeat"] == 5
-    assert document["links"] == {"wanted": 8, "linked": 8, "orphans": 0}
+    assert document["links"] == {"wanted": 8, "linked": 8, "orphans": 0, "rate": 1.0}
 
 
 def test_each_failed_record_is_named_with_servicenows_words(report: RunReport) -> None:

@@ -11,6 +11,7 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
+from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
 from tests.scenarios.conftest import Town
 from tests.scenarios.test_backbone import LOAD, clean, expected
 
@@ -236,3 +237,48 @@ def test_an_end_deleted_by_hand_is_told_made_anew_and_then_linked(moved: Relatio
     assert moved.uplinks() == {key(moved.second)}
     assert moved.tree() == {(lower, upper) for lower, upper in expected(moved.estate).items() if upper}
     assert not any(moved.load().document["written"].values())
+
+
+def test_a_load_reads_back_the_edges_it_drew_and_counts_what_it_inserted(here: Relations) -> None:
+    """R3.2, in bulk reads: what did not change is not asked about."""
+    added = here.estate.add_device(site=here.moving.site, model="U7PRO", name="new-ap", uplink=here.first.mac)
+    load = here.load()
+    ours = len(oracle.by_native_key(here.town.app.instance, "UniFi"))
+    assert load.document["verify"] == {
+        "checked": 1, "mismatches": 0, "links_checked": 2, "duplicates": 0, "ledger": ours, "cmdb": ours
+    }  # fmt: skip
+    assert here.uplinks(added) == {key(here.first)}
+    assert load.document["links"]["rate"] == 1.0
+    verified = here.load().document["verify"]
+    assert (verified["links_checked"], verified["cmdb"]) == (0, None)
+
+
+def test_an_edge_that_the_instance_drops_though_it_said_insert_is_told_by_name(here: Relations) -> None:
+    """R3.2: only reading it back tells."""
+    options = IreOptions(dropped_relations=frozenset({"Connects to::Connected by"}))
+    here.town.app.backend.set_options(ire=options)
+    added = here.estate.add_device(site=here.moving.site, model="U7PRO", name="new-ap", uplink=here.first.mac)
+    load = here.load()
+    told = [f for f in load.document["findings"] if f["rule"] == "cmdb.write_not_kept"]
+    assert (load.code, load.document["verify"]["mismatches"]) == (3, 1)
+    assert [(finding["record"], finding["field"]) for finding in told] == [(key(added), "relation")]
+
+
+def test_edges_to_a_record_that_is_held_wait_are_named_and_lower_the_linking_rate(town: OpenTown) -> None:
+    """R3.4: two CIs of others carry the serial number of a switch, so a person decides which it is."""
+    relations = Relations(town(Estate.generate(seed=3, sites=1, devices=12)))
+    upper, instance = relations.first, relations.town.app.instance
+    for name in ("rack 1", "rack 2"):
+        instance.insert("cmdb_ci_ip_switch", {"name": name, "serial_number": upper.mac.upper()})
+    below = {lower for lower, above in expected(relations.estate).items() if above == key(upper)}
+    load = relations.load()
+    assert [held["key"] for held in load.document["held"]] == [key(upper)]
+    told = {f["record"] for f in load.document["findings"] if f["rule"] == "relation.end_held"}
+    assert told - {key(upper)} == below
+    links = load.document["links"]
+    assert links["wanted"] - links["linked"] == links["orphans"] == len(below) + 2
+    assert links["rate"] == round(links["linked"] / links["wanted"], 4)
+    shown = relations.town.run("load", "--env", "testing")
+    assert f"rate {links['rate']:.1%}" in shown.out
+    report = relations.town.run("report", "--env", "testing", "--json")
+    assert {run["linking_rate"] for run in report.document["runs"]} == {links["rate"]}

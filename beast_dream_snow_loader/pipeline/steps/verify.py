@@ -9,6 +9,15 @@ from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
+from beast_dream_snow_loader.core.integrity import (
+    Integrity,
+    judge_counts,
+    judge_keys,
+    judge_links,
+    judge_serials,
+    questions,
+)
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.status import STATUS
@@ -43,6 +52,28 @@ def verify(world: World, settlements: Iterable[Settlement]) -> Verified:
     findings = [finding for sys_id, change in written.items() for finding in _compare(sys_id, change, stored)]
     counts = {change.item.key: count_of(stored[sys_id]) for sys_id, change in written.items() if sys_id in stored}
     return Verified(checked=len(written), findings=tuple(findings), counts=counts)
+
+
+def verify_whole(world: World, settlements: Sequence[Settlement]) -> Integrity:
+    """Whether what this run inserted is there once, and what it drew is there: a few bulk reads, none without cause."""
+    known = world.ledger.known()
+    asked = questions(settlements, known)
+    there = world.cmdb.find_edges(asked.drawn) if asked.drawn else {}
+    lost = tuple(judge_links(asked.drawn, there))
+    if not asked.inserted:
+        return Integrity(findings=lost, links_checked=len(asked.drawn))
+    keys = tuple(judge_keys(world.cmdb.find(asked.inserted)))
+    found = world.cmdb.by_serial(asked.serials.values()) if asked.serials else {}
+    twins = (*keys, *judge_serials(asked.serials, found, known))
+    ledger = sum(1 for item in known.items.values() if item.class_name != BASE_CLASS)
+    cmdb = world.cmdb.count_sources()
+    return Integrity(
+        findings=(*lost, *twins, *judge_counts(ledger, cmdb)),
+        links_checked=len(asked.drawn),
+        duplicates=len(twins),
+        ledger=ledger,
+        cmdb=cmdb,
+    )
 
 
 def verify_retired(world: World, settlements: Iterable[Settlement]) -> Sequence[Finding]:

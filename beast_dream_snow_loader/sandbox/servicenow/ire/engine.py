@@ -119,7 +119,11 @@ class Engine:
         return played
 
     def _tie(self, wiring: Wiring, settling: Settling, setting: Setting) -> list[RelationOutcome]:
-        linker = Linker(self._instance, track_sources=setting.properties.relation_sources)
+        linker = Linker(
+            self._instance,
+            track_sources=setting.properties.relation_sources,
+            dropped=setting.options.dropped_relations,
+        )
         tied = linker.tie(wiring.links, settling.outcome_of)
         return joined(tied) if setting.wish.deduplicate_payloads else tied
 

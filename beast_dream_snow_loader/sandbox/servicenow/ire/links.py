@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from beast_dream_snow_loader.sandbox.servicenow.ire import issues
@@ -16,10 +16,12 @@ OutcomeOf = Callable[[int], ItemOutcome]
 
 
 class Linker:
-    """``track_sources`` also fills sys_rel_source (glide.identification_engine.populate_sys_rel_source)."""
+    """``track_sources`` also fills sys_rel_source (glide.identification_engine.populate_sys_rel_source); rows of the
+    types in ``dropped`` are deleted behind the engine's back."""
 
-    def __init__(self, instance: Instance, *, track_sources: bool) -> None:
+    def __init__(self, instance: Instance, *, track_sources: bool, dropped: Collection[str] = ()) -> None:
         self._instance = instance
+        self._dropped = dropped
         self._track_sources = track_sources
 
     def tie(self, links: Sequence[Link], outcome_of: OutcomeOf) -> list[RelationOutcome]:
@@ -44,6 +46,8 @@ class Linker:
         row = found[0] if found else self._instance.insert("cmdb_rel_ci", triple)
         if self._track_sources and relation.source_name:
             self._mark(relation, row["sys_id"])
+        if not found and relation.type in self._dropped:
+            self._instance.delete("cmdb_rel_ci", row["sys_id"])
         return RelationOutcome(relation=relation, operation="NO_CHANGE" if found else "INSERT", sys_id=row["sys_id"])
 
     def _mark(self, relation: Relation, sys_id: str) -> None:

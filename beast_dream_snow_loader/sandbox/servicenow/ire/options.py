@@ -58,6 +58,7 @@ class IreOptions:
     attributes of entries somebody added to it. ``inclusion_rule``: a filter on the hardware that is looked at; the key
     under which the Meta API tells it is not published.
     ``item_faults``: see :class:`ItemFault`; ``silent_fields``: see :class:`SilentField`.
+    ``dropped_relations``: types whose new rows a script of the instance deletes, though the answer says INSERT.
     """
 
     release: str = "current"
@@ -76,6 +77,7 @@ class IreOptions:
     inclusion_rule: str = ""
     item_faults: tuple[ItemFault, ...] = ()
     silent_fields: tuple[SilentField, ...] = ()
+    dropped_relations: frozenset[str] = frozenset()
 
     def kept(self, key: str, element: str, value: object) -> object | None:
         """What is stored of a value sent for an item; None: the field is left as it is."""

@@ -64,6 +64,8 @@ CLASSIFICATION: Mapping[type[BaseException], Classification] = {
     errors.StateDamaged: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.EmptySource: _as(_C.DATA_VALIDATION, _S.HIGH),
     errors.TooManyRetirements: _as(_C.DATA_VALIDATION, _S.HIGH),
+    errors.StalePlan: _as(_C.DATA_VALIDATION, _S.HIGH),
+    errors.PlanDamaged: _as(_C.DATA_VALIDATION, _S.CRITICAL),
     errors.Refused: _as(_C.DATA_VALIDATION, _S.HIGH),
     errors.SnowloadError: _as(_C.CONFIGURATION, _S.HIGH),
     OSError: _as(_C.NETWORK, _S.MEDIUM),

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from beast_dream_snow_loader.app.explain_edges import relations
 from beast_dream_snow_loader.app.result import described
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.class_choice import class_steps
 from beast_dream_snow_loader.core.comparing import REASONS
-from beast_dream_snow_loader.core.desired import ConfigItem, Relation
+from beast_dream_snow_loader.core.desired import ConfigItem
 from beast_dream_snow_loader.core.findings import Finding
-from beast_dream_snow_loader.core.known import Candidate, KnownRelation
+from beast_dream_snow_loader.core.known import Candidate
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.mapping_trace import trace_fields
 from beast_dream_snow_loader.core.normalize import colon_mac, mac12
@@ -37,10 +38,10 @@ def explain_body(explained: Explained, rules: MappingRules) -> Told:
         "match": _match(explained),
         "plan": _plan(explained),
         "fields": [*_fields(explained)],
-        "relations": [*_relations(explained)],
+        "relations": [*relations(explained)],
         "presence": _presence(explained),
         "writes": [_write(write) for write in explained.writes],
-        "findings": [_finding(finding) for finding in _findings(explained)],
+        "findings": [_finding(finding) for finding in explained.findings],
     }
 
 
@@ -229,53 +230,6 @@ def _fields(explained: Explained) -> Iterator[Told]:
         }
 
 
-def _relations(explained: Explained) -> Iterator[Told]:
-    outcome, key = explained.outcome, explained.key
-    wanted = outcome.desired.relations if outcome.desired is not None else ()
-    drawn, seen = explained.ledger.relations, set()
-    links = {link.subject for link in outcome.plan.links} if outcome.plan is not None else set()
-    for relation in wanted:
-        if key in (relation.lower, relation.upper):
-            seen.add(relation.key)
-            yield _wanted_edge(relation, drawn.get(relation.key), planned=relation.key in links)
-    leaving = {unlink.subject: unlink.reason for unlink in outcome.plan.unlinks} if outcome.plan is not None else {}
-    for subject, known in drawn.items():
-        if key in (known.parent, known.child) and subject not in seen:
-            yield _old_edge(known, leaving.get(subject))
-    for finding in _findings(explained):
-        if finding.rule.startswith("relation."):
-            yield {
-                "edge": finding.value or finding.field,
-                "type": None,
-                "drawn_at": None,
-                "rule": finding.rule,
-                "why": finding.message,
-            }
-
-
-def _wanted_edge(relation: Relation, known: KnownRelation | None, *, planned: bool) -> Told:
-    rule = "relation.drawn" if known is not None else "relation.to_draw" if planned else "relation.waits"
-    why = {
-        "relation.drawn": "UniFi shows it, and it is drawn",
-        "relation.to_draw": "UniFi shows it: a load draws it",
-        "relation.waits": "UniFi shows it; it waits until both its ends are in the CMDB",
-    }[rule]
-    drawn_at = _time(known.linked_at) if known is not None else None
-    return {"edge": relation.key, "type": relation.type or None, "drawn_at": drawn_at, "rule": rule, "why": why}
-
-
-def _old_edge(known: KnownRelation, leaving: str | None) -> Told:
-    rule = "relation.to_remove" if leaving is not None else "relation.kept"
-    why = leaving if leaving is not None else "we drew it; UniFi does not show it in this read"
-    return {
-        "edge": known.relation_key,
-        "type": known.type,
-        "drawn_at": _time(known.linked_at),
-        "rule": rule,
-        "why": why,
-    }
-
-
 def _presence(explained: Explained) -> Told | None:
     known = explained.ledger.items.get(explained.key)
     if known is None:
@@ -307,10 +261,6 @@ def _write(write: PastWrite) -> Told:
         "message": write.message,
         "fields": list(write.fields),
     }
-
-
-def _findings(explained: Explained) -> Iterator[Finding]:
-    return (finding for finding in explained.outcome.findings if finding.record == str(explained.key))
 
 
 def _finding(finding: Finding) -> Told:

@@ -78,8 +78,8 @@ def _recorded(
         work = Load(wiring.world, order, ordered(file, store) if file is not None else None)
         return _run(options, file, here, wiring, work, run, stop)
     wait = time_to_wait(options.lock_timeout, "--lock-timeout", "5m").total_seconds()
-    saved = ordered(file, store) if file is not None else None
     with holding(here, store, wiring, run, wait) as held:
+        saved = ordered(file, store) if file is not None else None
         result = _run(options, file, here, held, Load(held.world, order, saved), run, stop)
         if options.on_failure == "rollback" and _went_wrong(result) and not stop():
             result = _undone(here, store, held, run, result, stop)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from beast_dream_snow_loader.core.changes import ItemChange
 from beast_dream_snow_loader.core.comparing import FieldDecision, Policy, decide
 from beast_dream_snow_loader.core.desired import ConfigItem
+from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import RecordType, SourceKey
 from beast_dream_snow_loader.core.key_lookup import Meant, meant
 from beast_dream_snow_loader.core.known import KnownItem, KnownState
@@ -55,6 +56,10 @@ class Explained:
         plan = self.outcome.plan
         every = (*plan.items, *plan.retirements) if plan is not None else ()
         return next((change for change in every if change.item.key == self.key), None)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(found for found in self.outcome.findings if found.record == str(self.key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

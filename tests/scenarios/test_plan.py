@@ -18,6 +18,7 @@ from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
+from tests.scenarios.in_process import InProcess
 from tests.scenarios.test_backbone import LOAD, switch
 from tests.scenarios.test_harm import by_hand
 from tests.scenarios.test_schemas import keeps
@@ -25,6 +26,11 @@ from tests.scenarios.test_schemas import keeps
 OpenTown = Callable[[Estate], Town]
 PLAN = ("plan", "--env", "testing")
 HOSTILE = "<img src=x onerror=alert(1)>|[click](http://evil.example)\u202e`x`\u009b31m"
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path / "home")
 
 
 def small() -> Estate:

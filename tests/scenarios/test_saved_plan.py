@@ -14,12 +14,19 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
+from tests.scenarios.in_process import InProcess
 from tests.scenarios.test_backbone import LOAD, clean
+from tests.scenarios.test_disappearance import RETIRED, RETIRING, leaves, remove, status
 from tests.scenarios.test_harm import WRITES, by_hand, value
 from tests.scenarios.test_plan import a_switch, could_write, key_of, small
 from tests.scenarios.test_schemas import keeps
 
 OpenTown = Callable[[Estate], Town]
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture
@@ -182,3 +189,40 @@ def test_a_plan_that_was_touched_or_does_not_read_is_an_integrity_error(here: To
 def test_filters_do_not_go_with_a_saved_plan(here: Town, more: tuple[str, ...]) -> None:
     ended = carry_out(here, here.run.home / "any.plan", *more)
     assert (ended.code, more[0] in ended.err) == (2, True)
+
+
+def about_to_retire(town: OpenTown) -> tuple[Town, str, Path]:
+    """A town whose saved plan retires one CI, by key."""
+    here = town(Estate.generate(seed=3, sites=2, devices=40))
+    here.run.variables |= RETIRING
+    assert here.run(*LOAD).code == 0
+    [key] = remove(here)
+    assert here.run(*LOAD).code == 0
+    file = save(here)
+    assert json.loads(file.read_text())["plan"]["retire"] == 1
+    return here, key, file
+
+
+def test_a_saved_plan_retires_what_was_gone_when_it_was_made(town: OpenTown) -> None:
+    """L5."""
+    here, key, file = about_to_retire(town)
+    ended = carry_out(here, file)
+    assert (ended.code, ended.document["written"]["retired"]) == (0, 1), ended.err
+    assert status(here, key) == RETIRED
+    here.sandbox.log.clear()
+    again = carry_out(here, file)
+    assert (again.code, here.writes()) == (0, 0), again.err
+    clean(here)
+
+
+def test_a_device_that_has_returned_since_is_not_retired_by_an_older_plan(town: OpenTown) -> None:
+    here, key, file = about_to_retire(town)
+    neighbour = leaves(here)[0]
+    here.estate.add_device(site=neighbour.site, model="U7PRO", name="back", uplink="", mac=key.removeprefix("device/"))
+    assert here.run(*LOAD, "--kind", "camera").code in (0, 3)
+    ended = carry_out(here, file)
+    assert ended.code == 4, ended.err
+    stale = ended.document["from_plan"]["stale"]
+    assert {one["change"] for one in stale} == {"retire", "unlink"}
+    assert all("UniFi has shown it again since" in one["reason"] for one in stale)
+    assert status(here, key) != RETIRED

@@ -34,7 +34,7 @@ def plan_changes(plan: Plan) -> Iterator[dict[str, Any]]:
     names = {change.item.key: _name(change) for change in (*plan.items, *plan.carriers.values())}
     for change in (*plan.items, *plan.retirements):
         yield _item(change)
-    for link in plan.links:
+    for link in (*plan.links, *plan.client_links):
         yield _link(link, names)
     for unlink in plan.unlinks:
         yield _unlink(unlink, names)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from beast_dream_snow_loader.core.desired import ConfigItem, Relation
 from beast_dream_snow_loader.core.findings import Finding
-from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation
 
 
@@ -58,9 +58,11 @@ class ItemChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChange:
-    """Draw one edge."""
+    """Draw one edge. ``lower_sys_id`` is set when the lower end is somebody else's CI, to which no native key of ours
+    leads: a client in the mode ``link`` (cmdb-model 6.4)."""
 
     relation: Relation
+    lower_sys_id: SysId | None = None
     type: ChangeType = ChangeType.LINK
 
     @property
@@ -100,14 +102,17 @@ class Lane:
 class Plan:
     """``carriers`` are the known items a link may need to name again in its request, by key.
 
-    ``lanes`` and ``links`` are written first, then verified; ``unlinks`` and ``retirements`` come last.
+    ``lanes`` and ``links`` are written first, then ``client_links`` (edges of CIs that are not ours), then all is
+    verified; ``unlinks`` and ``retirements`` come last. ``client_orphans`` counts clients without one CI to link.
     """
 
     lanes: tuple[Lane, ...] = ()
     links: tuple[LinkChange, ...] = ()
+    client_links: tuple[LinkChange, ...] = ()
     unlinks: tuple[UnlinkChange, ...] = ()
     retirements: tuple[ItemChange, ...] = ()
     unchanged: int = 0
+    client_orphans: int = 0
     held: tuple[Held, ...] = ()
     findings: tuple[Finding, ...] = ()
     noted: tuple[KnownItem, ...] = ()
@@ -132,4 +137,5 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        return not (self.links or self.unlinks or self.retirements or any(lane.items for lane in self.lanes))
+        edges = self.links or self.client_links or self.unlinks
+        return not (edges or self.retirements or any(lane.items for lane in self.lanes))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from beast_dream_snow_loader.core import normalize
-from beast_dream_snow_loader.core.desired import ConfigItem
+from beast_dream_snow_loader.core.desired import ClientLink, ConfigItem, Relation
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.inventory import LONG_AGO
@@ -37,25 +37,36 @@ _OPERATING_SYSTEMS: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 
 
-def map_clients(
-    snapshot: Snapshot,
-    rules: MappingRules,
-    devices: Container[str],
-    findings: list[Finding],
-    witness: Witness | None = None,
-) -> dict[str, tuple[Client, ConfigItem]]:
-    """By MAC, for the mode ``create``; ``devices`` are the MACs that are devices. Nothing in the other modes."""
-    if rules.clients_mode == "link" and snapshot.clients:
-        findings.append(_finding("link", "link mode draws no edges yet: clients were left alone", Severity.WARNING))
-    if rules.clients_mode != "create":
+def eligible_clients(
+    snapshot: Snapshot, rules: MappingRules, devices: Container[str], findings: list[Finding]
+) -> dict[str, Client]:
+    """By MAC, sorted, those that may be in the CMDB; ``devices`` are the MACs that are devices. None in the mode
+    ``off``; in the mode ``link`` only those connected now: where another one is cannot be said."""
+    if rules.clients_mode == "off":
         return {}
     left_out: Counter[str] = Counter()
     chosen = _chosen(snapshot.clients, rules, devices, left_out)
     findings.extend(_left_out(left_out))
+    linking = rules.clients_mode == "link"
+    return {mac: client for mac, client in sorted(chosen.items()) if client.connected or not linking}
+
+
+def client_items(
+    clients: Mapping[str, Client], rules: MappingRules, taken_at: datetime, witness: Witness | None = None
+) -> dict[SourceKey, ConfigItem]:
+    """One item per client, for the mode ``create``."""
     values = WireValues(rules, witness)
-    return {
-        mac: (client, _item(mac, client, rules, values, snapshot.taken_at)) for mac, client in sorted(chosen.items())
-    }
+    items = (_item(mac, client, rules, values, taken_at) for mac, client in clients.items())
+    return {item.key: item for item in items}
+
+
+def client_links(clients: Mapping[str, Client], relations: Iterable[Relation]) -> tuple[ClientLink, ...]:
+    """The edges of clients with where each was seen, for the mode ``link``."""
+    return tuple(
+        ClientLink(relation=relation, lane=clients[relation.lower.mac].console, site=clients[relation.lower.mac].site)
+        for relation in relations
+        if relation.lower.record == "client"
+    )
 
 
 def _chosen(
@@ -144,8 +155,7 @@ def _seen_at(client: Client, taken_at: datetime) -> datetime | None:
 
 def _left_out(counts: Counter[str]) -> Iterator[Finding]:
     for reason, count in sorted(counts.items()):
-        yield _finding(reason, f"{count} client records {_WHY[reason]}", Severity.INFO, str(count))
-
-
-def _finding(rule: str, message: str, severity: Severity, value: str = "") -> Finding:
-    return Finding(record="clients", rule=f"client.{rule}", severity=severity, message=f"{message}.", value=value)
+        message = f"{count} client records {_WHY[reason]}."
+        yield Finding(
+            record="clients", rule=f"client.{reason}", severity=Severity.INFO, message=message, value=str(count)
+        )

@@ -25,7 +25,7 @@ class Ownership(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A reference field to be filled with the sys_id of an existing row, looked up, never created by default.
+    """A reference field to be filled with the sys_id of an existing row, looked up, made only where that was asked for.
 
     The row is the one in ``table`` for which every ``match`` entry (element, value) holds, ignoring case; ``any_of``
     tries further alternatives in order. No row, or several: the field stays out and a finding says so.
@@ -35,9 +35,15 @@ class Reference:
     table: str
     any_of: tuple[tuple[tuple[str, str], ...], ...]
     sys_id: str = ""
-    """Set by configuration: no lookup needed."""
+    """Set by configuration; ``any_of`` then only asks whether there is such a row."""
     describe: str = ""
     """For people: ``site HQ``, ``model USW-16-PoE``."""
+    within: tuple[tuple[str, Reference], ...] = ()
+    """A further condition: the element points to the row of another reference, where that one has a row."""
+    make: tuple[tuple[str, str], ...] = ()
+    """What to write into a new row where there is none; empty: no row is ever made."""
+    make_from: tuple[tuple[str, Reference], ...] = ()
+    """What a new row points to. Without the row of that reference none is made."""
 
     @property
     def key(self) -> str:
@@ -126,11 +132,28 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLink:
+    """A client whose CI belongs to somebody else, and the device it is connected to: the mode ``link``. No field of
+    that CI is wanted, only the edge (cmdb-model 6.4)."""
+
+    relation: Relation
+    lane: str
+    site: str | None
+    kind: str = "client"
+    online: bool = True
+
+    @property
+    def key(self) -> SourceKey:
+        return self.relation.lower
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredState:
     """All items by key, all edges between them, and what was found on the way."""
 
     items: Mapping[SourceKey, ConfigItem]
     relations: tuple[Relation, ...] = ()
+    client_links: tuple[ClientLink, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     orphans: tuple[Finding, ...] = field(default=())
     """Edges that could not be drawn because their far end is unknown."""

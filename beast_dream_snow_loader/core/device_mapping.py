@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,7 +32,12 @@ def map_devices(
     witness: Witness | None = None,
 ) -> dict[SourceKey, ConfigItem]:
     """One item per device, under the first of its name forms; names are settled among all items afterwards."""
-    made = _Made(rows=WantedRows(rules=rules), values=WireValues(rules, witness), rules=rules, taken_at=taken_at)
+    made = _Made(
+        rows=WantedRows(rules=rules, ambiguous=_namesakes(placed.values())),
+        values=WireValues(rules, witness),
+        rules=rules,
+        taken_at=taken_at,
+    )
     serials = _serials(placed, findings)
     holders = Counter(place.name.casefold() for place in placed.values())
     items: dict[SourceKey, ConfigItem] = {}
@@ -43,6 +48,12 @@ def map_devices(
             findings.append(_shared(place, holders[place.name.casefold()]))
         items[SourceKey("device", mac)] = _item(place, forms, serials[mac], made)
     return items
+
+
+def _namesakes(placed: Iterable[Placed]) -> frozenset[str]:
+    """Site names that several sites have, in lower case: one location for all of them would be wrong."""
+    sites = {place.site.key: place.site.name.casefold() for place in placed if place.site is not None}
+    return frozenset(name for name, count in Counter(sites.values()).items() if count > 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,15 @@ class ClassFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MadeRow:
+    """What became of a reference row that was to be made. ``made`` False with a sys_id: it was there."""
+
+    sys_id: str | None = None
+    made: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceFacts:
     """``references`` maps :attr:`Reference.key` of a desired Reference to a sys_id, or to None where no row or several
     matched; ``choices`` maps ``<element>.<label>`` to the stored value (``install_status.Installed`` → ``1``)."""

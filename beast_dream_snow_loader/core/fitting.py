@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.core import normalize
@@ -29,12 +29,22 @@ def wishes(desired: DesiredState, rules: MappingRules) -> Wishes:
         class_chains=frozenset(item.class_chain for item in items),
         relation_types=frozenset(kind.name for kinds in rules.relation_types.values() for kind in kinds),
         references=frozenset(
-            reference for references in {item.references for item in items} for reference in references
+            wanted
+            for references in {item.references for item in items}
+            for reference in references
+            for wanted in _with_others(reference)
         ),
         elements={chain: frozenset(names) for chain, names in elements.items()},
         roles=frozenset(tuple(kind.name for kind in kinds) for kinds in rules.relation_types.values()),
         engine=True,
     )
+
+
+def _with_others(reference: Reference) -> Iterator[Reference]:
+    """The reference and those it leans on."""
+    yield reference
+    for _, other in (*reference.within, *reference.make_from):
+        yield from _with_others(other)
 
 
 def fit(desired: DesiredState, facts: InstanceFacts, rules: MappingRules) -> DesiredState:
@@ -46,16 +56,38 @@ def fit(desired: DesiredState, facts: InstanceFacts, rules: MappingRules) -> Des
     fitting = _Fitting(facts=facts, rules=rules)
     fitted = {key: done for key, item in desired.items.items() if (done := fitting.item(item)) is not None}
     relations = _fit_relations(desired.relations, fitting)
-    kept, orphans = split_relations(relations, fitted)
+    typed = {edge.lower: edge for edge in _fit_relations([link.relation for link in desired.client_links], fitting)}
+    links = [
+        replace(link, relation=typed[link.relation.lower])
+        for link in desired.client_links
+        if link.relation.lower in typed
+    ]
+    return among(
+        replace(
+            desired,
+            relations=relations,
+            client_links=tuple(links),
+            findings=(*desired.findings, *fitting.findings.values()),
+            ancestors={name: told.ancestors for name, told in facts.classes.items() if told.usable},
+            choices=facts.choices,
+            held=(*desired.held, *fitting.held),
+        ),
+        _unique_again(fitted),
+    )
+
+
+def among(desired: DesiredState, items: Mapping[SourceKey, ConfigItem]) -> DesiredState:
+    """The state with these items only: edges that lose an end become orphans. A client's CI is not ours, so that its
+    edge needs the device only."""
+    kept, orphans = split_relations(desired.relations, items)
+    links = tuple(link for link in desired.client_links if link.relation.upper in items)
+    lost = (link.relation for link in desired.client_links if link.relation.upper not in items)
     return replace(
         desired,
-        items=_unique_again(fitted),
+        items=items,
         relations=kept,
-        findings=(*desired.findings, *fitting.findings.values()),
-        orphans=(*desired.orphans, *orphans),
-        held=(*desired.held, *fitting.held),
-        ancestors={name: told.ancestors for name, told in facts.classes.items() if told.usable},
-        choices=facts.choices,
+        client_links=links,
+        orphans=(*desired.orphans, *orphans, *(_loose(relation) for relation in lost)),
     )
 
 
@@ -67,16 +99,18 @@ def split_relations(
     if len(kept) == len(relations):
         return relations, ()
     return kept, tuple(
-        Finding(
-            record=str(relation.lower),
-            rule="relation.orphan",
-            severity=Severity.WARNING,
-            message=f"Its edge to {relation.upper} waits: one of the two is not written.",
-            field=relation.role,
-            value=str(relation.upper),
-        )
-        for relation in relations
-        if relation.lower not in items or relation.upper not in items
+        _loose(relation) for relation in relations if relation.lower not in items or relation.upper not in items
+    )
+
+
+def _loose(relation: Relation) -> Finding:
+    return Finding(
+        record=str(relation.lower),
+        rule="relation.orphan",
+        severity=Severity.WARNING,
+        message=f"Its edge to {relation.upper} waits: one of the two is not written.",
+        field=relation.role,
+        value=str(relation.upper),
     )
 
 
@@ -110,6 +144,7 @@ class _Fitting:
     held: list[Held] = field(default_factory=list)
     _classes: dict[tuple[str, ...], ClassFacts | None] = field(default_factory=dict)
     _shapes: dict[str, _Shape] = field(default_factory=dict)
+    _plain: dict[tuple[Reference, ...], tuple[Reference, ...]] = field(default_factory=dict)
     _rows: dict[tuple[Reference, ...], dict[str, str]] = field(default_factory=dict)
     _lengths: Mapping[str, int] = field(default_factory=dict)
     _identifiers: frozenset[str] = frozenset()
@@ -135,7 +170,9 @@ class _Fitting:
         if "name" in values and forms[0] != values["name"]:
             self._cut(item, "name", shape.lengths["name"])
             values["name"] = forms[0]
-        return replace(item, class_name=chosen.name, values=values, name_forms=forms)
+        return replace(
+            item, class_name=chosen.name, values=values, name_forms=forms, references=self._bare(item.references)
+        )
 
     def _shape(self, chosen: ClassFacts) -> _Shape:
         if chosen.name not in self._shapes:
@@ -169,9 +206,16 @@ class _Fitting:
             self._rows[references] = dict(self._resolved(references))
         return self._rows[references]
 
+    def _bare(self, references: tuple[Reference, ...]) -> tuple[Reference, ...]:
+        """Without what only served to find or make the rows: items are kept, in the journal and in saved plans."""
+        if references not in self._plain:
+            plain = (replace(one, within=(), make=(), make_from=()) for one in references)
+            self._plain[references] = tuple(plain)
+        return self._plain[references]
+
     def _resolved(self, references: tuple[Reference, ...]) -> Iterator[tuple[str, str]]:
         for reference in references:
-            sys_id = reference.sys_id or self.facts.references.get(reference.key)
+            sys_id = self.facts.references.get(reference.key, reference.sys_id)
             if sys_id:
                 yield reference.element, sys_id
             elif not self._told_already(reference):
@@ -236,7 +280,7 @@ class _Fitting:
         self.findings.setdefault((finding.rule, *about), finding)
 
 
-def _fit_relations(relations: tuple[Relation, ...], fitting: _Fitting) -> tuple[Relation, ...]:
+def _fit_relations(relations: Sequence[Relation], fitting: _Fitting) -> tuple[Relation, ...]:
     types: dict[RelationRole, RelationType | None] = {}
     for role in {relation.role for relation in relations}:
         offered = fitting.rules.relation_types.get(role, ())
@@ -280,10 +324,15 @@ def _other_class(item: ConfigItem, chosen: str, reasons: str) -> Finding:
 def _unresolved(reference: Reference) -> Finding:
     what = shown(reference.describe or reference.element)
     message = f"{reference.table} has no single row for {what}: {reference.element} stays empty until there is one."
+    if reference.sys_id:
+        message = (
+            f"{reference.table} has no row {reference.sys_id} that could be the {what}: {reference.element} stays "
+            "empty. Correct the sys_id in the [mapping] settings."
+        )
     return Finding(
         record="instance",
         rule="reference.unresolved",
-        severity=Severity.INFO,
+        severity=Severity.WARNING if reference.sys_id else Severity.INFO,
         message=message,
         field=reference.element,
         value=what,

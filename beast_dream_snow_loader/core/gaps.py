@@ -21,9 +21,7 @@ def gaps(facts: InstanceFacts, wishes: Wishes) -> Wishes | None:
     asked = Wishes(
         class_chains=frozenset(_classes(facts, wishes)),
         relation_types=frozenset(name for names in without for name in names),
-        references=frozenset(
-            wish for wish in wishes.references if not wish.sys_id and facts.references.get(wish.key) is None
-        ),
+        references=frozenset(wish for wish in wishes.references if facts.references.get(wish.key) is None),
         choices=any(f"{element}.{label}" not in facts.choices for element in LABELS for label in LABELS[element]),
         engine=not facts.engine,
         base=BASE_CLASS not in facts.classes,

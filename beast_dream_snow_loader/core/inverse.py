@@ -71,6 +71,7 @@ class _Undoing:
     restores: list[ItemChange] = field(default_factory=list)
     departures: list[ItemChange] = field(default_factory=list)
     links: list[LinkChange] = field(default_factory=list)
+    client_links: list[LinkChange] = field(default_factory=list)
     unlinks: list[UnlinkChange] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     untouched: int = 0
@@ -95,6 +96,7 @@ class _Undoing:
         return Plan(
             lanes=tuple(lanes),
             links=tuple(self.links),
+            client_links=tuple(self.client_links),
             unlinks=tuple(self.unlinks),
             retirements=tuple(self.departures),
             unchanged=self.untouched,
@@ -172,6 +174,9 @@ class _Undoing:
             self.untouched += 1
         elif all(self._there(end) for end in (edge.parent, edge.child)):
             self.links.append(LinkChange(relation=Relation.of_key(edge.relation_key, edge.type, edge.parent)))
+        elif edge.lower not in self.known.items and edge.lower_sys_id in self.now.items and self._there(edge.upper):
+            relation = Relation.of_key(edge.relation_key, edge.type, edge.parent)
+            self.client_links.append(LinkChange(relation=relation, lower_sys_id=edge.lower_sys_id))
         else:
             self._tell(edge.relation_key, "rollback.end_gone", "The edge is not drawn again: one of its ends is gone.")
 

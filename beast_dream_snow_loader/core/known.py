@@ -75,6 +75,8 @@ class KnownRelation:
     """The other upper end that UniFi shows now, until enough complete reads have confirmed it."""
     moved_reads: int = 0
     """Complete reads in a row that showed ``moved_to``."""
+    checked_at: datetime | None = None
+    """When it was last seen in the CMDB."""
 
     @property
     def start(self) -> str:
@@ -84,6 +86,14 @@ class KnownRelation:
     @property
     def lower(self) -> SourceKey:
         return SourceKey.parse(self.start.partition(" ")[2])
+
+    @property
+    def lower_sys_id(self) -> SysId | None:
+        return self.parent_sys_id if self.parent == self.lower else self.child_sys_id
+
+    @property
+    def upper(self) -> SourceKey:
+        return SourceKey.parse(self.relation_key.partition(" -> ")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

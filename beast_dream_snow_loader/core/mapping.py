@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from beast_dream_snow_loader.core.client_mapping import map_clients
+from beast_dream_snow_loader.core.client_mapping import client_items, client_links, eligible_clients
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.device_mapping import map_devices
 from beast_dream_snow_loader.core.edges import draw_edges
@@ -26,13 +26,15 @@ def map_snapshot(snapshot: Snapshot, rules: MappingRules, witness: Witness | Non
     inventory = take_stock(snapshot, rules)
     findings = list(inventory.findings)
     items = map_devices(inventory.placed, rules, snapshot.taken_at, findings, witness)
-    clients = map_clients(snapshot, rules, inventory.placed, findings, witness)
-    items.update({item.key: item for _, item in clients.values()})
+    clients = eligible_clients(snapshot, rules, inventory.placed, findings)
+    if creating := rules.clients_mode == "create":
+        items.update(client_items(clients, rules, snapshot.taken_at, witness))
     consoles = {console.key: console for console in snapshot.consoles}
-    edges = draw_edges(inventory, consoles, {mac: client for mac, (client, _) in clients.items()})
+    edges = draw_edges(inventory, consoles, clients)
     return DesiredState(
         items=with_unique_names(items),
-        relations=tuple(edges.relations),
+        relations=tuple(edge for edge in edges.relations if creating or edge.lower.record == "device"),
+        client_links=() if creating else client_links(clients, edges.relations),
         findings=(*findings, *edges.findings),
         orphans=tuple(edges.orphans),
         looked=snapshot.looked,

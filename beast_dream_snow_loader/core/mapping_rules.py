@@ -36,7 +36,8 @@ class MappingRules:
 
     ``class_map`` holds chains per kind or model code, ``location_map`` site → sys_id or full name (a site by display
     name or ``console/short name``), ``groups`` element → sys_id or name, ``extra_fields`` element → source,
-    ``models`` products that the table does not know yet, by code.
+    ``models`` products that the table does not know yet, by code. The ``create_…`` options make reference rows that
+    are not there; a new location is put below ``location_parent`` (sys_id, full name or name).
     """
 
     kinds: tuple[KindRule, ...] = KIND_RULES
@@ -53,6 +54,10 @@ class MappingRules:
     class_map: Mapping[str, Chain] = field(default_factory=dict)
     location_map: Mapping[str, str] = field(default_factory=dict)
     location_follows_source: bool = False
+    create_locations: bool = False
+    location_parent: str = ""
+    create_manufacturer: bool = False
+    create_models: bool = False
     company: str = ""
     manufacturer: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +72,7 @@ class MappingRules:
         Raises ConfigurationError with every problem in it: the key's path and the form expected there.
         """
         changes = rules_document.read(mapping, self.fields)
+        rules_document.require_parent({**_creating(self), **changes})
         for name, new in changes.items():
             if isinstance(new, dict):
                 changes[name] = {**getattr(self, name), **new}
@@ -105,6 +111,10 @@ class MappingRules:
         if element in self.extra_fields and element.startswith("u_"):
             return False
         return element in self.never_written or element.startswith(NEVER_WRITTEN_PREFIXES)
+
+
+def _creating(rules: MappingRules) -> dict[str, object]:
+    return {"create_locations": rules.create_locations, "location_parent": rules.location_parent}
 
 
 DEFAULT_RULES = MappingRules()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.core.changes import UnlinkChange
-from beast_dream_snow_loader.core.desired import ConfigItem, Relation
+from beast_dream_snow_loader.core.desired import ClientLink, ConfigItem, Relation
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownRelation
 from beast_dream_snow_loader.core.observed import Looked
@@ -28,7 +28,7 @@ class Moves:
 def follow(
     wanted: Iterable[Relation],
     known: Iterable[KnownRelation],
-    items: Mapping[SourceKey, ConfigItem],
+    items: Mapping[SourceKey, ConfigItem | ClientLink],
     looked: Looked,
 ) -> Moves:
     """What became of the edges we know.

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.desired import Reference
-from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.facts import InstanceFacts, MadeRow
 from beast_dream_snow_loader.core.healing import Seen
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelation, KnownState
@@ -71,6 +71,9 @@ class Cmdb(Protocol):
     def facts(self, wishes: Wishes) -> InstanceFacts:
         """What the instance is like. A part that cannot be read becomes a finding, not an error."""
 
+    def make_row(self, reference: Reference, values: Mapping[str, str]) -> MadeRow:
+        """The row of a reference that has none, made with ``values`` after one more look; never sent twice."""
+
     def simulate(self, changes: Sequence[ItemChange]) -> Sequence[Match]:
         """What the engine would do with these new items; commits nothing (``queryEnhanced``).
 
@@ -107,6 +110,14 @@ class Cmdb(Protocol):
         Does not raise for what happened to the batch: an unreachable instance gives LATER receipts with the error's
         code, an unanswered request UNKNOWN ones, a refused one REFUSED. Raises only NotAuthenticated.
         """
+
+    def by_mac(self, wanted: Iterable[str]) -> Mapping[str, tuple[SysId, ...]]:
+        """The CIs that have one of these MACs (12 hex digits), themselves or on an adapter; duplicates left out.
+        Rejected, NotAuthorised when that cannot be read."""
+
+    def connect(self, device: KnownItem, links: Sequence[LinkChange]) -> Sequence[Receipt]:
+        """Draw edges between CIs of others (``lower_sys_id``) and one device; no field is written. One receipt per
+        link, as :meth:`apply` gives them."""
 
     def find_edges(self, wanted: Iterable[KnownRelation]) -> Mapping[str, SysId]:
         """The rows of cmdb_rel_ci behind these edges, by relation key. One that is gone, or was turned into another
@@ -198,10 +209,13 @@ class Ledger(Protocol):
         """Take over the counters and places of one read. A read that was counted already changes nothing."""
 
     def watch(self, edges: Iterable[KnownRelation]) -> None:
-        """Remember ``moved_to`` and ``moved_reads`` of these edges."""
+        """Remember ``moved_to``, ``moved_reads`` and ``checked_at`` of these edges."""
 
     def settled_without_us(self, keys: Iterable[SourceKey], retired_at: datetime | None) -> None:
         """These CIs' status is somebody else's doing: found Retired, or (None) kept though they are back."""
+
+    def forget_relations(self, relation_keys: Iterable[str]) -> None:
+        """The CMDB no longer holds these edges, or they are none of ours."""
 
 
 class Memory(Protocol):

@@ -129,7 +129,7 @@ def planned(plan: Plan | None) -> dict[str, int]:
         "create": kinds[ChangeType.CREATE],
         "update": kinds[ChangeType.UPDATE],
         "retire": len(plan.retirements) if plan is not None else 0,
-        "link": len(plan.links) if plan is not None else 0,
+        "link": len(plan.links) + len(plan.client_links) if plan is not None else 0,
         "unlink": len(plan.unlinks) if plan is not None else 0,
         "unchanged": (plan.unchanged if plan is not None else 0) + kinds[ChangeType.HEARTBEAT],
         "heartbeat": kinds[ChangeType.HEARTBEAT],
@@ -156,15 +156,17 @@ def _retires(change: Change) -> bool:
 
 
 def links(report: RunReport) -> dict[str, Any]:
-    """Edges wanted, those that exist now, and those without a far end. A plan not carried out has only the old ones.
+    """Edges wanted, those that exist now, and those without an end (a client without a CI is one). A plan not carried
+    out has only the old ones.
 
     ``rate`` is the share of the wanted ones that exist, None when none is wanted.
     """
-    wanted = len(report.desired.relations) if report.desired is not None else 0
-    orphans = len(report.desired.orphans) if report.desired is not None else 0
-    plan = report.plan
-    todo = len(plan.links) if plan is not None else wanted
+    desired, plan = report.desired, report.plan
+    wanted = len(desired.relations) + len(desired.client_links) if desired is not None else 0
+    orphans = len(desired.orphans) if desired is not None else 0
+    todo = len(plan.links) + len(plan.client_links) if plan is not None else wanted
     waiting = sum(finding.rule == END_HELD for finding in plan.findings) if plan is not None else 0
+    waiting += plan.client_orphans if plan is not None else 0
     linked = max(0, wanted - todo - waiting) + written(report.settlements)["linked"]
     return {
         "wanted": wanted + orphans,

@@ -90,10 +90,11 @@ def _retire(item: KnownItem, retired: Mapping[str, str]) -> ItemChange:
 def edges_of(
     changes: Sequence[ItemChange], relations: Mapping[str, KnownRelation], planned: Iterable[UnlinkChange] = ()
 ) -> Iterator[UnlinkChange]:
-    """The edges of the CIs to be retired, which hang on nothing from then on; those ``planned`` already left out."""
+    """The edges of the CIs to be retired, which hang on nothing from then on; those ``planned`` already left out, and
+    those that were there before we came to draw them."""
     leaving = {change.item.key for change in changes}
     going = {unlink.subject for unlink in planned}
     for key, relation in sorted(relations.items()):
         ends = sorted({relation.parent, relation.child} & leaving)
-        if ends and key not in going:
+        if ends and relation.ours and key not in going:
             yield UnlinkChange(known=relation, reason=f"{ends[0]} was retired")

@@ -68,6 +68,17 @@ def read(document: Mapping[str, object], fields: tuple[FieldRule, ...]) -> dict[
     return changes
 
 
+def require_parent(rules: Mapping[str, object]) -> None:
+    """Raises ConfigurationError when locations are to be made and nobody said where."""
+    if rules["create_locations"] and not rules["location_parent"]:
+        problem = "mapping.create_locations needs mapping.location_parent: the location below which new ones are put."
+        raise ConfigurationError(
+            f"The mapping has 1 problem: {problem}",
+            next_step="Set location_parent to the sys_id or full name of a location.",
+            problems=(problem,),
+        )
+
+
 def _choice(*options: str) -> _Reader:
     def reader(reading: _Reading, path: str, value: object) -> str | None:
         if isinstance(value, str) and value in options:
@@ -242,6 +253,10 @@ _READERS: Mapping[str, _Reader] = {
     "client_class_map": _table(_chain, CLIENT_CHAINS),
     "location_map": _location_map,
     "location_follows_source": _flag,
+    "create_locations": _flag,
+    "location_parent": _text,
+    "create_manufacturer": _flag,
+    "create_models": _flag,
     "company": _text,
     "manufacturer": _sys_id,
     "manufacturer_names": _texts,

@@ -30,6 +30,7 @@ class SavedPlan:
 
     lanes: tuple[Lane, ...] = ()
     links: tuple[LinkChange, ...] = ()
+    client_links: tuple[LinkChange, ...] = ()
     unlinks: tuple[UnlinkChange, ...] = ()
     retirements: tuple[ItemChange, ...] = ()
     carriers: tuple[ItemChange, ...] = ()
@@ -41,6 +42,7 @@ class SavedPlan:
         return cls(
             lanes=plan.lanes,
             links=plan.links,
+            client_links=plan.client_links,
             unlinks=plan.unlinks,
             retirements=plan.retirements,
             carriers=carriers,

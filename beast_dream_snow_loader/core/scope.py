@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from beast_dream_snow_loader.core.changes import ChangeType, Plan
-from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
+from beast_dream_snow_loader.core.desired import ClientLink, ConfigItem, DesiredState
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.kinds import KINDS
 from beast_dream_snow_loader.core.known import KnownItem
@@ -29,7 +29,7 @@ class Scope:
     def whole(self) -> bool:
         return not (self.sites or self.consoles or self.kinds or self.keys)
 
-    def covers(self, item: ConfigItem | KnownItem) -> bool:
+    def covers(self, item: ConfigItem | ClientLink | KnownItem) -> bool:
         return (not self.keys or item.key in self.keys) and (
             _named(self.sites, item.site, f"{item.lane}/{item.site}")
             and _named(self.consoles, item.lane)

@@ -64,6 +64,7 @@ def renew(saved: SavedPlan, present: Present, ownership: Mapping[str, Ownership]
     plan = Plan(
         lanes=lanes,
         links=links,
+        client_links=tuple(link for link in saved.client_links if link.subject in subjects),
         unlinks=tuple(unlink for unlink in saved.unlinks if unlink.subject in subjects),
         retirements=tuple(change for change in saved.retirements if change.subject in subjects),
         carriers=_carriers(saved, links, present, ownership),
@@ -75,6 +76,7 @@ def renew(saved: SavedPlan, present: Present, ownership: Mapping[str, Ownership]
 def _every(saved: SavedPlan) -> Iterator[Change]:
     yield from saved.items
     yield from saved.links
+    yield from saved.client_links
     yield from saved.unlinks
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from beast_dream_snow_loader.core import normalize
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.fitting import split_relations
+from beast_dream_snow_loader.core.fitting import among
 from beast_dream_snow_loader.core.identity import SourceKey, parse_sys_id
 from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES, MappingRules
 from beast_dream_snow_loader.core.shown import shown
@@ -66,8 +66,7 @@ def accepted(desired: DesiredState, findings: Iterable[Finding]) -> DesiredState
     """Without the records that have an error finding; their edges become orphans."""
     refused = {finding.record for finding in findings if finding.severity is Severity.ERROR}
     items = {key: item for key, item in desired.items.items() if str(key) not in refused} if refused else desired.items
-    relations, orphans = split_relations(desired.relations, items)
-    return replace(desired, items=items, relations=relations, orphans=(*desired.orphans, *orphans))
+    return among(desired, items)
 
 
 def _check_item(item: ConfigItem, rules: MappingRules) -> Iterator[Finding]:

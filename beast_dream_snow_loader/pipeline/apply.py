@@ -73,21 +73,16 @@ class Applier:
             if self._world.stopping():
                 return
             part = ready[start : start + self._order.batch_size]
-            self._settle(part, partial(self._world.cmdb.unlink, part))
+            self.settle(part, partial(self._world.cmdb.unlink, part))
 
     def second_chance(self) -> None:
         """Once, when something was left open: it is looked up, and what was not done is sent again.
 
         The instance still being away leaves everything queued, or open to be looked up by the next run.
         """
-        if self._world.stopping() or not self._left():
+        left = self.look_up()
+        if not left:
             return
-        try:
-            found = settle_unknown(self._world, self._order.run_id)
-        except (*AWAY, *UNREADABLE):
-            return
-        self._remember(found)
-        left, self._away = self._left(), None
         self._links |= {change.subject: change for change in left if isinstance(change, LinkChange)}
         items = [change for change in left if isinstance(change, ItemChange)]
         names = dict.fromkeys(change.item.lane for change in items)
@@ -100,7 +95,7 @@ class Applier:
             if self._world.stopping():
                 return
             part = changes[start : start + self._order.batch_size]
-            self._settle(part, partial(self._world.cmdb.delete, part))
+            self.settle(part, partial(self._world.cmdb.delete, part))
 
     def retire(self, changes: Sequence[ItemChange]) -> None:
         """Set to Retired what is gone. Nothing else is in flight then, so one request follows the other."""
@@ -110,6 +105,26 @@ class Applier:
                 size = min(self._sizes.now, MOST_ITEMS)
                 self._write(Batch(lane=lane, items=tuple(pending[:size])))
                 pending = pending[size:]
+
+    def look_up(self) -> Sequence[Change]:
+        """Look up what was left open; returns what then is to be sent again, nothing while that cannot be told."""
+        if self._world.stopping() or not self._left():
+            return ()
+        try:
+            found = settle_unknown(self._world, self._order.run_id)
+        except (*AWAY, *UNREADABLE):
+            return ()
+        self._remember(found)
+        self._away = None
+        return self._left()
+
+    def stop(self, error: SnowloadError) -> None:
+        """The instance is away: what follows is queued."""
+        self._away = self._away or Away(code=error.code, message=error.message)
+
+    @property
+    def away(self) -> bool:
+        return self._away is not None
 
     def unlinked(self) -> Sequence[LinkChange]:
         """Edges that wait because one of their ends was not written."""
@@ -138,17 +153,20 @@ class Applier:
         old = self._world.clock.monotonic() - self._planned_at >= self._order.recheck_after
         if old and self._away is None:
             batch = rechecked(self._world, self._order, batch, self._written())
-        self._settle((*batch.items, *batch.links), lambda: self._send(batch), batch.carried)
+        self.settle((*batch.items, *batch.links), lambda: self._send(batch), batch.carried)
 
     def _written(self) -> set[SourceKey]:
         with self._lock:
             done = [s.change for s in self._settled.values() if s.receipt.outcome is Outcome.DONE]
         return {change.item.key for change in done if isinstance(change, ItemChange)}
 
-    def _settle(
+    def settle(
         self, changes: Sequence[Change], send: Callable[[], Sequence[Receipt]], carried: Iterable[ItemChange] = ()
     ) -> None:
-        """A carried CI that had gone is a new one now: written down like any other, though nobody intended it."""
+        """Intend, send (or queue while away), settle.
+
+        A carried CI that had gone is a new one now: written down like any other, though nobody intended it.
+        """
         self._world.journal.intend(self._order.run_id, changes)
         receipts = self._queue(changes) if self._away else send()
         by_subject = {receipt.subject: receipt for receipt in receipts}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from beast_dream_snow_loader.core.changes import ChangeType, Plan
 from beast_dream_snow_loader.core.class_moves import moves_up
 from beast_dream_snow_loader.core.desired import DesiredState
+from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.fitting import fit, wishes
 from beast_dream_snow_loader.core.guards import refuse_empty_source
@@ -23,12 +24,14 @@ from beast_dream_snow_loader.core.validation import accepted, check
 from beast_dream_snow_loader.errors import TooManyRetirements
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
+from beast_dream_snow_loader.pipeline.steps.attach import attach
 from beast_dream_snow_loader.pipeline.steps.attend import see_off, status_read
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.recall import recall
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
+from beast_dream_snow_loader.pipeline.steps.rows import fill
 from beast_dream_snow_loader.pipeline.steps.survey import survey
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -60,7 +63,7 @@ class Preparation:
         self._steps = steps
 
     def run(self) -> Prepared:
-        """fetch → transform → validate → recall → recognise → plan."""
+        """fetch → transform → validate → recall → recognise → plan → attach."""
         desired = self._validate(self._transform())
         known = self._recall()
         desired, known = self._recognise(desired, known)
@@ -70,6 +73,7 @@ class Preparation:
             plan, known, _ = self._plan(desired, known)
         self._found(*plan.findings)
         self._outcome.plan = plan
+        plan = self._attach(desired, known, plan)
         attendance = self._attend(known)
         prepared = Prepared(plan=plan, keys=keys_in(self._order.scope, desired), scope=self._order.scope)
         return prepared if attendance is None else self._see_off(prepared, attendance, known)
@@ -132,11 +136,13 @@ class Preparation:
 
     def _validate(self, desired: DesiredState) -> DesiredState:
         with self._steps.step("validate", total=len(desired.items)) as counted:
-            surveyed = survey(self._world, self._order, wishes(desired, self._order.rules))
-            self._outcome.away, self._outcome.facts = surveyed.away, surveyed.facts
-            self._found(*surveyed.facts.findings)
+            wished = wishes(desired, self._order.rules)
+            surveyed = survey(self._world, self._order, wished)
+            self._outcome.away = surveyed.away
+            facts = self._outcome.facts = self._fill(surveyed.facts, desired)
+            self._found(*facts.findings)
             before = len(desired.findings)
-            fitted = fit(desired, surveyed.facts, self._order.rules)
+            fitted = fit(desired, facts, self._order.rules)
             findings = check(fitted)
             self._found(*fitted.findings[before:], *findings)
             counted.records = len(fitted.items)
@@ -145,6 +151,17 @@ class Preparation:
         self._outcome.held.extend(fitted.held)
         self._outcome.desired = sound
         return sound
+
+    def _fill(self, facts: InstanceFacts, desired: DesiredState) -> InstanceFacts:
+        """With the reference rows made that this run's records want."""
+        if self._outcome.away is None:
+            mine = {key: desired.items[key] for key in keys_in(self._order.scope, desired)}
+            wished = wishes(replace(desired, items=mine), self._order.rules)
+            try:
+                return fill(self._world, self._order, facts, wished.references)
+            except AWAY as error:
+                self._outcome.away = error
+        return facts
 
     def _recall(self) -> KnownState:
         with self._steps.step("recall") as counted:
@@ -212,6 +229,31 @@ class Preparation:
             allow_upgrade=order.allow_upgrade,
         )
         return plan if order.scope.whole else narrowed(plan, keys_in(order.scope, desired))
+
+    def _attach(self, desired: DesiredState, known: KnownState, plan: Plan) -> Plan:
+        """The plan with the edges of clients whose CIs are not ours."""
+        wanted = tuple(link for link in desired.client_links if self._order.scope.covers(link))
+        if not wanted or self._outcome.away is not None:
+            return plan
+        with self._steps.step("attach", total=len(wanted)) as counted:
+            try:
+                clients = attach(self._world, self._order, wanted, known, desired.looked)
+            except AWAY as error:
+                self._outcome.away = error
+                return plan
+            except UNREADABLE as error:
+                self._found(reduced("client.unreadable", f"CIs of clients cannot be looked for: {error.message}"))
+                return plan
+            counted.records = len(wanted)
+        self._found(*clients.findings)
+        self._outcome.plan = replace(
+            plan,
+            client_links=clients.links,
+            unlinks=(*plan.unlinks, *clients.unlinks),
+            watched=(*plan.watched, *clients.watched),
+            client_orphans=clients.orphans,
+        )
+        return self._outcome.plan
 
     def _look_again(self, plan: Plan, known: KnownState) -> KnownState | None:
         """What the CMDB holds now of the CIs about to be written: what people changed meanwhile is kept (6.9)."""

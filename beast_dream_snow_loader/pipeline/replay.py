@@ -16,6 +16,7 @@ from beast_dream_snow_loader.core.retirement import edges_of
 from beast_dream_snow_loader.core.scope import narrowed
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
+from beast_dream_snow_loader.pipeline.client_links import ClientLinker
 from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
@@ -51,6 +52,7 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     held = (*mended.held, *recognised.held.values())
     plan = _plan(world, order, queued, known, held)
     retirements = _queued_retirements(world, order, entries, known)
+    plan = replace(plan, client_links=_queued_clients(entries, known))
     unlinks = _queued_unlinks(entries, known, plan)
     unlinks = (*unlinks, *edges_of(retirements, known.relations, unlinks))
     plan = replace(plan, unlinks=unlinks, retirements=retirements)
@@ -65,14 +67,22 @@ def _send(
     applier = Applier(world, order, plan)
     applier.load(plan.lanes)
     applier.link()
+    ClientLinker(world, order, applier).draw(plan.client_links)
     applier.unlink(plan.unlinks_before_retiring)
     applier.retire(plan.retirements)
     applier.unlink(plan.unlinks_of(retired(applier.settlements)))
     kept = {str(one.key) for one in held} | {link.subject for link in applier.unlinked()}
-    planned: tuple[Change, ...] = (*plan.items, *plan.links, *plan.unlinks, *plan.retirements)
+    edges: tuple[Change, ...] = (*plan.links, *plan.client_links, *plan.unlinks)
+    planned: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements)
     kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped
     world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
     return tuple(applier.settlements)
+
+
+def _queued_clients(entries: Iterable[JournalEntry], known: KnownState) -> tuple[LinkChange, ...]:
+    """Edges of clients whose CI is not ours, drawn meanwhile or not."""
+    links = (entry.change for entry in entries if isinstance(entry.change, LinkChange))
+    return tuple(c for c in links if c.lower_sys_id is not None and c.subject not in known.relations)
 
 
 def _plan(world: World, order: Order, queued: DesiredState, known: KnownState, held: Sequence[Held]) -> Plan:
@@ -84,7 +94,7 @@ def _plan(world: World, order: Order, queued: DesiredState, known: KnownState, h
 def _queued_unlinks(entries: Iterable[JournalEntry], known: KnownState, plan: Plan) -> tuple[UnlinkChange, ...]:
     """Those whose edge is still in the ledger, and what takes its place drawn or about to be."""
     unlinks = (entry.change for entry in entries if isinstance(entry.change, UnlinkChange))
-    drawn = {"", *known.relations, *(link.subject for link in plan.links)}
+    drawn = {"", *known.relations, *(link.subject for link in (*plan.links, *plan.client_links))}
     return tuple(change for change in unlinks if change.subject in known.relations and change.replaced_by in drawn)
 
 
@@ -110,7 +120,8 @@ def _queued_items(entries: Iterable[JournalEntry]) -> DesiredState:
     items = {
         change.item.key: change.item for change in changes if isinstance(change, ItemChange) and not _retires(change)
     }
-    relations = tuple(change.relation for change in changes if isinstance(change, LinkChange))
+    links = (change for change in changes if isinstance(change, LinkChange))
+    relations = tuple(link.relation for link in links if link.lower_sys_id is None)
     return DesiredState(items=items, relations=relations, looked=None)
 
 

@@ -13,6 +13,7 @@ from beast_dream_snow_loader.core.mapping_tables import RETIRED
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
+from beast_dream_snow_loader.pipeline.client_links import ClientLinker
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -47,10 +48,13 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     applier = Applier(world, order, plan)
     applier.load(plan.lanes)
     applier.link()
+    linker = ClientLinker(world, order, applier)
+    linker.draw(plan.client_links)
     applier.unlink(plan.unlinks)
     applier.retire([change for change in plan.retirements if change.type is ChangeType.RETIRE])
     applier.delete([change for change in plan.retirements if change.type is ChangeType.DELETE])
-    return RolledBack(plan=plan, settlements=applier.settlements, unlinked=applier.unlinked(), dropped=dropped)
+    unlinked = (*applier.unlinked(), *linker.waiting)
+    return RolledBack(plan=plan, settlements=applier.settlements, unlinked=unlinked, dropped=dropped)
 
 
 def _now(world: World, done: Sequence[Settlement], known: KnownState) -> Now:
@@ -73,6 +77,7 @@ def _edge(change: object, known: KnownState) -> KnownRelation | None:
 
 def _sys_ids(done: Sequence[Settlement], edges: Sequence[KnownRelation], known: KnownState) -> set[SysId]:
     found = {end.sys_id for edge in edges for key in (edge.parent, edge.child) if (end := known.items.get(key))}
+    found |= {edge.lower_sys_id for edge in edges if edge.lower_sys_id is not None}
     for settlement in done:
         if isinstance(settlement.change, ItemChange):
             before = settlement.change.known

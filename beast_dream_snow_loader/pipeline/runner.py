@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.desired import ClientLink
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.remarks import doubted, in_base_class, remarks, waiting
 from beast_dream_snow_loader.core.staleness import Stale
 from beast_dream_snow_loader.errors import StalePlan
 from beast_dream_snow_loader.pipeline.apply import Applier
+from beast_dream_snow_loader.pipeline.client_links import ClientLinker
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.prepare import Preparation, Prepared
@@ -29,6 +31,7 @@ class Load:
         self._ordered = ordered
         self._world = world
         self._order = order
+        self._waiting: tuple[LinkChange, ...] = ()
         self._steps = Steps(clock=world.clock, listener=world.listener, done=self.outcome.steps)
 
     def run(self) -> LoadOutcome:
@@ -95,12 +98,24 @@ class Load:
                 if self.outcome.away is None:
                     applier.second_chance()
                 counted.records = len(applier.settlements) - before
+            self._link_clients(applier, plan)
             self._unlink(applier, plan.unlinks_before_retiring)
         finally:
             self.outcome.settlements = applier.settlements
             self._found(*remarks(applier.settlements))
-            self.outcome.unlinked = applier.unlinked()
+            self.outcome.unlinked = (*applier.unlinked(), *self._waiting)
             self._found(*waiting(self.outcome.unlinked))
+
+    def _link_clients(self, applier: Applier, plan: Plan) -> None:
+        if not plan.client_links:
+            return
+        linker = ClientLinker(self._world, self._order, applier)
+        with self._steps.step("link clients", total=len(plan.client_links)) as counted:
+            before = len(applier.settlements)
+            linker.draw(plan.client_links)
+            counted.records = len(applier.settlements) - before
+        self._waiting = tuple(linker.waiting)
+        self._found(*linker.findings)
 
     def _unlink(self, applier: Applier, unlinks: Sequence[UnlinkChange]) -> None:
         if unlinks and not self._world.stopping():
@@ -115,12 +130,21 @@ class Load:
         if desired is None or self._world.stopping():
             return
         plan = prepared.plan
-        every: tuple[Change, ...] = (*plan.items, *plan.links, *plan.unlinks, *plan.retirements)
+        edges: tuple[Change, ...] = (*plan.links, *plan.client_links, *plan.unlinks)
+        every: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements)
         kept = {change.subject for change in every} | {str(held.key) for held in self.outcome.held}
         keys = prepared.keys
         seen = {str(key) for key in keys} | {edge.key for edge in desired.relations if edge.lower in keys}
-        queued = {entry.change.subject for entry in self._world.journal.queued()}
-        self._world.journal.supersede(sorted((queued & seen) - kept))
+        queued = [entry.change for entry in self._world.journal.queued()]
+        clients = {link.relation.lower for link in desired.client_links if self._looked_for(prepared, link)}
+        seen |= {
+            c.subject for c in queued if isinstance(c, LinkChange) and c.lower_sys_id and c.relation.lower in clients
+        }
+        self._world.journal.supersede(sorted(({change.subject for change in queued} & seen) - kept))
+
+    def _looked_for(self, prepared: Prepared, link: ClientLink) -> bool:
+        """Whether this run decided about the client's edge: wherever it was queued to, that is out of date."""
+        return self.outcome.away is None and prepared.scope.covers(link)
 
     def _verify(self) -> None:
         settlements = self.outcome.settlements

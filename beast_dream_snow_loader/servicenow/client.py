@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.changes import ItemChange, UnlinkChange
+from beast_dream_snow_loader.core.changes import ItemChange, LinkChange, UnlinkChange
+from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.events import Listener, ignore
-from beast_dream_snow_loader.core.facts import ClassFacts, InstanceFacts
+from beast_dream_snow_loader.core.facts import ClassFacts, InstanceFacts, MadeRow
 from beast_dream_snow_loader.core.healing import Seen
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import Candidate, KnownRelation
+from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelation
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.ports import Batch, Wishes
 from beast_dream_snow_loader.core.receipts import Receipt
-from beast_dream_snow_loader.servicenow import base_class, edges, looking, lookup, sources, stored
+from beast_dream_snow_loader.servicenow import base_class, edges, looking, lookup, macs, sources, stored
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.base_class import BaseClassWriter
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.classes import ClassBook
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.servicenow.connecting import Connector
 from beast_dream_snow_loader.servicenow.deleting import delete_items
 from beast_dream_snow_loader.servicenow.engine import EngineDoor
+from beast_dream_snow_loader.servicenow.making import Maker
 from beast_dream_snow_loader.servicenow.preflight import Preflight
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader
@@ -35,8 +38,8 @@ from beast_dream_snow_loader.transport.base import Transport
 class ServiceNowAPIClient:
     """One instance, one account. ``transport`` already logs in (:func:`authentication.authenticating`) and retries.
 
-    Any method may raise a TransportError or CmdbAsleep; ``apply`` and ``unlink`` only NotAuthenticated. Thread-safe but
-    for :meth:`facts`.
+    Any method may raise a TransportError or CmdbAsleep; ``apply``, ``connect`` and ``unlink`` only NotAuthenticated.
+    Thread-safe but for :meth:`facts`.
     """
 
     def __init__(
@@ -49,6 +52,8 @@ class ServiceNowAPIClient:
         self._preflight = Preflight(self._caller, self._reader)
         base = BaseClassWriter(self._caller, self._reader) if settings.base_class_fallback else None
         self._writer = Writer(self._caller, listener, base)
+        self._maker = Maker(self._caller, self._reader)
+        self._connector = Connector(self._caller, self._reader)
         self._unlinker = Unlinker(self._caller, self._reader)
         self._facts: dict[Wishes, InstanceFacts] = {}
 
@@ -82,6 +87,10 @@ class ServiceNowAPIClient:
             choices=choices,
             findings=(*self._classes.findings, *about_engine, *about_types, *about_choices, *about_rows),
         )
+
+    def make_row(self, reference: Reference, values: Mapping[str, str]) -> MadeRow:
+        """The row of a reference, made with ``values`` when there is none."""
+        return self._maker.make(reference, values)
 
     def simulate(self, changes: Sequence[ItemChange]) -> Sequence[Match]:
         """What the engine would do with these new items; commits nothing."""
@@ -123,6 +132,14 @@ class ServiceNowAPIClient:
         """The rows behind edges we drew, by relation key; one that is gone is not in the answer."""
         rows = edges.find(self._reader, wanted)
         return {key: SysId(row["sys_id"]) for key, row in rows.items()}
+
+    def by_mac(self, wanted: Iterable[str]) -> Mapping[str, tuple[SysId, ...]]:
+        """The CIs that have one of these MACs, themselves or on an adapter, by MAC."""
+        return macs.by_mac(self._reader, wanted)
+
+    def connect(self, device: KnownItem, links: Sequence[LinkChange]) -> Sequence[Receipt]:
+        """Draw edges between CIs of others and one device: one receipt per link, in order."""
+        return self._connector.connect(device, links)
 
     def unlink(self, changes: Sequence[UnlinkChange]) -> Sequence[Receipt]:
         """Remove edges: one receipt per change, in order."""

@@ -26,7 +26,7 @@ class _Search:
     groups: tuple[tuple[Alternative, ...], ...]
 
     def reads(self) -> list[TableRead]:
-        found = (_read(self.reference.table, alternative) for alternative in (self.groups[0] if self.groups else ()))
+        found = (_read(self.reference, alternative) for alternative in (self.groups[0] if self.groups else ()))
         return [read for read in found if read is not None]
 
 
@@ -40,20 +40,24 @@ class _Verdict:
 
 
 def references(reader: Reader, wished: Iterable[Reference]) -> tuple[Mapping[str, str | None], tuple[Finding, ...]]:
-    """By :attr:`Reference.key` the sys_id of the one row that matches, None where there is none or several.
+    """By :attr:`Reference.key` the sys_id of the one row that matches, None where there is none or several. A sys_id
+    that was configured and could not be looked for is believed.
 
     Alternatives that ask for the same fields are spellings of one thing and count together, so that companies named
     Ubiquiti and Ubiquiti Inc. are two rows; the next sort of alternative is tried only when nothing was found.
     Raises the errors of a call.
     """
-    asked = {reference.key: reference for reference in wished if not reference.sys_id}
-    searches = [_Search(reference=asked[key], groups=_groups(asked[key])) for key in sorted(asked)]
+    asked = {reference.key: reference for reference in wished}
+    asked |= {other.key: other for reference in asked.values() for _, other in reference.within}
+    # Those that others lean on come first, so that their row is known when the others' answers are judged.
+    order = sorted(asked, key=lambda key: (bool(asked[key].within), key))
+    searches = [_Search(reference=asked[key], groups=_groups(asked[key])) for key in order]
     found: dict[str, str | None] = {}
     findings: dict[str, Finding] = {}
     while searches:
-        verdicts = [(search, _verdict(search.reference, answers)) for search, answers in _ask(reader, searches)]
-        searches = []
-        for search, verdict in verdicts:
+        answered, searches = _ask(reader, searches), []
+        for search, answers in answered:
+            verdict = _verdict(search.reference, answers, found)
             if verdict.nothing and len(search.groups) > 1:
                 searches.append(replace(search, groups=search.groups[1:]))
                 continue
@@ -77,7 +81,7 @@ def _ask(reader: Reader, searches: Sequence[_Search]) -> list[tuple[_Search, Ans
     return [(search, [next(answers) for _ in group]) for search, group in zip(searches, reads, strict=True)]
 
 
-def _read(table: str, alternative: Alternative) -> TableRead | None:
+def _read(reference: Reference, alternative: Alternative) -> TableRead | None:
     """None when a value must not stand in a query: then there is no such row for us."""
     query = Query()
     try:
@@ -85,14 +89,17 @@ def _read(table: str, alternative: Alternative) -> TableRead | None:
             query = query.equals(element, value)
     except ValueError:
         return None
-    return TableRead(table=table, query=query, fields=query.fields)
+    fields = (*query.fields, *(element for element, _ in reference.within))
+    return TableRead(table=reference.table, query=query, fields=fields)
 
 
-def _verdict(reference: Reference, answers: Answers) -> _Verdict:
+def _verdict(reference: Reference, answers: Answers, others: Mapping[str, str | None]) -> _Verdict:
     refused = next((answer for answer in answers if isinstance(answer, SnowloadError)), None)
     if refused is not None:
-        return _Verdict(finding=unreadable(reference.table, refused.message))
-    sys_ids = {row["sys_id"] for answer in answers if not isinstance(answer, SnowloadError) for row in answer}
+        return _Verdict(sys_id=reference.sys_id or None, finding=unreadable(reference.table, refused.message))
+    told = (row for answer in answers if not isinstance(answer, SnowloadError) for row in answer)
+    ends = [(element, sys_id) for element, other in reference.within if (sys_id := others.get(other.key))]
+    sys_ids = {row["sys_id"] for row in told if all(row.get(element) == sys_id for element, sys_id in ends)}
     if len(sys_ids) == 1:
         return _Verdict(sys_id=sys_ids.pop())
     return _Verdict(finding=_several(reference, sorted(sys_ids))) if sys_ids else _Verdict(nothing=True)

@@ -28,8 +28,8 @@ def find(caller: Caller, reader: Reader, keys: Sequence[SourceKey] | None) -> Ma
     try:
         pairs = _pairs(reader, Query().equals("name", source), keys, "id", "sys_object_source", _OF_SOURCE)
         named = [(row.get("id", ""), row.get("target_sys_id", "")) for row in pairs if row.get("name") == source]
-        alive = _alive(reader, {sys_id for _, sys_id in named})
-        return _by_key(((key, sys_id) for key, sys_id in named if sys_id in alive), keys)
+        there = alive(reader, {sys_id for _, sys_id in named})
+        return _by_key(((key, sys_id) for key, sys_id in named if sys_id in there), keys)
     except UNREADABLE:
         rows = _pairs(reader, Query().equals("discovery_source", source), keys, "correlation_id", "cmdb_ci", _OF_CI)
         own = ((row.get("correlation_id", ""), row["sys_id"]) for row in rows if not row.get("duplicate_of"))
@@ -75,7 +75,7 @@ def _pairs(
     return reader.all_of([TableRead(table=table, query=one, fields=fields) for one in asked])
 
 
-def _alive(reader: Reader, sys_ids: Iterable[str]) -> frozenset[str]:
+def alive(reader: Reader, sys_ids: Iterable[str]) -> frozenset[str]:
     """Those that exist and are not marked as the duplicate of another: such CIs never match (servicenow-api 5.3)."""
     wanted = sorted(sys_id for sys_id in sys_ids if parse_sys_id(sys_id))
     reads = [

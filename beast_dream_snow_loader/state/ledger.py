@@ -109,14 +109,24 @@ class SqlLedger:
             _forget(connection, map(str, keys))
 
     def watch(self, edges: Iterable[KnownRelation]) -> None:
-        """Where these edges seem to be moving, and in how many reads that was seen."""
+        """Where these edges seem to be moving, in how many reads that was seen, and when their rows were."""
         rows = [
-            {"edge": e.relation_key, "to": str(e.moved_to) if e.moved_to else None, "reads": e.moved_reads}
-            for e in edges
+            {
+                "edge": edge.relation_key,
+                "to": str(edge.moved_to) if edge.moved_to else None,
+                "reads": edge.moved_reads,
+                "checked": edge.checked_at,
+            }
+            for edge in edges
         ]
         if rows:
             with writing(self._engine) as connection:
                 connection.execute(_WATCH, rows)
+
+    def forget_relations(self, relation_keys: Iterable[str]) -> None:
+        """The CMDB no longer holds these edges, or they are none of ours."""
+        with writing(self._engine) as connection:
+            _remove(connection, relation_keys)
 
     def attend(self, attendance: Attendance) -> None:
         """What one read says of each CI. A read older than the one counted last changes nothing."""
@@ -179,7 +189,7 @@ def _mark_row(mark: Mark, at: datetime) -> dict[str, Any]:
 _WATCH = (
     update(ledger_relations)
     .where(ledger_relations.c.relation_key == bindparam("edge"))
-    .values(moved_to=bindparam("to"), moved_reads=bindparam("reads"))
+    .values(moved_to=bindparam("to"), moved_reads=bindparam("reads"), checked_at=bindparam("checked"))
 )
 
 
@@ -202,7 +212,11 @@ def record(connection: Connection, settlements: Sequence[Settlement], now: datet
     upsert(connection, ledger_items, [row for row in rows if row], kept=_ONLY_AT_INSERT)
     _record_links(connection, links.values(), now)
     _forget(connection, deleted)
-    for portion in portions(unlinked):
+    _remove(connection, unlinked)
+
+
+def _remove(connection: Connection, relation_keys: Iterable[str]) -> None:
+    for portion in portions(relation_keys):
         connection.execute(delete(ledger_relations).where(ledger_relations.c.relation_key.in_(portion)))
 
 
@@ -294,8 +308,9 @@ def _followed(item: KnownItem) -> dict[str, Any]:
     return {"b_key": str(item.key), "new_sys_id": item.sys_id, "new_class": item.class_name}
 
 
-def _relation_row(change: LinkChange, receipt: Receipt, sys_ids: Mapping[str, SysId], now: datetime) -> dict[str, Any]:
+def _relation_row(change: LinkChange, receipt: Receipt, known: Mapping[str, SysId], now: datetime) -> dict[str, Any]:
     relation = change.relation
+    sys_ids = {**known, str(relation.lower): change.lower_sys_id} if change.lower_sys_id else known
     return {
         "relation_key": relation.key,
         "parent": str(relation.parent),
@@ -309,6 +324,7 @@ def _relation_row(change: LinkChange, receipt: Receipt, sys_ids: Mapping[str, Sy
         "ours": receipt.operation is not Operation.UNCHANGED,
         "moved_to": None,
         "moved_reads": 0,
+        "checked_at": now,
     }
 
 
@@ -353,6 +369,7 @@ def _relation(row: Row[Any]) -> KnownRelation:
         ours=row.ours,
         moved_to=SourceKey.parse(row.moved_to) if row.moved_to else None,
         moved_reads=row.moved_reads,
+        checked_at=row.checked_at,
     )
 
 

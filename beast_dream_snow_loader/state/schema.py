@@ -127,6 +127,7 @@ ledger_relations = Table(
     Column("ours", Boolean, nullable=False, server_default=true()),
     Column("moved_to", Text),
     Column("moved_reads", Integer, nullable=False, server_default="0"),
+    Column("checked_at", UtcTime),
 )
 
 snapshots = Table(

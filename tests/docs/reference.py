@@ -82,6 +82,45 @@ def _default(value: object) -> str:
     return f"`{value}`"
 
 
+_CLIENTS = """## Clients
+
+`clients.mode` is `off`, `link` or `create`.
+
+- `link` draws the edge from the CI that another source made for the client to its switch or access point, and writes no
+  field. The CI is the only one with the client's MAC address, its own or on a network adapter; with none or several no
+  edge is drawn, and the report says how many. Only connected clients are linked; one that has left keeps its edge; one
+  that roams is linked anew after two complete reads. An edge that was there already stays as it is, never removed.
+- `create` makes a CI per client, named by its host name with the MAC address in brackets.
+
+Left out in both: guests, VPN and Teleport clients, locally administered (randomised) MAC addresses, blocked clients,
+devices that UniFi itself manages, and clients seen for less than `clients.minimum_days`."""
+
+_ROWS = """## Reference rows
+
+Locations, company, manufacturer, models and groups are looked up: a sys_id or name that the settings give, else the one
+row that matches. No row, or several: the field stays empty and the report lists it once. A sys_id without a row is
+told.
+
+{options}
+
+A row is looked up right before it is made, and again when the answer is lost. `--dry-run` says what would be made."""
+
+
+_MAKING = (
+    (
+        "`create_locations`, `location_parent`",
+        "a location named like the site, below the parent (sys_id, full name or name). Not for sites that "
+        "`location_map` names, that share their name with another, or are called Default",
+    ),
+    ("`create_manufacturer`", "the company Ubiquiti, marked as manufacturer"),
+    (
+        "`create_models`",
+        "a hardware model with its manufacturer; the model category is left to you, since it decides whether assets "
+        "appear",
+    ),
+)
+
+
 def mapping() -> str:
     rules = MappingRules()
     chains = [(kind, " → ".join(f"`{name}`" for name in chain)) for kind, chain in rules.class_chains.items()]
@@ -107,11 +146,13 @@ def mapping() -> str:
                 table(("kind", "recognised by"), kinds),
                 "## Classes of devices\n\nThe first that exists, is hardware and has an active independent rule.",
                 table(("kind", "chain"), chains),
+                _CLIENTS,
                 '## Classes of clients\n\nOnly with `clients.mode = "create"`.',
                 table(("category", "chain"), clients),
                 "## Fields\n\n`always`: follows UniFi. `ours`: on CIs that snowload created, elsewhere only where "
                 "empty. `once`: at insert.",
                 table(("UniFi", "element", "written", "required"), fields),
+                _ROWS.format(options=table(("option", "makes, where there is no row"), _MAKING)),
                 "## Relations\n\nThe first type that the instance has.",
                 table(("edge", "types"), edges),
                 "## Never written\n\n" + ", ".join(f"`{name}`" for name in sorted(rules.never_written)),

@@ -71,9 +71,10 @@ def test_the_check_of_a_database_with_broken_pages_names_the_damage(file, url, c
 
 
 def test_reading_over_broken_pages_says_damaged(file, url, clock):
+    """At the latest when it is read: which page is met first depends on how long the schema is."""
     filled(url, clock)
     overwritten(file, 30 * 4096, 40 * 4096)
-    with open_store(url, clock) as store, pytest.raises(StateDamaged, match="is damaged"):
+    with pytest.raises(StateDamaged, match="is damaged"), open_store(url, clock) as store:
         store.memory.runs()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, UnlinkChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
+from beast_dream_snow_loader.core.client_links import as_drawn
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.healing import due
 from beast_dream_snow_loader.core.identity import SysId
@@ -47,13 +48,14 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
 def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
     """Look up what was sent without an answer, before anything is repeated.
 
-    A create whose CI is there by its native key was done, so was a retirement whose CI says Retired and an unlink whose
-    edge is gone. Everything else is queued: a plan or a replay sends it if it is still needed.
+    A create whose CI is there by its native key was done, so was a retirement whose CI says Retired, an unlink whose
+    edge is gone, and the edge of a client that is there: it was not before we sent it. Everything else is queued: a
+    plan or a replay sends it if it is still needed.
     """
     entries = world.journal.unknown()
     if not entries:
         return ()
-    found = [*_settled(world, entries), *_unlinked(world, entries)]
+    found = [*_settled(world, entries), *_unlinked(world, entries), *_connected(world, entries)]
     done = {settlement.receipt.subject for settlement in found}
     settlements = [*found, *(_queued(entry.change) for entry in entries if entry.change.subject not in done)]
     world.journal.settle(run_id, settlements)
@@ -90,6 +92,27 @@ def _unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]
     return [
         Settlement(change=change, receipt=_gone(change)) for change in unlinks if change.known.relation_key not in there
     ]
+
+
+def _connected(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+    changes = (entry.change for entry in entries)
+    links = [change for change in changes if isinstance(change, LinkChange) and change.lower_sys_id is not None]
+    devices = world.ledger.known().items if links else {}
+    drawn = [as_drawn(link, devices) for link in links if link.relation.upper in devices]
+    there = world.cmdb.find_edges(drawn) if drawn else {}
+    return [
+        Settlement(change=link, receipt=_drawn(link, there[link.subject])) for link in links if link.subject in there
+    ]
+
+
+def _drawn(link: LinkChange, sys_id: SysId) -> Receipt:
+    return Receipt(
+        subject=link.subject,
+        outcome=Outcome.DONE,
+        operation=Operation.LINKED,
+        sys_id=sys_id,
+        message="found by its ends after an interrupted run",
+    )
 
 
 def _gone(change: UnlinkChange) -> Receipt:

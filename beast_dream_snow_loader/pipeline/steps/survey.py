@@ -48,7 +48,7 @@ def covers(facts: InstanceFacts, wishes: Wishes) -> bool:
     return (
         all(_resolved(facts, chain) for chain in wishes.class_chains)
         and bool(facts.relation_types & wishes.relation_types or not wishes.relation_types)
-        and all(wish.key in facts.references for wish in wishes.references if not wish.sys_id)
+        and all(wish.key in facts.references for wish in wishes.references)
     )
 
 

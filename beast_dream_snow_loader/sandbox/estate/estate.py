@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.sandbox.estate.contents import Contents
@@ -191,6 +192,14 @@ class Estate:
     def grow_older(self, seconds: float) -> None:
         """As if so much time had gone by: every age that counts from the founding is greater."""
         self.founded -= timedelta(seconds=seconds)
+
+    def change_client(self, key: str, **told: Any) -> EstateClient:
+        """What a client is like from now on: ``uplink`` for one that roams, ``connected=False`` for one that leaves."""
+        with self._lock:
+            changed = replace(self._clients[key], **told)
+            self._clients[key] = changed
+            self._index = None
+            return changed
 
     def remove_client(self, key: str) -> None:
         with self._lock:

@@ -32,6 +32,7 @@ _RELATIONS: tuple[sa.Column[Any], ...] = (
     sa.Column("ours", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("moved_to", sa.Text),
     sa.Column("moved_reads", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("checked_at", sa.Text),
 )
 
 

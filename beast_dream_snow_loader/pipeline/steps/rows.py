@@ -1,0 +1,95 @@
+"""Rows: reference rows that are not there are made, where the operator asked for it (cmdb-model 6.5, 6.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from beast_dream_snow_loader.core.desired import Reference
+from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.pipeline.world import Order, World
+
+
+def fill(world: World, order: Order, facts: InstanceFacts, wished: Iterable[Reference]) -> InstanceFacts:
+    """The facts with the rows that were made; a dry run only tells which. Raises what a call raises.
+
+    One after the other, before any CI is written: nobody else of ours makes rows meanwhile.
+    """
+    open_ones = sorted(
+        (one for one in wished if one.make and facts.references.get(one.key) is None),
+        key=lambda one: (len(one.make_from), one.key),
+    )
+    if not open_ones:
+        return facts
+    filling = _Filling(world=world, order=order, rows=dict(facts.references))
+    try:
+        for reference in open_ones:
+            filling.fill(reference)
+    finally:
+        filled = replace(facts, references=filling.rows)
+        if filling.made and not order.dry_run:
+            world.memory.save_facts(order.target, filled)
+    told = {finding.message: finding for finding in (*facts.findings, *filling.findings)}
+    return replace(filled, findings=tuple(told.values()))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Filling:
+    world: World
+    order: Order
+    rows: dict[str, str | None]
+    made: int = 0
+    planned: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+
+    def fill(self, reference: Reference) -> None:
+        lacking = [other for _, other in reference.make_from if not self._there(other)]
+        if lacking:
+            self.findings.append(_no_end(reference, lacking[0]))
+        elif self.order.dry_run:
+            self.planned.add(reference.key)
+            self.findings.append(_would(reference))
+        else:
+            self._make(reference)
+
+    def _there(self, reference: Reference) -> bool:
+        return bool(self.rows.get(reference.key)) or reference.key in self.planned
+
+    def _make(self, reference: Reference) -> None:
+        leads = {element: self.rows[other.key] or "" for element, other in reference.make_from}
+        row = self.world.cmdb.make_row(reference, {**dict(reference.make), **leads})
+        self.findings += row.findings
+        if row.sys_id is not None:
+            self.rows[reference.key] = row.sys_id
+            self.made += 1
+        if row.made:
+            self.findings.append(_made(reference))
+
+
+def _would(reference: Reference) -> Finding:
+    message = f"A row of {reference.table} would be made for {shown(reference.describe)}: {_values(reference)}."
+    return _finding(reference, "reference.would_make", Severity.INFO, message)
+
+
+def _made(reference: Reference) -> Finding:
+    message = f"A row of {reference.table} was made for {shown(reference.describe)}: {_values(reference)}."
+    return _finding(reference, "reference.made", Severity.INFO, message)
+
+
+def _no_end(reference: Reference, other: Reference) -> Finding:
+    message = (
+        f"{reference.table} has no row for {shown(reference.describe)}, and none is made because there is none for "
+        f"{shown(other.describe)} either: {reference.element} stays empty."
+    )
+    return _finding(reference, "reference.not_made", Severity.WARNING, message)
+
+
+def _values(reference: Reference) -> str:
+    ends = [f"{element}: {shown(other.describe)}" for element, other in reference.make_from]
+    return ", ".join([*(f"{element} {shown(value)}" for element, value in reference.make), *ends])
+
+
+def _finding(reference: Reference, rule: str, severity: Severity, message: str) -> Finding:
+    return Finding(record="instance", rule=rule, severity=severity, message=message, field=reference.element)

@@ -243,6 +243,15 @@ def test_every_exclusion_of_clients_is_counted_once_with_its_reason(estate: Esta
     assert [str(relation.upper) for relation in desired.relations] == [f"device/{estate.mac(1)}"]
 
 
+@pytest.mark.parametrize(("days", "seconds", "mapped"), [(7, 0, True), (7, -1, False), (7, 1, True), (0, 0, True)])
+def test_the_time_a_client_must_have_been_seen_counts_to_the_second(
+    estate: Estate, days: float, seconds: int, mapped: bool
+) -> None:
+    seen = {"first_seen": estate.taken_at - timedelta(days=days, seconds=seconds), "last_seen": estate.taken_at}
+    desired = map_snapshot(estate.snapshot(clients=(_client(1, **seen),)), replace(CREATE, client_minimum_days=days))
+    assert bool(desired.items) is mapped
+
+
 @pytest.mark.parametrize(
     ("told", "first"),
     [

@@ -137,7 +137,10 @@ def wire(
     meter = RequestMeter()
     making = Transports(settings=settings, clock=ground.clock, listener=listener, meter=meter, read_only=dry_run)
     source = UniFiSource(settings.unifi, making.unifi, ground.clock, listener)
-    cmdb = ServiceNowAPIClient(settings.servicenow, making.servicenow(), ground.clock, listener)
+    rules = mapping_rules(settings)
+    cmdb = ServiceNowAPIClient(
+        settings.servicenow, making.servicenow(), ground.clock, listener, write_adapters=rules.write_adapters
+    )
     world = World(
         source=source,
         cmdb=cmdb,

@@ -94,6 +94,8 @@ class ConfigItem:
 class RelationRole(StrEnum):
     UPLINK = "uplink"
     MANAGED_BY = "managed_by"
+    POWERED_BY = "powered_by"
+    """From the operator's map of outlets: UniFi does not tell what hangs on which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

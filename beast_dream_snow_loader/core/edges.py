@@ -26,14 +26,21 @@ class Edges:
     orphans: list[Finding] = field(default_factory=list)
 
 
-def draw_edges(inventory: Inventory, consoles: Mapping[str, Console], clients: Mapping[str, Client]) -> Edges:
-    """Uplinks of devices and clients, and each device's console; sorted, no loops, no edge to itself."""
+def draw_edges(
+    inventory: Inventory,
+    consoles: Mapping[str, Console],
+    clients: Mapping[str, Client],
+    outlets: Mapping[str, str],
+) -> Edges:
+    """Uplinks of devices and clients, each device's console, and its PDU where ``outlets`` names one; sorted, no loops,
+    no edge to itself."""
     edges = Edges()
     uplinks = _uplinks(inventory, edges)
     _break_loops(uplinks, inventory, edges)
     for mac, upper in sorted(uplinks.items()):
         edges.relations.append(_relation(RelationRole.UPLINK, SourceKey("device", mac), upper))
     _managed_by(inventory, consoles, edges)
+    _powered_by(inventory, outlets, edges)
     for mac, client in sorted(clients.items()):
         if (far := _far_end(f"client/{mac}", client.uplink_mac, inventory, edges)) is not None:
             edges.relations.append(_relation(RelationRole.UPLINK, SourceKey("client", mac), far))
@@ -103,6 +110,17 @@ def _managed_by(inventory: Inventory, consoles: Mapping[str, Console], edges: Ed
         elif console != mac:
             edges.relations.append(_relation(RelationRole.MANAGED_BY, SourceKey("device", mac), console))
     edges.orphans.extend(_unmanaged(without, consoles))
+
+
+def _powered_by(inventory: Inventory, outlets: Mapping[str, str], edges: Edges) -> None:
+    for mac, pdu in sorted(outlets.items()):
+        missing = [normalize.colon_mac(end) for end in (mac, pdu) if end not in inventory.placed]
+        if missing or mac == pdu:
+            why = f"{' and '.join(missing)} is no device that UniFi lists" if missing else "it would power itself"
+            message = f"mapping.outlets has it on {normalize.colon_mac(pdu)}, but {why}: the edge waits."
+            edges.orphans.append(_finding(f"device/{mac}", "relation.orphan", Severity.WARNING, message, pdu))
+        else:
+            edges.relations.append(_relation(RelationRole.POWERED_BY, SourceKey("device", mac), pdu))
 
 
 def _unmanaged(without: Mapping[str, int], consoles: Mapping[str, Console]) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ def map_snapshot(snapshot: Snapshot, rules: MappingRules, witness: Witness | Non
     if creating := rules.clients_mode == "create":
         items.update(client_items(clients, rules, snapshot.taken_at, witness))
     consoles = {console.key: console for console in snapshot.consoles}
-    edges = draw_edges(inventory, consoles, clients)
+    edges = draw_edges(inventory, consoles, clients, rules.outlets)
     return DesiredState(
         items=with_unique_names(items),
         relations=tuple(edge for edge in edges.relations if creating or edge.lower.record == "device"),

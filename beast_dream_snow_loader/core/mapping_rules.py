@@ -37,7 +37,9 @@ class MappingRules:
     ``class_map`` holds chains per kind or model code, ``location_map`` site → sys_id or full name (a site by display
     name or ``console/short name``), ``groups`` element → sys_id or name, ``extra_fields`` element → source,
     ``models`` products that the table does not know yet, by code. The ``create_…`` options make reference rows that
-    are not there; a new location is put below ``location_parent`` (sys_id, full name or name).
+    are not there; a new location is put below ``location_parent`` (sys_id, full name or name). ``outlets``: device →
+    PDU, both as twelve hexadecimal digits; ``write_adapters``: management adapters are items with a relation of their own
+    (cmdb-model 2.5).
     """
 
     kinds: tuple[KindRule, ...] = KIND_RULES
@@ -61,6 +63,8 @@ class MappingRules:
     company: str = ""
     manufacturer: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
+    outlets: Mapping[str, str] = field(default_factory=dict)
+    write_adapters: bool = False
     heartbeat_hours: float = 24.0
     offline_nonoperational_days: int = 0
     extra_fields: Mapping[str, str] = field(default_factory=dict)

@@ -286,6 +286,7 @@ RELATION_TYPES: Mapping[RelationRole, tuple[RelationType, ...]] = MappingProxyTy
             RelationType(name="Manages::Managed by", reversed=True),
             RelationType(name="Controller for::Controlled by", reversed=True),
         ),
+        RelationRole.POWERED_BY: (RelationType(name="Powered by::Powers"),),
     }
 )
 """Per role, the first that exists on the instance wins; none is ever created (cmdb-model 6.7)."""

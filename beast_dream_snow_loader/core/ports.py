@@ -119,9 +119,9 @@ class Cmdb(Protocol):
         """Draw edges between CIs of others (``lower_sys_id``) and one device; no field is written. One receipt per
         link, as :meth:`apply` gives them."""
 
-    def find_edges(self, wanted: Iterable[KnownRelation]) -> Mapping[str, SysId]:
+    def find_edges(self, wanted: Iterable[KnownRelation], since: datetime | None = None) -> Mapping[str, SysId]:
         """The rows of cmdb_rel_ci behind these edges, by relation key. One that is gone, or was turned into another
-        edge since, is not in the answer."""
+        edge since, is not in the answer; nor is one that was there before ``since`` by the instance's clock."""
 
     def unlink(self, changes: Sequence[UnlinkChange]) -> Sequence[Receipt]:
         """Remove edges: one receipt per change, in order, with outcomes as for :meth:`apply`.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from beast_dream_snow_loader.core import normalize
 from beast_dream_snow_loader.core.desired import Ownership, RelationRole
 from beast_dream_snow_loader.core.identity import parse_sys_id
 from beast_dream_snow_loader.core.kinds import KINDS
@@ -173,6 +174,18 @@ def _location_map(reading: _Reading, path: str, value: object) -> dict[str, str]
     return None if found is None else {name.casefold(): place for name, place in found.items()}
 
 
+def _outlets(reading: _Reading, path: str, value: object) -> dict[str, str] | None:
+    """Device → the PDU that feeds it, MAC addresses in any spelling."""
+    found: dict[str, str] = {}
+    for device, pdu in (_table(_text)(reading, path, value) or {}).items():
+        ends = {name: normalize.mac12(name) for name in (device, pdu)}
+        for name in (name for name, mac in ends.items() if mac is None):
+            reading.expected(f"{path}.{shown(device)}", "a MAC address for the device and one for its PDU", name)
+        if (mac := ends[device]) is not None and (upper := ends[pdu]) is not None:
+            found[mac] = upper
+    return found or None
+
+
 def _extra_fields(reading: _Reading, path: str, value: object) -> dict[str, str] | None:
     found: dict[str, str] | None = _table(_choice(*SOURCES))(reading, path, value)
     taken = {rule.element for rule in reading.fields}
@@ -261,6 +274,8 @@ _READERS: Mapping[str, _Reader] = {
     "manufacturer": _sys_id,
     "manufacturer_names": _texts,
     "groups": _table(_text, GROUP_ELEMENTS),
+    "outlets": _outlets,
+    "write_adapters": _flag,
     "heartbeat_hours": _amount,
     "extra_fields": _extra_fields,
     "fields": _fields,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.changes import ItemChange, LinkChange, UnlinkChange
@@ -14,6 +15,7 @@ from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelation
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
 from beast_dream_snow_loader.core.matching import Match
+from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ports import Batch, Wishes
 from beast_dream_snow_loader.core.receipts import Receipt
 from beast_dream_snow_loader.servicenow import base_class, edges, looking, lookup, macs, sources, stored
@@ -43,7 +45,13 @@ class ServiceNowAPIClient:
     """
 
     def __init__(
-        self, settings: ServiceNowSettings, transport: Transport, clock: Clock, listener: Listener = ignore
+        self,
+        settings: ServiceNowSettings,
+        transport: Transport,
+        clock: Clock,
+        listener: Listener = ignore,
+        *,
+        write_adapters: bool = False,
     ) -> None:
         self._caller = Caller(settings=settings, transport=transport, clock=clock)
         self._reader = Reader(self._caller)
@@ -51,7 +59,7 @@ class ServiceNowAPIClient:
         self._engine = EngineDoor(self._caller)
         self._preflight = Preflight(self._caller, self._reader)
         base = BaseClassWriter(self._caller, self._reader) if settings.base_class_fallback else None
-        self._writer = Writer(self._caller, listener, base)
+        self._writer = Writer(self._caller, self._reader, listener, base, adapter_items=write_adapters)
         self._maker = Maker(self._caller, self._reader)
         self._connector = Connector(self._caller, self._reader)
         self._unlinker = Unlinker(self._caller, self._reader)
@@ -128,10 +136,11 @@ class ServiceNowAPIClient:
         """Write one batch: one receipt per item and link."""
         return self._writer.apply(batch)
 
-    def find_edges(self, wanted: Iterable[KnownRelation]) -> Mapping[str, SysId]:
-        """The rows behind edges we drew, by relation key; one that is gone is not in the answer."""
+    def find_edges(self, wanted: Iterable[KnownRelation], since: datetime | None = None) -> Mapping[str, SysId]:
+        """The rows behind edges we drew, by relation key; one that is gone, or older, is not in the answer."""
         rows = edges.find(self._reader, wanted)
-        return {key: SysId(row["sys_id"]) for key, row in rows.items()}
+        oldest = cmdb_time(since) if since is not None else ""
+        return {key: SysId(row["sys_id"]) for key, row in rows.items() if row.get("sys_created_on", "") >= oldest}
 
     def by_mac(self, wanted: Iterable[str]) -> Mapping[str, tuple[SysId, ...]]:
         """The CIs that have one of these MACs, themselves or on an adapter, by MAC."""

@@ -43,7 +43,7 @@ def recorded_by_others(reader: Reader, rows: Iterable[str], source: str) -> Mapp
 
 
 def _read(query: Query) -> TableRead:
-    return TableRead(table="cmdb_rel_ci", query=query, fields=_FIELDS)
+    return TableRead(table="cmdb_rel_ci", query=query, fields=(*_FIELDS, "sys_created_on"))
 
 
 def _between(edges: Sequence[KnownRelation]) -> Query:

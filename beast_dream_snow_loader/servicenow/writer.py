@@ -11,10 +11,11 @@ from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import CmdbAsleep, TransportError
+from beast_dream_snow_loader.servicenow import adapters
 from beast_dream_snow_loader.servicenow.answers import AnswerKind, Refusal
 from beast_dream_snow_loader.servicenow.apis.ire import BODY_MAX, IreApi
-from beast_dream_snow_loader.servicenow.apis.ire_payload import PayloadStyle, build, class_of
-from beast_dream_snow_loader.servicenow.apis.ire_results import read_answer
+from beast_dream_snow_loader.servicenow.apis.ire_payload import Payload, PayloadStyle, build, class_of
+from beast_dream_snow_loader.servicenow.apis.ire_results import IreAnswer, read_answer
 from beast_dream_snow_loader.servicenow.base_class import BaseClassWriter
 from beast_dream_snow_loader.servicenow.batches import (
     apart,
@@ -27,6 +28,7 @@ from beast_dream_snow_loader.servicenow.batches import (
 )
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.engine import shut, unavailable
+from beast_dream_snow_loader.servicenow.reading import Reader
 from beast_dream_snow_loader.servicenow.receipts import Told, by_answer, by_error, recreated, tell_all
 from beast_dream_snow_loader.servicenow.second_tries import (
     as_known,
@@ -54,8 +56,18 @@ class Writer:
     """Thread-safe: lanes may be written side by side. Remembers which classes and lookups the instance has no rule
     for, so that this costs a second request once and not with every batch."""
 
-    def __init__(self, caller: Caller, listener: Listener, base: BaseClassWriter | None) -> None:
-        self._caller, self._listener, self._base = caller, listener, base
+    def __init__(
+        self,
+        caller: Caller,
+        reader: Reader,
+        listener: Listener,
+        base: BaseClassWriter | None,
+        *,
+        adapter_items: bool = False,
+    ) -> None:
+        """``adapter_items``: adapters go as items of their own, as long as the instance takes them."""
+        self._caller, self._reader, self._listener, self._base = caller, reader, listener, base
+        self._adapters = adapter_items
         self._engine_shut = False
         self._ire = IreApi(caller)
         self._ruleless: frozenset[str] = frozenset()
@@ -232,10 +244,10 @@ class Writer:
         """One request, or several when the body would be too large for the instance."""
         if self._engine_shut:
             return self._in_base_class(batch, Told())
-        style = PayloadStyle(
-            source=self._caller.settings.data_source, at=self._caller.clock.now(), lookups=self._lookups
-        )
-        payload = build(batch, style)
+        try:
+            payload = build(batch, self._style(batch))
+        except (TransportError, CmdbAsleep) as error:
+            return tell_all(batch, Outcome.LATER, error.code, str(error))  # a read failed: nothing was sent
         if len(payload.body) > BODY_MAX:
             return self._split(batch) or tell_all(
                 batch, Outcome.REFUSED, "ire.too_large", "One record alone is over 10 MB."
@@ -252,12 +264,31 @@ class Writer:
             return parts
         if answer.kind is not AnswerKind.SUCCESS:
             return by_error(batch, self._caller.error(answer, f"a batch of {len(payload.items)} CIs"))
-        read = read_answer(answer.result, len(payload.items), len(payload.links))
+        more = len(payload.adapters)
+        read = read_answer(answer.result, len(payload.items) + more, len(payload.links) + more)
         if read is None:
             return tell_all(
                 batch, Outcome.UNKNOWN, "ire.unreadable", "The answer is not one of the identification engine."
             )
+        self._note_adapters(payload, read)
         return by_answer(batch, payload, read)
+
+    def _style(self, batch: Batch) -> PayloadStyle:
+        return PayloadStyle(
+            source=self._caller.settings.data_source,
+            at=self._caller.clock.now(),
+            lookups=self._lookups,
+            adapters=self._adapters,
+            adapter_ids=adapters.existing(self._reader, batch.items) if self._adapters else {},
+        )
+
+    def _note_adapters(self, payload: Payload, answer: IreAnswer) -> None:
+        """Where the instance takes none as items, that is told once and lookups are sent from then on."""
+        for subject, issue in adapters.refused(payload, answer):
+            if adapters.impossible(issue) and not self._adapters:
+                return
+            self._listener(FindingRaised(finding=adapters.told(subject, issue)))
+            self._adapters = self._adapters and not adapters.impossible(issue)
 
     def _split(self, batch: Batch) -> Told | None:
         parts = halves(batch)

@@ -89,6 +89,8 @@ def test_every_problem_is_told_at_once_with_its_path_and_the_form_expected() -> 
         "fields": {"name": {"enabled": False}, "ports": {"ownership": "mine"}},
         "models": {"X1": {"name": "X-1"}},
         "relation_types": {"uplink": ["Connects to"]},
+        "outlets": {"00:00:5e:00:53:01": "rack PDU"},
+        "write_adapters": "yes",
     }
     with pytest.raises(ConfigurationError) as raised:
         DEFAULT_RULES.override(wrong)
@@ -108,9 +110,11 @@ def test_every_problem_is_told_at_once_with_its_path_and_the_form_expected() -> 
         "mapping.fields.ports.ownership is 'mine'; expected is one of always, ours, once.",
         "mapping.models.X1 is",
         "mapping.relation_types.uplink is 'Connects to'",
+        "mapping.outlets.00:00:5e:00:53:01 is 'rack PDU'; expected is a MAC address",
+        "mapping.write_adapters is 'yes'; expected is true or false",
     ):
         assert piece in told
-    assert len(raised.value.problems) == 14
+    assert len(raised.value.problems) == 16
     assert raised.value.next_step
 
 

@@ -155,6 +155,10 @@ def mapping() -> str:
                 _ROWS.format(options=table(("option", "makes, where there is no row"), _MAKING)),
                 "## Relations\n\nThe first type that the instance has.",
                 table(("edge", "types"), edges),
+                "`powered_by` is drawn only from a map by hand, device to PDU, both by MAC address:",
+                '```toml\n[mapping.outlets]\n"00:00:5e:00:53:05" = "00:00:5e:00:53:09"\n```',
+                "With `write_adapters = true` under `[mapping]` the management adapter of each device goes as an item "
+                "of its own with `Owns::Owned by`, otherwise as a lookup.",
                 "## Never written\n\n" + ", ".join(f"`{name}`" for name in sorted(rules.never_written)),
                 f"## Models\n\n{len(models)} codes.",
                 table(("code", "product", "kind"), models),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -282,3 +283,145 @@ def test_edges_to_a_record_that_is_held_wait_are_named_and_lower_the_linking_rat
     assert f"rate {links['rate']:.1%}" in shown.out
     report = relations.town.run("report", "--env", "testing", "--json")
     assert {run["linking_rate"] for run in report.document["runs"]} == {links["rate"]}
+
+
+def types(town: Town, *there: str) -> None:
+    """The instance has these relation types, and none of the others that snowload would use."""
+    instance = town.app.instance
+    with instance.lock, instance.acting_as("admin"):
+        for row in instance.find("cmdb_rel_type"):
+            if row["name"] in ALL_TYPES:
+                instance.delete("cmdb_rel_type", row["sys_id"])
+        for name in there:
+            parent, child = name.split("::")
+            values = {"name": name, "parent_descriptor": parent, "child_descriptor": child}
+            instance.insert("cmdb_rel_type", values)
+
+
+ALL_TYPES = (
+    "Connects to::Connected by",
+    "IP Connection::IP Connection",
+    "Managed by::Manages",
+    "Manages::Managed by",
+    "Controller for::Controlled by",
+)
+
+
+@pytest.mark.parametrize(
+    ("there", "uplink", "manager", "reversed_"),
+    [
+        (ALL_TYPES, "Connects to::Connected by", "Managed by::Manages", False),
+        (ALL_TYPES[1:], "IP Connection::IP Connection", "Managed by::Manages", False),
+        ((ALL_TYPES[0], *ALL_TYPES[3:]), "Connects to::Connected by", "Manages::Managed by", True),
+        ((ALL_TYPES[1], ALL_TYPES[4]), "IP Connection::IP Connection", "Controller for::Controlled by", True),
+        ((ALL_TYPES[0],), "Connects to::Connected by", None, False),
+    ],
+    ids=["all", "no connects to", "manages reversed", "controller for reversed", "no manager type"],
+)
+def test_the_first_relation_type_the_instance_has_is_used_in_its_direction(
+    town: OpenTown, there: tuple[str, ...], uplink: str, manager: str | None, *, reversed_: bool
+) -> None:
+    """cmdb-model 6.7: uplink and manager, each with its fallbacks; without any, that kind is told and left out."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    types(here, *there)
+    load = here.run(*LOAD)
+    edges = oracle.edges(here.app.instance, "UniFi")
+    wanted = {(lower, upper) for lower, upper in expected(here.estate).items() if upper}
+    assert {(edge.parent, edge.child) for edge in edges if edge.type == uplink} == wanted
+    (console,) = {key(d) for d in here.estate.devices(here.estate.consoles()[0].host_id) if d.is_console}
+    managed = {(edge.parent, edge.child) for edge in edges if edge.type != uplink}
+    pairs = {(device, console) for device in expected(here.estate) if device != console}
+    assert managed == (set() if manager is None else {(b, a) if reversed_ else (a, b) for a, b in pairs})
+    assert {edge.type for edge in edges} == {uplink, *([manager] if manager else [])}
+    assert ("relation.type_absent" in rules(load)) is (manager is None)
+
+
+def test_a_type_that_went_away_since_it_was_looked_up_costs_its_edges_only_and_is_told_once(here: Relations) -> None:
+    """cmdb-model 2.9: an invalid relation type disables that kind of edge; the devices are written."""
+    types(here.town, "Managed by::Manages")
+    added = [
+        here.estate.add_device(site=here.moving.site, model="U7PRO", name=f"ap-{n}", uplink=here.first.mac)
+        for n in range(3)
+    ]
+    load = here.load("--json", SNOWLOAD_SERVICENOW__BATCH_SIZE="1")
+    assert (load.code, load.document["written"]["created"], load.document["written"]["linked"]) == (3, 3, 3)
+    assert rules(load).count("relation.type_refused") == 1
+    assert {failure["change"] for failure in load.document["failed"]} == {"link"}
+    types(here.town, "Managed by::Manages", "Connects to::Connected by")
+    assert here.load("--full").code in (0, 3)
+    assert {frozenset(here.uplinks(device)) for device in added} == {frozenset({key(here.first)})}
+
+
+def test_edges_across_batches_consoles_and_parallel_lanes_are_each_drawn_once(town: OpenTown) -> None:
+    estate = Estate.generate(seed=5, sites=6, devices=90, consoles=3)
+    relations = Relations(town(estate))
+    load = relations.load("--workers", "4", SNOWLOAD_SERVICENOW__BATCH_SIZE="7")
+    assert (load.code, load.document["links"]["rate"]) == (0, 1.0), load.err
+    assert relations.tree() == {(lower, upper) for lower, upper in expected(estate).items() if upper}
+    clean(relations.town)
+
+
+def test_the_map_of_outlets_draws_what_powers_what(town: OpenTown, tmp_path: Path) -> None:
+    """cmdb-model 6.7: optional, from a map by hand; an end that UniFi does not list is named."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    device, pdu = [d for d in here.estate.devices(here.estate.consoles()[0].host_id) if d.adopted][1:3]
+    instance = here.app.instance
+    if not instance.find("cmdb_rel_type", name="Powered by::Powers"):
+        row = {"name": "Powered by::Powers", "parent_descriptor": "Powered by", "child_descriptor": "Powers"}
+        instance.insert("cmdb_rel_type", row)
+    config = tmp_path / "outlets.toml"
+    config.write_text(f'[mapping.outlets]\n"{device.mac}" = "{pdu.mac.lower()}"\n"00:00:5e:00:53:99" = "{pdu.mac}"\n')
+    load = here.run(*LOAD, "--config", str(config))
+    powered = [edge for edge in oracle.edges(instance, "UniFi") if edge.type == "Powered by::Powers"]
+    assert [(edge.parent, edge.child) for edge in powered] == [(key(device), key(pdu))]
+    orphans = [f["record"] for f in load.document["findings"] if f["rule"] == "relation.orphan"]
+    assert orphans == ["device/00005e005399"]
+    assert not any(here.run(*LOAD, "--config", str(config)).document["written"].values())
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["from the start", "switched on later"])
+def test_adapters_as_items_hang_on_their_device_once(town: OpenTown, tmp_path: Path, *, before: bool) -> None:
+    """cmdb-model 2.5: the item with its relation instead of the lookup, never both."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    config = tmp_path / "adapters.toml"
+    config.write_text("[mapping]\nwrite_adapters = true\n")
+    if before:
+        assert here.run(*LOAD).code == 0
+        load = here.run(*LOAD, "--config", str(config), "--full")
+    else:
+        load = here.run(*LOAD, "--config", str(config))
+    assert load.code == 0, load.err
+    instance = here.app.instance
+    there = oracle.by_native_key(instance, "UniFi")
+    adapters = list(instance.rows("cmdb_ci_network_adapter"))
+    assert sorted(row["mac_address"].replace(":", "") for row in adapters) == sorted(k.split("/")[1] for k in there)
+    macs = {row["sys_id"]: row["mac_address"].replace(":", "") for row in adapters}
+    owns = [edge for edge in oracle.edges(instance, "UniFi") if edge.type == "Owns::Owned by" and edge.child in macs]
+    assert sorted((edge.parent, f"device/{macs[edge.child]}") for edge in owns) == sorted((k, k) for k in there)
+    clean(here)
+    assert not any(here.run(*LOAD, "--config", str(config)).document["written"].values())
+
+
+def test_an_instance_that_takes_no_adapters_as_items_gets_lookups_and_is_told_once(
+    town: OpenTown, tmp_path: Path
+) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    here.app.backend.set_options(ire=IreOptions(without_rules=frozenset({"cmdb_ci_network_adapter"})))
+    config = tmp_path / "adapters.toml"
+    config.write_text("[mapping]\nwrite_adapters = true\n")
+    load = here.run(*LOAD, "--config", str(config), SNOWLOAD_SERVICENOW__BATCH_SIZE="3")
+    assert load.code == 0, load.err
+    assert [f["rule"] for f in load.document["findings"]].count("adapter.impossible") == 1
+    assert len(oracle.by_native_key(here.app.instance, "UniFi")) == 8
+
+
+@pytest.mark.parametrize("effect", [Effect.RESET_AFTER, Effect.CUT_JSON])
+def test_edges_whose_answer_was_lost_are_ours_and_move_like_all_others(town: OpenTown, effect: Effect) -> None:
+    here = Relations(town(Estate.generate(seed=3, sites=1, devices=12)))
+    path = "/api/now/identifyreconcile/enhanced"
+    here.town.sandbox.servicenow.faults.add(Fault(effect=effect, path=path, first=1))
+    assert here.load().code == 0
+    here.estate.change_uplink(here.moving.mac, here.second.mac)
+    here.load()
+    assert here.load().document["written"]["unlinked"] == 1
+    assert here.uplinks() == {key(here.second)}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.client_links import as_drawn
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.healing import due
-from beast_dream_snow_loader.core.identity import SysId
-from beast_dream_snow_loader.core.known import Held, KnownState
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
+from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
@@ -18,6 +19,9 @@ from beast_dream_snow_loader.core.status import STATUS
 from beast_dream_snow_loader.pipeline.steps.base import doubles_in_base, sys_ids_in_base
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.world import Order, World
+
+CLOCKS_APART = timedelta(minutes=5)
+"""How much the instance's clock may be behind ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +53,49 @@ def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
     """Look up what was sent without an answer, before anything is repeated.
 
     A create whose CI is there by its native key was done, so was a retirement whose CI says Retired, an unlink whose
-    edge is gone, and the edge of a client that is there: it was not before we sent it. Everything else is queued: a
-    plan or a replay sends it if it is still needed.
+    edge is gone, and a link whose edge is there and was not before. Everything else is queued: a plan or a replay sends
+    it if it is still needed.
     """
     entries = world.journal.unknown()
     if not entries:
         return ()
     found = [*_settled(world, entries), *_unlinked(world, entries), *_connected(world, entries)]
+    world.journal.settle(run_id, found)
     done = {settlement.receipt.subject for settlement in found}
-    settlements = [*found, *(_queued(entry.change) for entry in entries if entry.change.subject not in done)]
-    world.journal.settle(run_id, settlements)
-    return settlements
+    left = [entry for entry in entries if entry.change.subject not in done]
+    drawn = _linked(world, left)
+    done = {settlement.receipt.subject for settlement in drawn}
+    rest = [*drawn, *(_queued(entry.change) for entry in left if entry.change.subject not in done)]
+    world.journal.settle(run_id, rest)
+    return [*found, *rest]
+
+
+def _linked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+    """Edges that are there and are no older than our intent were drawn by us. An older one was there before: it is
+    sent once more, which changes nothing and says so."""
+    links = {entry.change.subject: entry.change for entry in entries if isinstance(entry.change, LinkChange)}
+    if not links:
+        return []
+    known = world.ledger.known().items
+    wanted = [edge for link in links.values() if (edge := _between_ours(link, known)) is not None]
+    since = min(entry.intended_at for entry in entries) - CLOCKS_APART
+    there = world.cmdb.find_edges(wanted, since) if wanted else {}
+    return [Settlement(change=links[key], receipt=_drawn(links[key], sys_id)) for key, sys_id in there.items()]
+
+
+def _between_ours(link: LinkChange, known: Mapping[SourceKey, KnownItem]) -> KnownRelation | None:
+    relation = link.relation
+    parent, child = known.get(relation.parent), known.get(relation.child)
+    if parent is None or child is None:
+        return None
+    return KnownRelation(
+        relation_key=relation.key,
+        parent=relation.parent,
+        child=relation.child,
+        type=relation.type,
+        parent_sys_id=parent.sys_id,
+        child_sys_id=child.sys_id,
+    )
 
 
 def _queued(change: Change) -> Settlement:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypedDict
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange
 from beast_dream_snow_loader.core.identity import SourceKey
@@ -17,10 +18,15 @@ from beast_dream_snow_loader.servicenow.calling import encode
 # Upgrading to a child class stays allowed; a name match must never drag a CI to another branch (cmdb-model 2.4).
 _SETTINGS = {"updateWithoutSwitch": "true", "updateWithoutDowngrade": "true"}
 
+OWNS = "Owns::Owned by"
+"""Hardware → adapter."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """``items`` and ``links`` in the order of the body, so that ``inputIndices`` can be read back.
+    """``items``, ``adapters`` and ``links`` in the order of the body, so that ``inputIndices`` can be read back.
+
+    ``adapters`` are the records that own one: theirs stand after the items, the relations to them after the links.
 
     ``loose`` are links of which an end is not in the batch: they cannot be expressed and were left out.
     """
@@ -29,18 +35,23 @@ class Payload:
     items: tuple[ItemChange, ...]
     links: tuple[LinkChange, ...]
     loose: tuple[LinkChange, ...] = ()
+    adapters: tuple[ItemChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadStyle:
     """``source`` is the discovery source, ``at`` the time the engine may compare with what it has (UTC).
 
-    ``lookups`` False leaves out serial numbers and adapters where the instance has no rule for them.
+    ``lookups`` False leaves out serial numbers and adapters where the instance has no rule for them. ``adapters`` sends
+    them as items with a relation instead of as lookups, never both: the two rules conflict (cmdb-model 2.5).
     """
 
     source: str
     at: datetime
     lookups: bool = True
+    adapters: bool = False
+    adapter_ids: Mapping[str, str] = field(default_factory=dict)
+    """sys_ids of adapters that are there already, by the record that owns them."""
 
 
 def build(batch: Batch, style: PayloadStyle) -> Payload:
@@ -50,10 +61,11 @@ def build(batch: Batch, style: PayloadStyle) -> Payload:
     present = {change.item.key for change in items}
     links = tuple(link for link in batch.links if {link.relation.parent, link.relation.child} <= present)
     loose = tuple(link for link in batch.links if link not in links)
-    body: dict[str, object] = {"items": [_item(change, style) for change in items]}
-    if links:
-        body["relations"] = [_relation(link) for link in links]
-    return Payload(body=encode(body), items=items, links=links, loose=loose)
+    owners = tuple(change for change in batch.items if style.adapters and change.type not in _BY_SYS_ID)
+    body: dict[str, object] = {"items": [*(_item(c, style) for c in items), *(_adapter_item(c, style) for c in owners)]}
+    if links or owners:
+        body["relations"] = [*(_relation(link) for link in links), *(_owned(change) for change in owners)]
+    return Payload(body=encode(body), items=items, links=links, loose=loose, adapters=owners)
 
 
 def _item(change: ItemChange, style: PayloadStyle) -> dict[str, object]:
@@ -71,7 +83,7 @@ def _item(change: ItemChange, style: PayloadStyle) -> dict[str, object]:
         },
     }
     if style.lookups and change.type not in _BY_SYS_ID:
-        wire["lookup"] = _lookups(change)
+        wire["lookup"] = [*_serial_lookup(change), *([] if style.adapters else [_adapter(change)])]
     return wire
 
 
@@ -112,21 +124,45 @@ def _last_discovered(change: ItemChange) -> str:
     return (change.known.stored or {}).get("last_discovered") or change.known.written.get("last_discovered", "")
 
 
-def _lookups(change: ItemChange) -> list[dict[str, object]]:
-    """One serial number and one adapter: the engine compares their count too (cmdb-model 2.3). They carry no source
-    information, because the serial number often equals the MAC (cmdb-model 2.5)."""
-    mac = _colons(change.item.key)
-    adapter = {"name": mac, "mac_address": mac}
+def _serial_lookup(change: ItemChange) -> list[dict[str, object]]:
+    """Lookups carry no source information, because the serial number often equals the MAC (cmdb-model 2.5). The engine
+    compares their count too: one serial number, one adapter (cmdb-model 2.3)."""
+    serial = change.item.values.get("serial_number") if change.send_serial else None
+    if not serial:
+        return []
+    values = {"serial_number": serial, "serial_number_type": "system", "valid": "true", "absent": "false"}
+    return [{"className": "cmdb_serial_number", "values": values}]
+
+
+class _Adapter(TypedDict):
+    className: str
+    values: dict[str, str]
+
+
+def _adapter(change: ItemChange) -> _Adapter:
+    mac = colons(change.item.key)
+    values = {"name": mac, "mac_address": mac}
     address = change.send.get("ip_address") or change.item.values.get("ip_address")
     if address:
-        adapter["ip_address"] = address
-    serial = change.item.values.get("serial_number") if change.send_serial else None
-    found: list[dict[str, object]] = []
-    if serial:
-        values = {"serial_number": serial, "serial_number_type": "system", "valid": "true", "absent": "false"}
-        found.append({"className": "cmdb_serial_number", "values": values})
-    found.append({"className": "cmdb_ci_network_adapter", "values": adapter})
-    return found
+        values["ip_address"] = address
+    return {"className": "cmdb_ci_network_adapter", "values": values}
+
+
+def _adapter_item(change: ItemChange, style: PayloadStyle) -> dict[str, object]:
+    """One that came as a lookup has no relation by which the engine would find it among the device's own."""
+    wire = _adapter(change)
+    known = style.adapter_ids.get(change.subject)
+    values = {**wire["values"], "sys_id": known} if known else wire["values"]
+    return {**wire, "values": values, "internal_id": _adapter_id(change)}
+
+
+def _adapter_id(change: ItemChange) -> str:
+    return f"{change.item.key}/adapter"
+
+
+def _owned(change: ItemChange) -> dict[str, object]:
+    """Without it the engine does not know whose adapter it is (cmdb-model 2.5)."""
+    return {"parent_id": str(change.item.key), "child_id": _adapter_id(change), "type": OWNS}
 
 
 def _relation(link: LinkChange) -> dict[str, object]:
@@ -134,7 +170,8 @@ def _relation(link: LinkChange) -> dict[str, object]:
     return {"parent_id": str(relation.parent), "child_id": str(relation.child), "type": relation.type}
 
 
-def _colons(key: SourceKey) -> str:
+def colons(key: SourceKey) -> str:
+    """The MAC as ServiceNow writes it."""
     return ":".join(key.mac[start : start + 2] for start in range(0, 12, 2))
 
 

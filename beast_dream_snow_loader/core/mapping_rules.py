@@ -38,8 +38,8 @@ class MappingRules:
     name or ``console/short name``), ``groups`` element → sys_id or name, ``extra_fields`` element → source,
     ``models`` products that the table does not know yet, by code. The ``create_…`` options make reference rows that
     are not there; a new location is put below ``location_parent`` (sys_id, full name or name). ``outlets``: device →
-    PDU, both as twelve hexadecimal digits; ``write_adapters``: management adapters are items with a relation of their own
-    (cmdb-model 2.5).
+    PDU, both as twelve hexadecimal digits; ``write_adapters``: management adapters are items with a relation of their
+    own (cmdb-model 2.5).
     """
 
     kinds: tuple[KindRule, ...] = KIND_RULES

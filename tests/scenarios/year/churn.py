@@ -12,6 +12,7 @@ import requests
 from beast_dream_snow_loader.sandbox.estate.models import Kind
 from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.sandbox.servicenow.by_hand import merge_ci
 from beast_dream_snow_loader.sandbox.servicenow.storage import Row
 from tests.scenarios import model
 from tests.scenarios.year.place import LEAVES, SWITCHES
@@ -315,6 +316,27 @@ class Churn:
         told = answer.json()["result"]["items"][0]
         return not told.get("errors")
 
+    def merged(self) -> bool:
+        """Somebody else's CI turns out to be a device of ours: the two are made one, and it is theirs."""
+        row = self._foreign_row()
+        device = self._some(known=True)
+        mine = self._ci(device) if device else None
+        if row is None or mine is None or device is None or row["sys_id"] == mine["sys_id"]:
+            return False
+        with self.instance.lock, self.instance.acting_as("admin"):
+            merge_ci(self.instance, mine["sys_id"], row["sys_id"])
+        self._foreign.remove(row["sys_id"])
+        return self._told(f"merged {device.mac} into {row['name']!r}")
+
+    def deleted(self) -> bool:
+        device = self._some(known=True)
+        mine = self._ci(device) if device else None
+        if mine is None:
+            return False
+        with self.instance.lock, self.instance.acting_as("admin"):
+            self.instance.delete("cmdb_ci", mine["sys_id"])
+        return self._told(f"deleted {mine['name']!r}")
+
 
 _UNIFI = (
     "added", "added_without_name", "added_namesake", "added_with_a_foreign_name", "removed", "returned", "renamed",
@@ -323,6 +345,6 @@ _UNIFI = (
 )  # fmt: skip
 _SERVICENOW = (
     "hand_named", "hand_model", "hand_unowned", "hand_status", "hand_correlation", "hand_described", "foreign_added",
-    "discovered_ours", "discovered_child_class", "discovered_first",
+    "discovered_ours", "discovered_child_class", "discovered_first", "merged", "deleted",
 )  # fmt: skip
 KINDS: dict[str, Callable[[Churn], bool]] = {name: getattr(Churn, name) for name in (*_UNIFI, *_SERVICENOW)}

@@ -77,10 +77,8 @@ def class_of(device: EstateDevice, instance: Instance) -> str:
 
 
 def address_of(device: EstateDevice) -> str:
-    """Of a gateway the address on its own network, never that towards the internet; none when it is offline."""
-    if device.is_gateway:
-        return device.lan_ip if device.online else ""
-    return device.ip if device.online else ""
+    """Of a gateway the address on its own network, never that towards the internet."""
+    return device.lan_ip if device.is_gateway else device.ip
 
 
 def fields_of(device: EstateDevice, estate: Estate, instance: Instance) -> dict[str, str]:

@@ -183,9 +183,9 @@ class Check:
         for label in self.run.created:
             wanted |= {("key", label), ("serial", label), ("adapter", label)}
         for label, said in self.run.changed.items():
-            if "is_now" in said:
+            if "is_now" in said and not self._had_key(label):
                 wanted |= {("key", label)}
-        found = set(self._added(new))
+        found = set(self._added(new)) | {("key", label) for label in self._led_over(moved) if label in self.run.created}
         optional = {(k, n) for n, s in self.run.changed.items() if "is_now" in s for k in ("serial", "adapter")}
         clients = {
             ("serial", label)
@@ -202,6 +202,11 @@ class Check:
         self.problems += list(self._moved_keys(moved))
         self.problems += self._strangers(new, moved)
 
+    def _had_key(self, label: str) -> bool:
+        """A person's merge has led it here before the run."""
+        keys = (row for place, row in self.before.items() if place.startswith("sys_object_source "))
+        return any(row["target_sys_id"] == self.world.ci(label) for row in keys)
+
     def _added(self, new: Rows) -> Iterator[tuple[str, str]]:
         for place, row in new.items():
             if place.startswith("sys_object_source "):
@@ -213,14 +218,17 @@ class Check:
 
     def _moved_keys(self, moved: list[str]) -> Iterator[str]:
         """The time of the last scan moves with every write; where a key leads to does not."""
+        for label in self._led_over(moved):
+            if "is_now" not in self.run.changed.get(label, {}) and label not in self.run.created:
+                yield f"a key leads to {label} now and the file does not say so"
+
+    def _led_over(self, moved: list[str]) -> Iterator[str]:
+        """The CIs that keys lead to which led elsewhere before."""
         for place in moved:
-            if not place.startswith("sys_object_source "):
-                continue
-            was, now = self.before[place], self.after[place]
-            if was["target_sys_id"] != now["target_sys_id"]:
-                label = self._name({"sys_id": now["target_sys_id"], "name": ""})
-                if "is_now" not in self.run.changed.get(label, {}) and label not in self.run.created:
-                    yield f"key {now['id']} leads to {label} now and the file does not say so"
+            if place.startswith("sys_object_source "):
+                target = self.after[place]["target_sys_id"]
+                if target != self.before[place]["target_sys_id"]:
+                    yield self._name({"sys_id": target, "name": ""})
 
     def _strangers(self, new: Rows, moved: list[str]) -> list[str]:
         ours = ("cmdb ", "cmdb_rel_ci ", "sys_object_source ", "cmdb_serial_number ")

@@ -205,12 +205,12 @@ class Truth:
         return fillable and not held
 
     def _stamps(self, key: str, before: Row, after: Row, moment: Moment, *, online: bool, fresh: bool) -> None:
-        """An online device was seen now; one that is offline keeps its last sign of life."""
+        """An online device was seen now; one that is offline never, and its last sign of life does not go back."""
         seen, source = after.get("last_discovered", ""), after.get("discovery_source", "")
         now = f"{moment.started:%Y-%m-%d %H:%M:%S}" <= seen <= f"{moment.ended:%Y-%m-%d %H:%M:%S}"
         if online and fresh and not now:
             self._differs(key, "last_discovered", seen, "now")
-        if not online and seen != before.get("last_discovered", ""):
+        if not online and (now or seen < before.get("last_discovered", "")):
             self._differs(key, "last_discovered", seen, before.get("last_discovered", ""))
         if source != model.SOURCE and (online or source != before.get("discovery_source", "")):
             self._differs(key, "discovery_source", source, model.SOURCE)

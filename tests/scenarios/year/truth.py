@@ -57,14 +57,21 @@ class Truth:
         self._problems: list[str] = []
 
     def stale(self) -> set[tuple[str, str, str]]:
-        """Relations that we drew between things that UniFi shows, are still there, and are no longer true: the
-        lower end hangs somewhere else now. Of what is missing the last known relations stay."""
-        keys = {ours.sys_id: key for key, ours in self.ours.items()}
+        """Relations that we drew, are still there, and are no longer true: the lower end hangs somewhere else now.
+        Of what is missing the last known relations stay."""
         moved = {(lower, kind) for lower, kind, _ in self._wanted}
-        types = {row["sys_id"]: row["name"] for row in self.instance.rows("cmdb_rel_type")}
-        rows = self.instance.rows("cmdb_rel_ci")
-        told = {(keys.get(r["parent"], ""), types.get(r["type"], ""), keys.get(r["child"], "")) for r in rows}
-        return {edge for edge in told & self.edges - self._wanted if edge[:2] in moved}
+        return {edge for edge in self._drawn_now() & self.edges - self._wanted if edge[:2] in moved}
+
+    def unfinished(self) -> set[tuple[str, str, str]]:
+        """Relations that are true and not there, and those that are there and no longer true; of gear that is offline
+        the last known ones stay."""
+        offline = {model.key_of(device.mac) for device in self.devices() if not device.online}
+        every = self.stale() | (self._wanted - self._drawn_now())
+        return {edge for edge in every if edge[0] not in offline}
+
+    def _drawn_now(self) -> set[tuple[str, str, str]]:
+        rows = {f"cmdb_rel_ci {row['sys_id']}": row for row in self.instance.rows("cmdb_rel_ci")}
+        return self._told(self._drawn(rows), {ours.sys_id: key for key, ours in self.ours.items()})
 
     def devices(self, unread: frozenset[str] = frozenset()) -> list[EstateDevice]:
         consoles = [console for console in self.estate.consoles() if console.host_id not in unread]
@@ -274,8 +281,9 @@ class Truth:
                 wanted.add((f"client/{client.mac.lower()}", model.UPLINK, model.key_of(client.uplink)))
         drawn, before = self._drawn(moment.after), self._drawn(moment.before)
         keys = {ours.sys_id: key for key, ours in self.ours.items()}
-        told = {(keys.get(p, p), kind, keys.get(c, c)) for p, kind, c in drawn}
-        self._problems += [f"relation {edge} is missing" for edge in sorted(wanted - told)]
+        told, told_before = self._told(drawn, keys), self._told(before, keys)
+        waiting = {edge for edge in wanted - told if self._elsewhere(edge, told_before & told)}
+        self._problems += [f"relation {edge} is missing" for edge in sorted(wanted - told - waiting)]
         extra = {edge for edge in drawn - before if (keys.get(edge[0]), edge[1], keys.get(edge[2])) not in wanted}
         self._problems += [f"relation {edge} was drawn and is not true" for edge in sorted(extra)]
         self._problems += list(self._removed(before - drawn, keys, wanted))
@@ -283,6 +291,13 @@ class Truth:
         self._wanted = wanted
         if len(drawn) != sum(1 for place in moment.after if place.startswith("cmdb_rel_ci ")):
             self._problem("a relation is there twice")
+
+    def _elsewhere(self, edge: tuple[str, str, str], told: set[tuple[str, str, str]]) -> bool:
+        """The lower end still hangs where we saw it before: it moves when a second complete read says so."""
+        return any(edge[:2] == old[:2] and old in self.edges for old in told)
+
+    def _told(self, drawn: set[tuple[str, str, str]], keys: Mapping[str, str]) -> set[tuple[str, str, str]]:
+        return {(keys.get(parent, parent), kind, keys.get(child, child)) for parent, kind, child in drawn}
 
     def _removed(
         self, gone: set[tuple[str, str, str]], keys: Mapping[str, str], wanted: set[tuple[str, str, str]]

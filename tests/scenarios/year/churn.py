@@ -324,6 +324,7 @@ class Churn:
         if row is None or mine is None or device is None or row["sys_id"] == mine["sys_id"]:
             return False
         with self.instance.lock, self.instance.acting_as("admin"):
+            self.truth.merged(model.key_of(device.mac))
             merge_ci(self.instance, mine["sys_id"], row["sys_id"])
         self._foreign.remove(row["sys_id"])
         return self._told(f"merged {device.mac} into {row['name']!r}")

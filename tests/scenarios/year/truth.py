@@ -54,13 +54,19 @@ class Truth:
         self.ours: dict[str, Ours] = {}
         self.edges: set[tuple[str, str, str]] = set()
         self._wanted: set[tuple[str, str, str]] = set()
+        self._theirs: set[tuple[str, str, str]] = set()
         self._problems: list[str] = []
 
     def stale(self) -> set[tuple[str, str, str]]:
         """Relations that we drew, are still there, and are no longer true: the lower end hangs somewhere else now.
         Of what is missing the last known relations stay."""
         moved = {(lower, kind) for lower, kind, _ in self._wanted}
-        return {edge for edge in self._drawn_now() & self.edges - self._wanted if edge[:2] in moved}
+        ours = self._drawn_now() & self.edges - self._theirs
+        return {edge for edge in ours - self._wanted if edge[:2] in moved}
+
+    def merged(self, key: str) -> None:
+        """A person has merged the CI: the relations it has now are that person's, not ours to remove."""
+        self._theirs |= {edge for edge in self._drawn_now() if key in edge}
 
     def unfinished(self) -> set[tuple[str, str, str]]:
         """Relations that are true and not there, and those that are there and no longer true; of gear that is offline
@@ -288,6 +294,7 @@ class Truth:
         self._problems += [f"relation {edge} was drawn and is not true" for edge in sorted(extra)]
         self._problems += list(self._removed(before - drawn, keys, wanted))
         self.edges |= wanted
+        self._theirs -= told - told_before
         self._wanted = wanted
         if len(drawn) != sum(1 for place in moment.after if place.startswith("cmdb_rel_ci ")):
             self._problem("a relation is there twice")
@@ -305,7 +312,7 @@ class Truth:
         """Only relations that we drew, and that are no longer true, may go."""
         for parent, kind, child in sorted(gone):
             told = (keys.get(parent, parent), kind, keys.get(child, child))
-            if told not in self.edges or told in wanted:
+            if told not in self.edges - self._theirs or told in wanted:
                 yield f"relation {told} was removed"
 
     def _drawn(self, rows: Rows) -> set[tuple[str, str, str]]:

@@ -223,8 +223,9 @@ class Truth:
         now = f"{moment.started:%Y-%m-%d %H:%M:%S}" <= seen <= f"{moment.ended:%Y-%m-%d %H:%M:%S}"
         if online and fresh and not now:
             self._differs(key, "last_discovered", seen, "now")
-        if not online and (now or seen < before.get("last_discovered", "")):
-            self._differs(key, "last_discovered", seen, before.get("last_discovered", ""))
+        was = before.get("last_discovered", "")
+        if not online and (seen < was or (now and seen != was)):
+            self._differs(key, "last_discovered", seen, was)
         if source != model.SOURCE and (online or source != before.get("discovery_source", "")):
             self._differs(key, "discovery_source", source, model.SOURCE)
 

@@ -21,7 +21,7 @@ demo: setup ## a first load and a second one against the sandbox; needs no accou
 	@BIN=$(BIN) sh examples/demo.sh
 
 test: setup check ## everything: checks, then the suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 bench: setup ## what takes time, measured; not part of the suite because machines differ
 	$(BIN)/python -m pytest -m bench

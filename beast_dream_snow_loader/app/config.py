@@ -60,6 +60,7 @@ class RetireSettings(BaseModel):
 
     ``grace`` is a duration (``14d``, ``2w``). One run retires at most ``allow_percent`` of all CIs, of a class or of a
     site, or ``allow_count``, whichever is more. ``offline_nonoperational_days`` 0: gear offline keeps its status.
+    ``lifecycle`` csdm: End of Operation, Pending Evaluation is written in place of Retired.
     """
 
     model_config = _FROZEN
@@ -70,6 +71,7 @@ class RetireSettings(BaseModel):
     allow_percent: float = Field(default=10.0, ge=0, le=100)
     allow_count: int = Field(default=5, ge=0)
     offline_nonoperational_days: int = Field(default=0, ge=0)
+    lifecycle: Literal["status", "csdm"] = "status"
 
     @field_validator("grace")
     @classmethod
@@ -85,6 +87,7 @@ class RetireSettings(BaseModel):
             missing_reads=self.missing_reads,
             allow_percent=self.allow_percent if allow_percent is None else allow_percent,
             allow_count=self.allow_count,
+            csdm=self.lifecycle == "csdm",
         )
 
 

@@ -92,6 +92,7 @@ def _replay(
         batch_size_max=settings.batch_size_max,
         check_within_runs=settings.check_within_runs,
         recheck_after=settings.recheck_seconds,
+        retire=here.settings.retire.policy(),
     )
     error: SnowloadError | None = None
     replayed: Replayed | None = None

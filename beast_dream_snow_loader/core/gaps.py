@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.facts import InstanceFacts
-from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, LABELS
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, LABELS, LIFE_CYCLE_ENDED, LIFE_CYCLE_RUNNING
 from beast_dream_snow_loader.core.ports import Wishes
 
 
@@ -23,12 +23,13 @@ def gaps(facts: InstanceFacts, wishes: Wishes) -> Wishes | None:
         relation_types=frozenset(name for names in without for name in names),
         references=frozenset(wish for wish in wishes.references if facts.references.get(wish.key) is None),
         choices=any(f"{element}.{label}" not in facts.choices for element in LABELS for label in LABELS[element]),
+        life_cycle=wishes.life_cycle and not life_cycle_told(facts),
         engine=not facts.engine,
         base=BASE_CLASS not in facts.classes,
         again=True,
     )
-    something = (asked.class_chains, asked.relation_types, asked.references, asked.choices, asked.engine)
-    return asked if any(something) else None
+    lacking = (asked.class_chains, asked.relation_types, asked.references)
+    return asked if any((*lacking, asked.choices, asked.life_cycle, asked.engine)) else None
 
 
 def mended(facts: InstanceFacts, asked: Wishes, told: InstanceFacts) -> InstanceFacts:
@@ -43,6 +44,12 @@ def mended(facts: InstanceFacts, asked: Wishes, told: InstanceFacts) -> Instance
         engine=told.engine if asked.engine else facts.engine,
         findings=(*(kept if not asked.relation_types else ()), *told.findings),
     )
+
+
+def life_cycle_told(facts: InstanceFacts) -> bool:
+    """Whether both ends of the life cycle have a value on this instance."""
+    pairs = (*LIFE_CYCLE_ENDED.items(), *LIFE_CYCLE_RUNNING.items())
+    return all(f"{element}.{label}" in facts.choices for element, label in pairs)
 
 
 def _classes(facts: InstanceFacts, wishes: Wishes) -> Iterator[tuple[str, ...]]:

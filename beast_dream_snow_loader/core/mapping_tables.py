@@ -246,6 +246,14 @@ OUT_OF_SERVICE: Mapping[str, str] = MappingProxyType({"operational_status": "Non
 RETIRED: Mapping[str, str] = MappingProxyType({"install_status": "Retired", "operational_status": "Retired"})
 """The status of a CI by label: at work, long offline, gone (cmdb-model 6.10)."""
 
+LIFE_CYCLE_ENDED: Mapping[str, str] = MappingProxyType(
+    {"life_cycle_stage": "End of Operation", "life_cycle_stage_status": "Pending Evaluation"}
+)
+LIFE_CYCLE_RUNNING: Mapping[str, str] = MappingProxyType(
+    {"life_cycle_stage": "Operational", "life_cycle_stage_status": "In Use"}
+)
+"""The CSDM pair of labels for a CI that is gone, and for one at work (cmdb-model 6.10; CSDM, tangible life cycle)."""
+
 NEVER_WRITTEN: frozenset[str] = frozenset(
     {
         "asset", "asset_tag", "assigned", "assigned_to", "assignment_group", "managed_by", "supported_by", "cost",

@@ -99,7 +99,7 @@ OPEN_POINTS: tuple[OpenPoint, ...] = (
     OpenPoint(
         number=12,
         question="whether life_cycle_stage is a reference or a choice",
-        assumption="not written",
+        assumption='written only with retire.lifecycle = "csdm", by what the instance shows',
     ),
     OpenPoint(
         number=13,

@@ -19,7 +19,7 @@ from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.names import named, planned_names
 from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ordering import lanes
-from beast_dream_snow_loader.core.status import STATUS, Statuses
+from beast_dream_snow_loader.core.status import DECIDED, Statuses
 
 LAST_DISCOVERED = "last_discovered"
 
@@ -211,7 +211,7 @@ class Replanning:
     def item(self, change: ItemChange, stored: Mapping[str, str]) -> ItemChange:
         """What is left of the change against what the CI holds now; a sign of life when nothing is."""
         known = change.known
-        decided = {CLASS_ELEMENT, *STATUS}  # for more reasons than what the fields hold
+        decided = {CLASS_ELEMENT, *DECIDED}  # for more reasons than what the fields hold
         if known is None or any(one.element in decided for one in change.fields):
             return change
         known = replace(known, stored=stored)

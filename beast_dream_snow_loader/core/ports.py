@@ -49,6 +49,8 @@ class Wishes:
     elements: Mapping[tuple[str, ...], frozenset[str]] = field(default_factory=dict, hash=False)
     roles: frozenset[tuple[str, ...]] = frozenset()
     choices: bool = True
+    life_cycle: bool = False
+    """The values of the CSDM life cycle too."""
     engine: bool = False
     base: bool = True
     """Facts about the base class too, should anything have to go there."""

@@ -43,13 +43,15 @@ HERE = frozenset({State.PRESENT, State.OFFLINE, State.MOVED, State.RETURNED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetirePolicy:
-    """``[retire]`` of the settings. ``allow_percent`` and ``allow_count`` are what one run may retire of any group."""
+    """``[retire]`` of the settings. ``allow_percent`` and ``allow_count`` are what one run may retire of any group;
+    with ``csdm`` the life-cycle pair says that a CI is gone, in place of its status."""
 
     enabled: bool = False
     grace: timedelta = timedelta(days=14)
     missing_reads: int = 3
     allow_percent: float = 10.0
     allow_count: int = 5
+    csdm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,16 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation
 from beast_dream_snow_loader.core.known_items import as_item
-from beast_dream_snow_loader.core.mapping_tables import RETIRED
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.core.status import STATUS, Statuses, ours_still
+from beast_dream_snow_loader.core.status import LIFE_CYCLE, STATUS, Statuses, ours_still
 
 LAST_DISCOVERED = "last_discovered"
-NEEDED = (*STATUS, LAST_DISCOVERED)
-"""What has to be read of a CI before it is retired."""
+
+
+_NO_LIFE_CYCLE = (
+    "The instance shows no life-cycle stage End of Operation with the status Pending Evaluation: it is not retired. "
+    'Let the account read life_cycle_stage and life_cycle_stage_status, or set retire.lifecycle = "status".'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,30 +32,32 @@ class Farewell:
     findings: tuple[Finding, ...] = ()
 
 
+def needed(items: Iterable[KnownItem], statuses: Statuses) -> tuple[str, ...]:
+    """What has to be read of CIs before they are retired, or set back."""
+    life_cycle = statuses.csdm or any(LIFE_CYCLE[0] in item.written for item in items)
+    return (*STATUS, LAST_DISCOVERED, *(LIFE_CYCLE if life_cycle else ()))
+
+
 def farewell(gone: Iterable[KnownItem], statuses: Statuses, present: Collection[str]) -> Farewell:
     """The decision about every CI that is gone. ``gone`` carry what the CMDB holds of them now (``stored``); one
     without is no longer there. ``present`` are the sys_ids of CIs that UniFi still shows."""
-    retired = statuses.values(RETIRED)
+    retired = statuses.gone
     changes: list[ItemChange] = []
     already: list[SourceKey] = []
     findings: list[Finding] = []
     for item in gone:
         if item.stored is None:
             continue
-        if _holds(item.stored, retired):
+        if statuses.ended(item.stored):
             already.append(item.key)
-        elif (why := _why_kept(item, present)) is not None:
+        elif (why := _why_kept(item, present, statuses)) is not None:
             findings.append(_kept(item, *why))
         else:
             changes.append(_retire(item, retired))
     return Farewell(changes=tuple(changes), already=tuple(already), findings=tuple(findings))
 
 
-def _holds(stored: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return all(stored.get(element) == value for element, value in wanted.items())
-
-
-def _why_kept(item: KnownItem, present: Collection[str]) -> tuple[str, str] | None:
+def _why_kept(item: KnownItem, present: Collection[str], statuses: Statuses) -> tuple[str, str] | None:
     """(rule, sentence), or None when it is to be retired."""
     if item.sys_id in present:
         return "retire.shared", "Its CI also stands for a device that UniFi shows: it is not retired."
@@ -63,6 +68,10 @@ def _why_kept(item: KnownItem, present: Collection[str]) -> tuple[str, str] | No
             f"{element} {shown((item.stored or {}).get(element, '') or '(empty)', 40)}" for element in STATUS
         )
         return "retire.status_by_hand", f"Its status was changed by hand ({held}) and stays: it is not retired."
+    if statuses.in_other_stage(item.stored or {}):
+        return "retire.status_by_hand", "Its life-cycle stage was set by hand and stays: it is not retired."
+    if not statuses.gone:
+        return "retire.no_life_cycle", _NO_LIFE_CYCLE
     return None
 
 

@@ -19,7 +19,7 @@ from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.presence import Attendance, State, take_attendance
 from beast_dream_snow_loader.core.retirement import edges_of
 from beast_dream_snow_loader.core.scope import Scope, keys_in, narrowed, resolved
-from beast_dream_snow_loader.core.status import STATUS, Statuses
+from beast_dream_snow_loader.core.status import DECIDED, Statuses
 from beast_dream_snow_loader.core.validation import accepted, check
 from beast_dream_snow_loader.errors import TooManyRetirements
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
@@ -81,7 +81,8 @@ class Preparation:
     @property
     def _statuses(self) -> Statuses:
         facts = self._outcome.facts
-        return Statuses.of(facts.choices if facts is not None else {}, self._order.rules)
+        csdm = self._order.retire.csdm
+        return Statuses.of(facts.choices if facts is not None else {}, self._order.rules, csdm=csdm)
 
     def _attend(self, known: KnownState) -> Attendance | None:
         snapshot, mapped = self._outcome.snapshot, self._outcome.mapped
@@ -98,7 +99,7 @@ class Preparation:
         keys = [key for key in sorted(asked) if statuses.in_question(desired.items[key], known.items[key], now)]
         if not keys or self._outcome.away is not None:
             return known
-        return self._looked(lambda: status_read(self._world, self._order, known, keys)) or known
+        return self._looked(lambda: status_read(self._world, self._order, known, keys, statuses)) or known
 
     def _see_off(self, prepared: Prepared, attendance: Attendance, known: KnownState) -> Prepared:
         away = self._outcome.away is not None
@@ -107,7 +108,7 @@ class Preparation:
         self._outcome.attendance = seen_off.attendance
         unlinks = (*prepared.plan.unlinks, *edges_of(seen_off.retirements, known.relations, prepared.plan.unlinks))
         self._outcome.plan = plan = replace(prepared.plan, retirements=seen_off.retirements, unlinks=unlinks)
-        set_back = {change.item.key for change in plan.items if change.send.keys() & set(STATUS)}
+        set_back = {change.item.key for change in plan.items if change.send.keys() & set(DECIDED)}
         looked_at = {key for key in attendance.of(State.RETURNED) if known.items[key].stored is not None}
         return replace(
             prepared,
@@ -136,7 +137,7 @@ class Preparation:
 
     def _validate(self, desired: DesiredState) -> DesiredState:
         with self._steps.step("validate", total=len(desired.items)) as counted:
-            wished = wishes(desired, self._order.rules)
+            wished = replace(wishes(desired, self._order.rules), life_cycle=self._order.retire.csdm)
             surveyed = survey(self._world, self._order, wished)
             self._outcome.away = surveyed.away
             facts = self._outcome.facts = self._fill(surveyed.facts, desired)

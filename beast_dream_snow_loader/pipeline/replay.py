@@ -107,7 +107,8 @@ def _queued_retirements(
     gone = [item for item in items if item.missing_since is not None and item.retired_at is None]
     present = {item.sys_id for item in known.items.values() if item.missing_since is None}
     facts = world.memory.facts(order.target)
-    statuses = Statuses(choices=facts.choices if facts is not None else {})
+    choices = facts.choices if facts is not None else {}
+    statuses = Statuses.of(choices, order.rules, csdm=order.retire.csdm)
     return decided(world, order, known, gone, statuses, present).changes
 
 

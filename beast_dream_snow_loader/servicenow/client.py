@@ -82,6 +82,7 @@ class ServiceNowAPIClient:
         engine, about_engine = self._engine.usable() if wishes.engine else (True, ())
         types, about_types = lookup.relation_types(self._reader, wishes.relation_types)
         choices, about_choices = lookup.choices(self._reader) if wishes.choices else ({}, ())
+        stages = lookup.life_cycle(self._reader) if wishes.life_cycle else {}
         rows, about_rows = references(self._reader, wishes.references)
         fallback = self._caller.settings.base_class_fallback and wishes.base
         if fallback and not (engine and _all_usable(wishes, classes)):
@@ -92,7 +93,7 @@ class ServiceNowAPIClient:
             classes=classes,
             relation_types=types,
             references=rows,
-            choices=choices,
+            choices={**choices, **stages},
             findings=(*self._classes.findings, *about_engine, *about_types, *about_choices, *about_rows),
         )
 

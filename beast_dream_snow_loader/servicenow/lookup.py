@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.mapping_tables import LABELS
+from beast_dream_snow_loader.core.mapping_tables import LABELS, LIFE_CYCLE_ENDED, LIFE_CYCLE_RUNNING
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import UNREADABLE, Reader
@@ -44,20 +44,52 @@ def relation_types(reader: Reader, wished: Iterable[str]) -> tuple[frozenset[str
 def choices(reader: Reader) -> tuple[Mapping[str, str], tuple[Finding, ...]]:
     """``<element>.<label>`` to stored value for the status fields, exactly as the instance has it (a label it lacks is
     not in the answer); the usual numbers for a field of which no label can be read."""
-    query = Query().equals("name", "cmdb_ci").is_in("element", LABELS)
-    fields = ("name", "element", "label", "value", "inactive")
     try:
-        rows = reader.rows(TableRead(table="sys_choice", query=query, fields=fields))
+        told = _told(reader, LABELS)
     except UNREADABLE as error:
         return _BELIEVED_CHOICES, (_choices_unreadable(error.message),)
-    told = {
+    silent = {element for element in LABELS if not any(choice.startswith(f"{element}.") for choice in told)}
+    believed = {choice: value for choice, value in _BELIEVED_CHOICES.items() if choice.partition(".")[0] in silent}
+    return {**believed, **told}, (_choices_unreadable("It shows no usable row."),) if silent else ()
+
+
+def life_cycle(reader: Reader) -> Mapping[str, str]:
+    """As :func:`choices`, for the CSDM life cycle: what the instance shows of it, and nothing else.
+
+    Choices on some releases, on others rows of a table of the field's own name (cmdb-model 1.3, believed); a label that
+    several rows have is left out.
+    """
+    labels = {element: [LIFE_CYCLE_ENDED[element], LIFE_CYCLE_RUNNING[element]] for element in LIFE_CYCLE_ENDED}
+    try:
+        told = _told(reader, labels)
+        for element in labels:
+            if not any(choice.startswith(f"{element}.") for choice in told):
+                told |= _named(reader, element, labels[element])
+    except UNREADABLE:
+        return {}
+    return told
+
+
+def _named(reader: Reader, element: str, labels: Iterable[str]) -> dict[str, str]:
+    """One small read per label: a label holds blanks, which IN does not take."""
+    found: dict[str, str] = {}
+    for label in labels:
+        read = TableRead(table=element, query=Query().equals("name", label), fields=("sys_id", "name"))
+        ids = [row["sys_id"] for row in reader.rows(read) if row.get("sys_id")]
+        found |= {f"{element}.{label}": ids[0]} if len(ids) == 1 else {}
+    return found
+
+
+def _told(reader: Reader, elements: Iterable[str]) -> dict[str, str]:
+    """The choices of these fields of cmdb_ci."""
+    query = Query().equals("name", "cmdb_ci").is_in("element", elements)
+    fields = ("name", "element", "label", "value", "inactive")
+    rows = reader.rows(TableRead(table="sys_choice", query=query, fields=fields))
+    return {
         f"{row['element']}.{row['label']}": row["value"]
         for row in rows
         if row.get("label") and row.get("value") and row.get("inactive") != "true"
     }
-    silent = {element for element in LABELS if not any(choice.startswith(f"{element}.") for choice in told)}
-    believed = {choice: value for choice, value in _BELIEVED_CHOICES.items() if choice.partition(".")[0] in silent}
-    return {**believed, **told}, (_choices_unreadable("It shows no usable row."),) if silent else ()
 
 
 def unreadable(table: str, why: str) -> Finding:

@@ -176,6 +176,12 @@ def test_what_is_a_persons_or_still_there_is_reported_and_stays(
     assert [finding.rule for finding in decided.findings] == [rule]
 
 
+def test_with_csdm_nothing_is_retired_on_an_instance_that_shows_no_end_of_operation() -> None:
+    decided = farewell([gone()], Statuses(csdm=True), present=())
+    assert not decided.changes
+    assert [finding.rule for finding in decided.findings] == ["retire.no_life_cycle"]
+
+
 def many(count: int, **told: object) -> list[KnownItem]:
     return [known(SourceKey("device", f"{number:012x}"), **told) for number in range(count)]
 

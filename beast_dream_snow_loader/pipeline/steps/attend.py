@@ -11,7 +11,7 @@ from beast_dream_snow_loader.core.guards import excess, too_many_retirements
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownItem, KnownState
 from beast_dream_snow_loader.core.presence import Attendance, State
-from beast_dream_snow_loader.core.retirement import NEEDED, Farewell, farewell
+from beast_dream_snow_loader.core.retirement import Farewell, farewell, needed
 from beast_dream_snow_loader.core.roll_call import tell
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.errors import TooManyRetirements
@@ -65,7 +65,7 @@ def decided(
     """The decision about these, from what the CMDB holds of them now. Raises what reading raises."""
     if not gone:
         return Farewell()
-    seen = with_stored(world, order, known, gone, NEEDED)
+    seen = with_stored(world, order, known, gone, needed(gone, statuses))
     return farewell([seen.items[item.key] for item in gone], statuses, present)
 
 
@@ -78,7 +78,9 @@ def _present(attendance: Attendance, known: KnownState) -> frozenset[str]:
     return frozenset(known.items[key].sys_id for key, mark in attendance.marks.items() if mark.here)
 
 
-def status_read(world: World, order: Order, known: KnownState, keys: Sequence[SourceKey]) -> KnownState:
+def status_read(
+    world: World, order: Order, known: KnownState, keys: Sequence[SourceKey], statuses: Statuses
+) -> KnownState:
     """The known state with what the CMDB holds of these, whose status is in question. Raises what reading raises."""
     items = [known.items[key] for key in keys if known.items[key].stored is None]
-    return with_stored(world, order, known, items, NEEDED) if items else known
+    return with_stored(world, order, known, items, needed(items, statuses)) if items else known

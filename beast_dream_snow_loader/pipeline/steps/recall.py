@@ -15,7 +15,7 @@ from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, K
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
-from beast_dream_snow_loader.core.status import STATUS
+from beast_dream_snow_loader.core.status import DECIDED, decided
 from beast_dream_snow_loader.pipeline.steps.base import doubles_in_base, sys_ids_in_base
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -163,11 +163,11 @@ def _gone(change: UnlinkChange) -> Receipt:
 def _retired(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.RETIRE]
     ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
-    stored = world.cmdb.read_back(ids.values(), STATUS) if ids else {}
+    stored = world.cmdb.read_back(ids.values(), DECIDED) if ids else {}
     return [
         Settlement(change=change, receipt=_found(change, ids[change.subject], Operation.UPDATED))
         for change in changes
-        if all(stored.get(ids[change.subject], {}).get(element) == change.send[element] for element in STATUS)
+        if decided(change.send).items() <= stored.get(ids[change.subject], {}).items()
     ]
 
 

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.integrity import (
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
-from beast_dream_snow_loader.core.status import STATUS
+from beast_dream_snow_loader.core.status import DECIDED, decided
 from beast_dream_snow_loader.errors import WriteNotKept
 from beast_dream_snow_loader.pipeline.world import World
 
@@ -77,14 +77,14 @@ def verify_whole(world: World, settlements: Sequence[Settlement]) -> Integrity:
 
 
 def verify_retired(world: World, settlements: Iterable[Settlement]) -> Sequence[Finding]:
-    """Whether both status fields of what was retired say so."""
+    """Whether both fields of what was retired say so."""
     done = {s.receipt.sys_id: change for s in settlements if (change := _retirement(s)) and s.receipt.sys_id}
-    stored = world.cmdb.read_back(done, STATUS) if done else {}
+    stored = world.cmdb.read_back(done, DECIDED) if done else {}
     return [
-        _not_kept(change, element, f"{element} is not Retired: a rule of the instance has kept or changed it")
+        _not_kept(change, element, f"{element} does not say so: a rule of the instance has kept or changed it")
         for sys_id, change in done.items()
-        for element in STATUS
-        if stored.get(sys_id, {}).get(element) != change.send[element]
+        for element, sent in decided(change.send).items()
+        if stored.get(sys_id, {}).get(element) != sent
     ]
 
 

@@ -31,6 +31,8 @@ def shipped_rows(dictionary: Dictionary, sources: Iterable[str]) -> Iterator[Ins
     for position, source in enumerate(sources):
         yield choice("cmdb_ci", "discovery_source", source, source, 100 + position)
     yield from _relation_types(data["relation_types"])
+    for table, names in data["named"].items():
+        yield from ((table, {"sys_id": stable_sys_id(table, name), "name": name}) for name in names)
     for role in ROLES:
         yield "sys_user_role", {"sys_id": stable_sys_id("role", role), "name": role}
     yield "sys_user_group", {"sys_id": "global", "name": "global"}

@@ -168,7 +168,7 @@ def _lengths(told: Mapping[str, FieldFacts]) -> Check:
 
 def _life_cycle(told: Mapping[str, FieldFacts]) -> Check:
     kind = told["life_cycle_stage"].type if "life_cycle_stage" in told else "not there"
-    says = f"life_cycle_stage is {kind}; it is not written"
+    says = f"life_cycle_stage is {kind}; written only with retire.lifecycle = csdm, by the value the instance shows"
     return ok(says, "life_cycle_stage", Evidence(point=12, holds=True, says=says))
 
 

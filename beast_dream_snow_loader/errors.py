@@ -15,7 +15,8 @@
     │  ├─ Rejected                the server said no to this request
     │  ├─ NotAuthenticated        who are you
     │  ├─ NotAuthorised           you may not
-    │  └─ CircuitBreakerOpen      not even tried: queue
+    │  ├─ CircuitBreakerOpen      not even tried: queue
+    │  └─ ReadOnlyMode            the operator holds writes back: queue
     ├─ CmdbAsleep                 the instance hibernates: queue, tell a person
     ├─ CmdbError
     │  ├─ SeveralRecords          a person decides
@@ -172,6 +173,15 @@ class CircuitBreakerOpen(TransportError):
     def __init__(self, message: str, *, next_step: str = "", retry_in: float = 0.0) -> None:
         super().__init__(message, next_step=next_step)
         self.retry_in = retry_in
+
+
+class ReadOnlyMode(TransportError):
+    """The setting ``servicenow.mode`` holds writes back; nothing was sent."""
+
+    code = "servicenow.read_only"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, next_step='Set servicenow.mode to "normal", then run: snowload replay-queue')
 
 
 class CmdbAsleep(SnowloadError):

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import Run, RunStatus
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.guard import AWAY
 from beast_dream_snow_loader.pipeline.replay import Replayed, replay
 from beast_dream_snow_loader.pipeline.world import Order
@@ -87,6 +87,7 @@ def _replay(
         rules=mapping_rules(here.settings),
         bindings=read_bindings(here.settings.bindings),
         dry_run=dry_run,
+        read_only=settings.read_only,
         lanes=settings.concurrency,
         batch_size=settings.batch_size,
         batch_size_max=settings.batch_size_max,
@@ -98,7 +99,7 @@ def _replay(
     replayed: Replayed | None = None
     if any(store.journal.pending().values()):  # what was sent without an answer is looked up first
         try:
-            replayed = replay(wiring.world, order, limit)
+            replayed = _replayed(wiring, order, limit)
         except SnowloadError as stopped:
             error = stopped
     report = RunReport(
@@ -113,6 +114,12 @@ def _replay(
         run_id=order.run_id,
     )
     return _result(here, store, report, replayed, error, dry_run=dry_run)
+
+
+def _replayed(wiring: Wiring, order: Order, limit: int | None) -> Replayed:
+    if order.read_only and not order.dry_run:
+        raise ReadOnlyMode("servicenow.mode is read-only: nothing was sent, the queue is as it was.")
+    return replay(wiring.world, order, limit)
 
 
 def _result(

@@ -22,6 +22,7 @@ def order_of(options: LoadOptions, here: Ground, run_id: str) -> Order:
             sites=frozenset(options.sites), consoles=frozenset(options.consoles), kinds=frozenset(options.kinds)
         ),
         dry_run=options.dry_run,
+        read_only=settings.read_only,
         full=options.full,
         allow_upgrade=options.allow_upgrade or settings.allow_upgrade,
         lanes=options.workers or settings.concurrency,

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.inverse import Created
 from beast_dream_snow_loader.core.receipts import Operation
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import Run, RunStatus
-from beast_dream_snow_loader.errors import BadArgument, SnowloadError
+from beast_dream_snow_loader.errors import BadArgument, ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.rollback import RolledBack, roll_back
 from beast_dream_snow_loader.pipeline.world import Order
 from beast_dream_snow_loader.state.store import Store
@@ -66,7 +66,10 @@ def undo_run(
     error: SnowloadError | None = None
     undone: RolledBack | None = None
     try:
-        undone = roll_back(wiring.world, _order(here, run, dry_run), run_id, created or here.settings.rollback.created)
+        order = _order(here, run, dry_run)
+        if order.read_only and not dry_run:
+            raise ReadOnlyMode("servicenow.mode is read-only: nothing was undone.")
+        undone = roll_back(wiring.world, order, run_id, created or here.settings.rollback.created)
     except SnowloadError as stopped:
         error = stopped
     report = RunReport(
@@ -128,6 +131,7 @@ def _order(here: Ground, run: Run, dry_run: bool) -> Order:
         target=here.target,
         rules=mapping_rules(here.settings),
         dry_run=dry_run,
+        read_only=settings.read_only,
         lanes=settings.concurrency,
         batch_size=settings.batch_size,
         batch_size_max=settings.batch_size_max,

@@ -112,7 +112,8 @@ def _run(
     report = _report(work.outcome, wiring, run, here, error, stop)
     status, code = status_of(report, strict=options.strict)
     changes = list(plan_rows(report.plan)) if options.dry_run and report.plan is not None else []
-    body = {"dry_run": options.dry_run, **report.document(), "changes": changes}
+    modes = {"dry_run": options.dry_run, "read_only": here.settings.servicenow.read_only}
+    body = {**modes, **report.document(), "changes": changes}
     if file is not None:
         body["from_plan"] = {**file.told(), **_renewed(work.outcome)}
     return Result(

@@ -25,6 +25,7 @@ from beast_dream_snow_loader.state.store import Store, open_store
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.reading_only import held_back
 from beast_dream_snow_loader.transport.stack import Around, build_stack, read_only
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
 from beast_dream_snow_loader.unifi.source import UniFiSource
@@ -45,7 +46,8 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transports:
-    """Makes the one resilient transport for each service. ``read_only``: it refuses whatever would change anything.
+    """Makes the one resilient transport for each service. ``read_only``: it refuses whatever would change anything; so
+    does that of an instance whose ``servicenow.mode`` is read-only.
 
     ``hearing`` may put a listener for answers around HTTP itself.
     """
@@ -73,7 +75,9 @@ class Transports:
             clock=self.clock,
         )
         stack = self._stack(SERVICENOW, http, around)
-        return read_only(stack) if self.read_only else stack
+        if self.read_only:
+            return read_only(stack)
+        return read_only(stack, held_back) if mine.read_only else stack
 
     def unifi(self, service: str, console: ConsoleSettings | None) -> Transport:
         """UniFi is only ever read; logging in is a POST that changes nothing there."""

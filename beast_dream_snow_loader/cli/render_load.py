@@ -99,8 +99,15 @@ def _verdict(result: Result) -> str:
         return "load: ok, nothing to do"
     if body.get("from_plan"):
         return f"load: {result.status}, {_from_plan(body)}"
-    hint = "; send them with: snowload replay-queue" if body.get("queued") else ""
-    return f"load: {result.status}{hint}"
+    return f"load: {result.status}{_waiting(body)}"
+
+
+def _waiting(body: Mapping[str, Any]) -> str:
+    if not body.get("queued"):
+        return ""
+    if body.get("read_only"):
+        return f"; servicenow.mode is read-only, {body['queued']} writes wait until it is normal again"
+    return f"; {body['queued']} writes wait, send them with: snowload replay-queue"
 
 
 def _from_plan(body: Mapping[str, Any]) -> str:

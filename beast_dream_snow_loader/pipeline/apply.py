@@ -13,7 +13,7 @@ from beast_dream_snow_loader.core.events import ChangeSettled, StepAdvanced
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.ports import Batch, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome, Receipt
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.batch_size import BatchSize
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
 from beast_dream_snow_loader.pipeline.recheck import rechecked
@@ -32,7 +32,8 @@ class Away:
 class Applier:
     """Writes one plan.
 
-    Once the instance is away, nothing more is sent: the rest is queued. Thread-safe.
+    Once the instance is away, nothing more is sent: the rest is queued. In read-only mode that is so from the start.
+    Thread-safe.
     """
 
     def __init__(self, world: World, order: Order, plan: Plan, away: SnowloadError | None = None) -> None:
@@ -46,6 +47,7 @@ class Applier:
         self._links = {link.subject: link for link in plan.links}
         self._there: set[SourceKey] = set(plan.carriers)
         self._lanes = {c.item.key: c.item.lane for c in (*plan.carriers.values(), *plan.items)}
+        away = ReadOnlyMode("servicenow.mode is read-only: it was not sent.") if order.read_only else away
         self._away = Away(code=away.code, message=away.message) if away is not None else None
 
     def load(self, lanes: Sequence[Lane]) -> None:
@@ -108,7 +110,7 @@ class Applier:
 
     def look_up(self) -> Sequence[Change]:
         """Look up what was left open; returns what then is to be sent again, nothing while that cannot be told."""
-        if self._world.stopping() or not self._left():
+        if self._order.read_only or self._world.stopping() or not self._left():
             return ()
         try:
             found = settle_unknown(self._world, self._order.run_id)

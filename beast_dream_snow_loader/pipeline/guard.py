@@ -15,12 +15,13 @@ from beast_dream_snow_loader.errors import (
     NotAuthorised,
     NotSent,
     OutcomeUnknown,
+    ReadOnlyMode,
     Rejected,
     ServerFault,
     Throttled,
 )
 
-AWAY = (NotSent, OutcomeUnknown, ServerFault, Throttled, CircuitBreakerOpen, CmdbAsleep)
+AWAY = (NotSent, OutcomeUnknown, ServerFault, Throttled, CircuitBreakerOpen, ReadOnlyMode, CmdbAsleep)
 """The far side cannot be worked with now; later it may."""
 
 UNREADABLE = (Rejected, NotAuthorised)

@@ -42,6 +42,8 @@ class Order:
     rules: MappingRules
     scope: Scope = EVERYTHING
     dry_run: bool = False
+    read_only: bool = False
+    """Nothing is sent though the instance is there: what the plan holds is queued."""
     full: bool = False
     allow_upgrade: bool = False
     """CIs that we made may move to a more specific class that the instance has got since."""

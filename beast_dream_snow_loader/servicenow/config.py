@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -26,6 +26,8 @@ class ServiceNowSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     instance: str = ""
+    mode: Literal["normal", "read-only"] = "normal"
+    """``read-only``: everything is read, checked and planned, every write is queued and none is sent."""
     oauth_token: OptionalSecret = None
     client_id: str | None = None
     client_secret: OptionalSecret = None
@@ -50,3 +52,7 @@ class ServiceNowSettings(BaseModel):
     """What no class below hardware takes goes to ``cmdb_ci`` by the Table API, all without the engine; False: held."""
     allow_upgrade: bool = False
     """CIs that we made move to a child class that the instance has got since; also ``load --allow-upgrade``."""
+
+    @property
+    def read_only(self) -> bool:
+        return self.mode == "read-only"

@@ -13,6 +13,7 @@ from beast_dream_snow_loader.errors import (
     NotAuthenticated,
     NotSent,
     OutcomeUnknown,
+    ReadOnlyMode,
     ServerFault,
     SnowloadError,
     Throttled,
@@ -51,7 +52,7 @@ def fate(error: SnowloadError) -> Outcome:
     """What an error says about the write it answers. Raises a NotAuthenticated: no other write would do better."""
     if isinstance(error, NotAuthenticated):
         raise error
-    if isinstance(error, (NotSent, Throttled, CircuitBreakerOpen, CmdbAsleep)):
+    if isinstance(error, (NotSent, Throttled, CircuitBreakerOpen, ReadOnlyMode, CmdbAsleep)):
         return Outcome.LATER
     if isinstance(error, ServerFault):
         return Outcome.UNKNOWN  # it may have acted before it failed

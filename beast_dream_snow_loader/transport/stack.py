@@ -11,7 +11,7 @@ from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.breaking import Breaking
 from beast_dream_snow_loader.transport.observing import Observing, RequestMeter
-from beast_dream_snow_loader.transport.reading_only import ReadingOnly
+from beast_dream_snow_loader.transport.reading_only import ReadingOnly, Refusal, dry_run
 from beast_dream_snow_loader.transport.retrying import Retrying
 
 Around = Callable[[Transport], Transport]
@@ -32,6 +32,6 @@ def build_stack(
     return Retrying(Breaking(around(observed), breaker), breaker.name, policy, meter, clock)
 
 
-def read_only(transport: Transport) -> Transport:
-    """The same, refusing whatever writes."""
-    return ReadingOnly(transport)
+def read_only(transport: Transport, refusal: Refusal = dry_run) -> Transport:
+    """The same, refusing whatever writes with the error that ``refusal`` makes."""
+    return ReadingOnly(transport, refusal)

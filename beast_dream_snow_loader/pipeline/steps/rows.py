@@ -13,7 +13,8 @@ from beast_dream_snow_loader.pipeline.world import Order, World
 
 
 def fill(world: World, order: Order, facts: InstanceFacts, wished: Iterable[Reference]) -> InstanceFacts:
-    """The facts with the rows that were made; a dry run only tells which. Raises what a call raises.
+    """The facts with the rows that were made; where nothing may be written it is only told which. Raises what a call
+    raises.
 
     One after the other, before any CI is written: nobody else of ours makes rows meanwhile.
     """
@@ -29,7 +30,7 @@ def fill(world: World, order: Order, facts: InstanceFacts, wished: Iterable[Refe
             filling.fill(reference)
     finally:
         filled = replace(facts, references=filling.rows)
-        if filling.made and not order.dry_run:
+        if filling.made:
             world.memory.save_facts(order.target, filled)
     told = {finding.message: finding for finding in (*facts.findings, *filling.findings)}
     return replace(filled, findings=tuple(told.values()))
@@ -48,7 +49,7 @@ class _Filling:
         lacking = [other for _, other in reference.make_from if not self._there(other)]
         if lacking:
             self.findings.append(_no_end(reference, lacking[0]))
-        elif self.order.dry_run:
+        elif self.order.dry_run or self.order.read_only:
             self.planned.add(reference.key)
             self.findings.append(_would(reference))
         else:

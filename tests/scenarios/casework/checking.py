@@ -185,7 +185,8 @@ class Check:
         for label, said in self.run.changed.items():
             if "is_now" in said and not self._had_key(label):
                 wanted |= {("key", label)}
-        found = set(self._added(new)) | {("key", label) for label in self._led_over(moved) if label in self.run.created}
+        expected = {*self.run.created, *(label for label, said in self.run.changed.items() if "is_now" in said)}
+        found = set(self._added(new)) | {("key", label) for label in self._led_over(moved) if label in expected}
         optional = {(k, n) for n, s in self.run.changed.items() if "is_now" in s for k in ("serial", "adapter")}
         clients = {
             ("serial", label)

@@ -12,7 +12,7 @@ from typing import Any
 Table = Mapping[str, Any]
 
 TOP = {"title", "proves", "settings", "instance", "cmdb", "relations", "unifi", "run", "again"}
-INSTANCE = {"class_models", "without", "locations", "models", "manufacturers"}
+INSTANCE = {"class_models", "without", "locations", "models", "manufacturers", "adapters_match_by"}
 UNIFI = {"console", "site", "device", "client"}
 CONSOLE = {"model", "mac", "name"}
 SITE = {"console"}
@@ -20,7 +20,7 @@ DEVICE = {"site", "model", "name", "mac", "ip", "uplink", "console", "online", "
 CLIENT = {"site", "name", "mac", "uplink", "wired"}
 CI = {"class", "adapters", "serials", "key"}
 RUN = {
-    "says", "after", "unifi", "cmdb", "command", "exit", "created", "changed", "seen", "links", "unlinks",
+    "says", "after", "unifi", "cmdb", "bind", "command", "exit", "created", "changed", "seen", "links", "unlinks",
     "findings", "held", "failed", "queued",
 }  # fmt: skip
 EVENTS: Mapping[str, frozenset[str]] = {
@@ -66,12 +66,14 @@ class CaseError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of the command: what happened before it, and everything that it may change."""
+    """One run of the command: what happened before it, and everything that it may change. ``bind``: the operator's
+    bindings from now on, by label of the device; None leaves them as they are."""
 
     says: str = ""
     after: float = 0.0
     unifi: tuple[Table, ...] = ()
     cmdb: tuple[Table, ...] = ()
+    bind: Table | None = None
     command: tuple[str, ...] = ("load",)
     exit: int = 0
     created: Table = field(default_factory=dict)
@@ -162,7 +164,7 @@ def _run(number: int, values: Table, labels: set[str]) -> Run:
         labels |= (
             {deed["add"]} if "add" in deed else {deed.get("as", deed["discover"])} if "discover" in deed else set()
         )
-    for name in ("created", "changed", "seen"):
+    for name in ("created", "changed", "seen", "bind"):
         known(values.get(name, ()), labels, f"{where}, {name}")
     given = {name: value for name, value in values.items() if name not in ("after", "command")}
     for name in ("unifi", "cmdb", "findings", "held", "failed"):

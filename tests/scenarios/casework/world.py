@@ -13,7 +13,8 @@ import requests
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
 from beast_dream_snow_loader.sandbox.servicenow.by_hand import merge_ci
-from beast_dream_snow_loader.sandbox.servicenow.options import BusinessRule
+from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
+from beast_dream_snow_loader.sandbox.servicenow.options import BusinessRule, Options
 from beast_dream_snow_loader.sandbox.town import Account, Sandbox
 from tests.conftest import Ended, Snowload
 from tests.scenarios.ageing import pass_time
@@ -36,7 +37,9 @@ class World:
         self.cis: dict[str, str] = {}
         self.devices: dict[str, str] = {}
         self.app = ServiceNowApp.create(
-            class_models=bool(case.instance.get("class_models")), without=case.instance.get("without", ())
+            class_models=bool(case.instance.get("class_models")),
+            without=case.instance.get("without", ()),
+            options=_options(case.instance),
         )
         self.instance = self.app.instance
         self._furnish()
@@ -83,6 +86,9 @@ class World:
                 getattr(self, f"_cmdb_{what}")(deed[what], {name: v for name, v in deed.items() if name != what})
         for deed in (deed for deed in run.cmdb if "discover" in deed):
             self._discover(deed["discover"], {name: v for name, v in deed.items() if name != "discover"})
+        if run.bind is not None:
+            lines = {key_of(self.devices[label]): self.ci(ci) for label, ci in run.bind.items()}
+            self.command.variables["SNOWLOAD_BINDINGS"] = json.dumps(lines)
 
     def run(self, run: Run) -> Ended:
         return self.command(*run.command, "--env", "testing", "--json")
@@ -288,6 +294,12 @@ class World:
             if mac and (found := self.instance.find("sys_object_source", id=key)):
                 return found[0]["target_sys_id"]
         raise CaseError(f"there is no CI called {label!r} yet")
+
+
+def _options(given: Table) -> Options:
+    """``adapters_match_by``: what the entry of the Hardware Rule that looks at adapters compares on this instance."""
+    compared = given.get("adapters_match_by")
+    return Options(ire=IreOptions(adapter_attributes=tuple(compared))) if compared else Options()
 
 
 def _unnamed(values: Table) -> dict[str, Any]:

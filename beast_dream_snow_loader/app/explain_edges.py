@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.desired import Relation
+from beast_dream_snow_loader.core.desired import DesiredState, Relation
 from beast_dream_snow_loader.core.known import KnownRelation
 from beast_dream_snow_loader.pipeline.explain import Explained
 
@@ -16,14 +16,13 @@ Told = dict[str, Any]
 def relations(explained: Explained) -> Iterator[Told]:
     """Every edge of the record: wanted, drawn, leaving, waiting; each with the rule that says so."""
     outcome, key = explained.outcome, explained.key
-    wanted = outcome.desired.relations if outcome.desired is not None else ()
-    drawn, seen = explained.ledger.relations, set()
-    links = {link.subject for link in outcome.plan.links} if outcome.plan is not None else set()
-    for relation in wanted:
+    plan, drawn, seen = outcome.plan, explained.ledger.relations, set()
+    links = {link.subject for link in (*plan.links, *plan.client_links)} if plan is not None else set()
+    for relation in _wanted(outcome.desired, {*drawn, *links}):
         if key in (relation.lower, relation.upper):
             seen.add(relation.key)
             yield _wanted_edge(relation, drawn.get(relation.key), planned=relation.key in links)
-    leaving = {unlink.subject: unlink.reason for unlink in outcome.plan.unlinks} if outcome.plan is not None else {}
+    leaving = {unlink.subject: unlink.reason for unlink in plan.unlinks} if plan is not None else {}
     for subject, known in drawn.items():
         if key in (known.parent, known.child) and subject not in seen:
             yield _old_edge(known, leaving.get(subject))
@@ -36,6 +35,13 @@ def relations(explained: Explained) -> Iterator[Told]:
                 "rule": finding.rule,
                 "why": finding.message,
             }
+
+
+def _wanted(desired: DesiredState | None, found: Collection[str]) -> Iterator[Relation]:
+    """Edges between records, and those of clients whose CI, which is somebody else's, was found."""
+    if desired is not None:
+        yield from desired.relations
+        yield from (link.relation for link in desired.client_links if link.relation.key in found)
 
 
 def _wanted_edge(relation: Relation, known: KnownRelation | None, *, planned: bool) -> Told:

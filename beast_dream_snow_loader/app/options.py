@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -41,15 +42,36 @@ class LoadOptions:
 
     @property
     def command(self) -> str:
-        """This very command, to be given again with something more."""
+        """This very load, to be given again with something more; a limit on retirement is what will be given."""
         place = self.place
-        words = ["snowload", "load"]
-        words += ["--env", place.environment] if place.environment else []
-        words += ["--config", str(place.config_file)] if place.config_file else []
-        words += [flag for flag, on in (("--sandbox", place.sandbox), ("--full", self.full)) if on]
-        for option, names in (("--site", self.sites), ("--console", self.consoles), ("--kind", self.kinds)):
-            words += [word for name in names for word in (option, name)]
-        return shlex.join(words)
+        given: tuple[tuple[str, object], ...] = (
+            ("--env", place.environment),
+            ("--config", place.config_file),
+            ("--sandbox", place.sandbox),
+            ("--full", self.full),
+            ("--allow-upgrade", self.allow_upgrade),
+            ("--strict", self.strict),
+            ("--site", self.sites),
+            ("--console", self.consoles),
+            ("--kind", self.kinds),
+            ("--workers", self.workers),
+            ("--report", self.report_file),
+            ("--plan", self.plan_file),
+            ("--on-failure", self.on_failure if self.on_failure != "keep" else None),
+            ("--lock-timeout", self.lock_timeout if self.lock_timeout != "0s" else None),
+            ("--log-file", place.log_file),
+        )
+        return shlex.join(("snowload", "load", *(word for option, value in given for word in _words(option, value))))
+
+
+def _words(option: str, value: object) -> Iterator[str]:
+    """The option as it is typed: a flag that is on, once with a value, or once for each of several."""
+    if value is True:
+        yield option
+    elif isinstance(value, tuple):
+        yield from (word for one in value for word in (option, str(one)))
+    elif value not in (None, False):
+        yield from (option, str(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,7 @@ def settings_digest(settings: Settings) -> str:
     bound = {
         "mapping": settings.mapping,
         "clients": settings.clients.model_dump(mode="json"),
+        "bindings": settings.bindings,
         "retire": settings.retire.model_dump(mode="json"),
         "data_source": settings.servicenow.data_source,
     }

@@ -11,6 +11,7 @@ from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held
 from beast_dream_snow_loader.core.observed import Looked
+from beast_dream_snow_loader.core.shown import shown
 
 
 class Ownership(StrEnum):
@@ -44,6 +45,11 @@ class Reference:
     """What to write into a new row where there is none; empty: no row is ever made."""
     make_from: tuple[tuple[str, Reference], ...] = ()
     """What a new row points to. Without the row of that reference none is made."""
+
+    @property
+    def called(self) -> str:
+        """Fit to be shown, and what findings about this reference carry as their ``value``."""
+        return shown(self.describe or self.element)
 
     @property
     def key(self) -> str:

@@ -223,11 +223,9 @@ class _Fitting:
 
     def _told_already(self, reference: Reference) -> bool:
         """Who looked the row up has said why there is none."""
-        what = reference.describe or reference.element
-        return any(
-            told.rule.startswith("reference.") and told.field == reference.element and what in told.message
-            for told in self.facts.findings
-        )
+        about = (reference.element, reference.called)
+        told = (finding for finding in self.facts.findings if finding.rule.startswith("reference."))
+        return any((finding.field, finding.value) == about for finding in told)
 
     def _number(self, element: str, label: str) -> str | None:
         """The stored value of a status label (cmdb-model 1.4); None when this instance has no such choice."""
@@ -322,7 +320,7 @@ def _other_class(item: ConfigItem, chosen: str, reasons: str) -> Finding:
 
 
 def _unresolved(reference: Reference) -> Finding:
-    what = shown(reference.describe or reference.element)
+    what = reference.called
     message = f"{reference.table} has no single row for {what}: {reference.element} stays empty until there is one."
     if reference.sys_id:
         message = (

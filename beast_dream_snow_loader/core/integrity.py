@@ -77,7 +77,7 @@ def judge_links(drawn: Iterable[KnownRelation], there: Mapping[str, SysId]) -> I
 def judge_keys(there: Mapping[SourceKey, Sequence[SysId]]) -> Iterator[Finding]:
     for key, sys_ids in sorted(there.items()):
         if len(sys_ids) > 1:
-            yield _duplicate(key, "native key", str(key), sys_ids)
+            yield _duplicate(key, "native key", "correlation_id", str(key), sys_ids)
 
 
 def judge_serials(
@@ -90,7 +90,7 @@ def judge_serials(
     for serial, key in first.items():
         shared = [sys_id for sys_id in there.get(serial, ()) if sys_id in ours]
         if len(shared) > 1:
-            yield _duplicate(key, "serial number", serial, shared)
+            yield _duplicate(key, "serial number", "serial_number", serial, shared)
 
 
 def judge_counts(ledger: int, cmdb: int | None) -> Iterator[Finding]:
@@ -102,10 +102,9 @@ def judge_counts(ledger: int, cmdb: int | None) -> Iterator[Finding]:
         yield Finding(record="instance", rule="verify.count", severity=Severity.WARNING, message=message)
 
 
-def _duplicate(key: SourceKey, what: str, value: str, sys_ids: Iterable[str]) -> Finding:
+def _duplicate(key: SourceKey, what: str, field: str, value: str, sys_ids: Iterable[str]) -> Finding:
     listed = ", ".join(sorted(sys_ids))
     message = f"Several CIs of ours have its {what} {value} (sys_ids {listed}). {_MERGE}"
-    field = "serial_number" if what == "serial number" else "correlation_id"
     return _wrong(key, SeveralRecords.code, message, field, listed)
 
 

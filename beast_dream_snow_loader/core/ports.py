@@ -85,9 +85,9 @@ class Cmdb(Protocol):
     def candidates(self, sys_ids: Iterable[str], elements: Iterable[str]) -> Mapping[str, Candidate]:
         """A second, read-only look at existing CIs and their adapters; ``elements`` fill ``Candidate.values``."""
 
-    def by_serial(self, serials: Iterable[str]) -> Mapping[str, Sequence[str]]:
-        """The sys_ids of hardware with these serial numbers, by serial in upper case. Serials that cannot be asked for
-        safely are left out. Rejected, NotAuthorised when hardware cannot be read."""
+    def by_serial(self, serials: Iterable[str], *, anywhere: bool = False) -> Mapping[str, Sequence[str]]:
+        """The sys_ids of hardware, or of CIs of any class, with these serial numbers, by serial in upper case. Serials
+        that cannot be asked for safely are left out. Rejected, NotAuthorised when these cannot be read."""
 
     def count_sources(self) -> int | None:
         """How many CIs carry our native keys; None when the account may not see."""

@@ -30,7 +30,8 @@ class Scope:
         return not (self.sites or self.consoles or self.kinds or self.keys)
 
     def covers(self, item: ConfigItem | ClientLink | KnownItem) -> bool:
-        return (not self.keys or item.key in self.keys) and (
+        ends = {item.relation.lower, item.relation.upper} if isinstance(item, ClientLink) else {item.key}
+        return (not self.keys or bool(ends & self.keys)) and (
             _named(self.sites, item.site, f"{item.lane}/{item.site}")
             and _named(self.consoles, item.lane)
             and _named(self.kinds, item.kind)

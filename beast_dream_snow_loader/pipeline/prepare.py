@@ -191,9 +191,11 @@ class Preparation:
                 self._outcome.away = error
                 return desired, known
             counted.records = len(new)
-        self._found(*recognised.findings)
+        told = set(self._outcome.findings)  # by the first look, when a CI turned out to be gone meanwhile
+        self._found(*(finding for finding in recognised.findings if finding not in told))
         self._outcome.trials = recognised.trials
-        self._outcome.held.extend(recognised.held.values())
+        held = {one.key for one in self._outcome.held}
+        self._outcome.held.extend(one for key, one in recognised.held.items() if key not in held)
         return recognised_state(desired, known, recognised)
 
     def _plan(self, desired: DesiredState, known: KnownState) -> tuple[Plan, KnownState, frozenset[SourceKey]]:

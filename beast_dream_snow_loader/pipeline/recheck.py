@@ -11,7 +11,7 @@ from beast_dream_snow_loader.core.healing import MOD_COUNT
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.planner import Replanning
 from beast_dream_snow_loader.core.ports import Batch
-from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
+from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 _COMPARED = (ChangeType.UPDATE, ChangeType.HEARTBEAT)
@@ -26,7 +26,11 @@ def rechecked(world: World, order: Order, batch: Batch, ours: Collection[SourceK
     elements = sorted({element for change in read if change.known for element in change.known.stored or {}})
     try:
         now = world.cmdb.read_back([change.known.sys_id for change in read if change.known], elements)
-    except (*AWAY, *UNREADABLE):
+    except AWAY:
+        return batch  # the write finds that out too, and is queued
+    except UNREADABLE as error:
+        message = f"Changes made since the plan cannot be seen: {error.message}"
+        world.listener(FindingRaised(finding=reduced("recheck.unreadable", message)))
         return batch
     again = Replanning(rules=order.rules, now=world.clock.now(), full=order.full)
     stale = {c.subject: now[c.known.sys_id] for c in read if c.known and _moved(c, now.get(c.known.sys_id))}

@@ -36,19 +36,21 @@ _NOT_OURS = (
 def find(reader: Reader, keys: Iterable[SourceKey]) -> dict[SourceKey, tuple[Candidate, ...]]:
     """The CIs of any class that carry these keys as ``correlation_id`` and are no duplicates.
 
-    Raises NotAuthorised, Rejected and the errors of a call.
+    A row whose correlation id is spelt otherwise, which IN finds too, is not ours. Raises NotAuthorised, Rejected and
+    the errors of a call.
     """
+    wanted = {str(key): key for key in keys}
     asked = [
         TableRead(table=BASE_CLASS, query=Query().is_in("correlation_id", chunk), fields=(*_SHOWN, "duplicate_of"))
-        for chunk in chunks(map(str, keys))
+        for chunk in chunks(wanted)
     ]
     found: dict[SourceKey, tuple[Candidate, ...]] = {}
     for rows in reader.many(asked):
         if isinstance(rows, SnowloadError):
             raise rows
         for row in rows:
-            if not row.get("duplicate_of"):
-                key = SourceKey.parse(row["correlation_id"])
+            key = wanted.get(row.get("correlation_id", ""))
+            if key is not None and not row.get("duplicate_of"):
                 found[key] = (*found.get(key, ()), _candidate(row))
     return found
 

@@ -109,9 +109,9 @@ class ServiceNowAPIClient:
         """Existing CIs with their adapters, enough for a person to decide."""
         return stored.candidates(self._reader, sys_ids, elements)
 
-    def by_serial(self, serials: Iterable[str]) -> Mapping[str, Sequence[str]]:
-        """The sys_ids of hardware with these serial numbers, by serial in upper case."""
-        return stored.by_serial(self._reader, serials)
+    def by_serial(self, serials: Iterable[str], *, anywhere: bool = False) -> Mapping[str, Sequence[str]]:
+        """The sys_ids of hardware, or of CIs of any class, with these serial numbers, by serial in upper case."""
+        return stored.by_serial(self._reader, serials, BASE_CLASS if anywhere else "cmdb_ci_hardware")
 
     def count_sources(self) -> int | None:
         """How many CIs carry our native keys; None when the account may not see."""

@@ -74,4 +74,5 @@ def _not_kept(reference: Reference, lost: list[str]) -> Finding:
 
 
 def _finding(reference: Reference, rule: str, message: str) -> Finding:
-    return Finding(record="instance", rule=rule, severity=Severity.WARNING, message=message, field=reference.element)
+    about = {"field": reference.element, "value": reference.called}
+    return Finding(record="instance", rule=rule, severity=Severity.WARNING, message=message, **about)

@@ -107,12 +107,17 @@ def _verdict(reference: Reference, answers: Answers, others: Mapping[str, str | 
 
 def _several(reference: Reference, sys_ids: Sequence[str]) -> Finding:
     """That there is no row at all is told by those who wanted it; which rows compete is known only here."""
-    what, element = reference.describe or reference.element, reference.element
+    what, element = reference.called, reference.element
     ends = ", ".join(f"…{sys_id[-4:]}" for sys_id in sys_ids[:5])
     message = (
         f"{reference.table} has {len(sys_ids)} rows for {what} (sys_ids {ends}): {element} stays empty. "
         "Configure the sys_id of the right one."
     )
     return Finding(
-        record="instance", rule="reference.several", severity=Severity.WARNING, message=message, field=element
+        record="instance",
+        rule="reference.several",
+        severity=Severity.WARNING,
+        message=message,
+        field=element,
+        value=what,
     )

@@ -55,13 +55,12 @@ def candidates(reader: Reader, sys_ids: Iterable[str], elements: Iterable[str]) 
     }
 
 
-def by_serial(reader: Reader, serials: Iterable[str]) -> dict[str, list[str]]:
+def by_serial(reader: Reader, serials: Iterable[str], table: str) -> dict[str, list[str]]:
     """sys_ids by serial number in upper case. Raises NotAuthorised, Rejected."""
     asked = [serial.upper() for serial in serials if _PLAIN_SERIAL.match(serial)]
     fields = ("sys_id", "serial_number")
     reads = [
-        TableRead(table="cmdb_ci_hardware", query=Query().is_in("serial_number", chunk), fields=fields)
-        for chunk in chunks(asked)
+        TableRead(table=table, query=Query().is_in("serial_number", chunk), fields=fields) for chunk in chunks(asked)
     ]
     found: dict[str, list[str]] = {}
     for answer in reader.many(reads):

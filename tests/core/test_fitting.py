@@ -125,6 +125,7 @@ def test_a_missing_row_is_not_told_again_after_the_look_up_told_it(estate: Estat
         severity=Severity.INFO,
         message="cmn_location has no row for site HQ",
         field="location",
+        value="site HQ",
     )
     facts = estate.facts(desired)
     locations = dict.fromkeys(key for key in facts.references if key.startswith("cmn_location"))

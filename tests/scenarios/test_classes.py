@@ -14,7 +14,7 @@ from beast_dream_snow_loader.sandbox.servicenow.installing import add_field, ins
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions, ItemFault
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_backbone import LOAD, clean
+from tests.scenarios.test_backbone import LOAD, clean, switch
 
 OpenTown = Callable[..., Town]
 AP, SWITCH = "cmdb_ci_wap_network", "cmdb_ci_ip_switch"
@@ -178,6 +178,21 @@ def test_records_for_which_the_instance_has_no_class_go_to_the_base_class_with_e
     assert edges(here) == drawn
     clean(here)
     quiet(here)
+
+
+def test_no_record_goes_beside_a_ci_with_its_serial_number_though_hardware_cannot_be_read(
+    town: OpenTown, estate: Estate
+) -> None:
+    here = town(estate)
+    without_engine(here)
+    taken = switch(estate)
+    with here.app.instance.lock, here.app.instance.acting_as("admin"):
+        here.app.instance.insert("cmdb_ci_ip_switch", {"name": "theirs", "serial_number": taken.mac.upper()})
+    closed = Fault(effect=Effect.STATUS, status=403, path="/api/now/table/cmdb_ci_hardware", body=FORBIDDEN)
+    here.sandbox.servicenow.faults.add(closed)
+    load = here.run(*LOAD)
+    assert [held["rule"] for held in load.document["held"]] == ["base.exists"]
+    assert len(base_rows(here)) == 19
 
 
 def test_without_the_fallback_such_records_are_held_and_taken_up_when_a_class_can_be_had(

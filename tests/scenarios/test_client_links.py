@@ -119,6 +119,20 @@ def test_a_second_load_writes_nothing_and_asks_only_for_clients_without_an_edge(
     assert second["links"] == first["links"]
 
 
+def test_the_edge_of_a_client_is_explained_before_and_after_it_is_drawn(here: Linked) -> None:
+    client = here.clients[0]
+    here.computer(client)
+    here.load(SNOWLOAD_CLIENTS__MODE="off")
+
+    def rules() -> list[str]:
+        told = here.town.run("explain", client.uplink, "--env", "testing", "--json").document["relations"]
+        return [edge["rule"] for edge in told if f"client/{client.mac.lower()}" in edge["edge"]]
+
+    before = rules()
+    here.load()
+    assert (before, rules()) == (["relation.to_draw"], ["relation.drawn"])
+
+
 def test_none_or_several_cis_mean_no_edge_and_are_told(here: Linked) -> None:
     client = here.clients[0]
     here.computer(client)

@@ -205,6 +205,21 @@ def test_a_held_device_is_bound_and_loaded_and_the_line_may_go(here: Town) -> No
         assert not any(silent.document["written"].values())
 
 
+def test_a_record_is_held_once_also_when_a_ci_turns_out_to_be_gone_meanwhile(here: Town) -> None:
+    held = switch(here.estate)
+    insert(here, name=held.name or "")
+    gone = others(here, held)[0]
+    assert here.run(*LOAD).code == 3
+    item = ci(here, gone)
+    assert item is not None
+    with here.app.instance.lock:
+        here.app.instance.delete("cmdb_ci", item.sys_id)
+    here.estate.rename_device(gone.mac, "renamed")
+    again = here.run(*LOAD).document
+    assert [one["key"] for one in again["held"]] == [key_of(held)]
+    assert ci(here, gone) is not None
+
+
 def test_a_binding_outweighs_the_engine(here: Town) -> None:
     device = switch(here.estate)
     insert(here, name="the engine's choice", serial_number=device.mac.upper())

@@ -166,6 +166,8 @@ def test_a_plan_is_refused_elsewhere_under_other_settings_and_when_it_is_old(her
     assert (other.code, "target" in other.err) == (4, True)
     mapped = carry_out(here, file, SNOWLOAD_CLIENTS__MODE="create")
     assert (mapped.code, "changed since" in mapped.err) == (4, True)
+    bound = carry_out(here, file, SNOWLOAD_BINDINGS=json.dumps({key_of(a_switch(here)): "0" * 32}))
+    assert (bound.code, "bindings" in bound.err) == (4, True)
     old = carry_out(here, file, SNOWLOAD_PLAN__MAX_AGE_HOURS="0.0000001")
     assert (old.code, "hours old" in old.err) == (4, True)
     assert here.writes() == 0

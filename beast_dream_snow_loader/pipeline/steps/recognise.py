@@ -92,6 +92,7 @@ class _Recognition:
     open: list[SourceKey]
     result: Recognised
     cleared: set[SourceKey] = field(default_factory=set)
+    owners: dict[SysId, tuple[SourceKey, ...]] = field(default_factory=dict)
     rounds: int = 0
 
     def without_engine(self, keys: Sequence[SourceKey]) -> None:
@@ -106,6 +107,7 @@ class _Recognition:
         asked = list(self.open)
         matches = self._ask(asked)
         candidates = self._look(matches)
+        self._claim(asked)
         tried = {key: self.items[key] for key in asked}
         if candidates:
             matches = second_look(tried, matches, candidates)
@@ -150,6 +152,15 @@ class _Recognition:
             self.result.findings.append(finding)
             return None
 
+    def _claim(self, keys: Sequence[SourceKey]) -> None:
+        """Whose native keys lead to the CIs that the operator names, in one look."""
+        bound = {self.order.bindings[key] for key in keys if key in self.order.bindings} - self.owners.keys()
+        try:
+            self.owners |= {**dict.fromkeys(bound, ()), **self.world.cmdb.owners(bound)} if bound else {}
+        except UNREADABLE as error:
+            message = f"Whether bound CIs belong to other records of ours cannot be read ({error.message})."
+            self.result.findings.append(reduced("binding.unchecked", message))
+
     def _precedence(self, match: Match) -> tuple[bool, bool, SourceKey]:
         """Who is first where two claim one CI: its own native key, then the operator, then the engine."""
         return (match.by is not MatchedBy.SOURCE, match.key not in self.order.bindings, match.key)
@@ -179,18 +190,12 @@ class _Recognition:
         candidate = (candidates or {}).get(sys_id)
         held = None
         if candidates is not None:
-            held = objection(item.key, sys_id, candidate, self._owners(sys_id))
+            ours = [self.taken[sys_id]] if sys_id in self.taken else []
+            held = objection(item.key, sys_id, candidate, (*ours, *self.owners.get(sys_id, ())))
         if held is not None:
             return Verdict(decision=Decision.HOLD, held=held)
         self.result.findings.append(followed(item.key, sys_id))
         return accepted(sys_id, item, candidate, basis="binding.followed")
-
-    def _owners(self, sys_id: SysId) -> Sequence[SourceKey]:
-        ours = [self.taken[sys_id]] if sys_id in self.taken else []
-        try:
-            return (*ours, *self.world.cmdb.owners([sys_id]).get(sys_id, ()))
-        except UNREADABLE:
-            return ours
 
     def _accept(self, item: ConfigItem, verdict: Verdict, sys_id: SysId, candidate: Candidate | None) -> None:
         if (mine := self.result.mine.get(item.key, sys_id)) != sys_id:

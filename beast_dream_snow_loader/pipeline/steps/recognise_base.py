@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Protocol
 
 from beast_dream_snow_loader.core.desired import ConfigItem
 from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
+from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE
 from beast_dream_snow_loader.pipeline.world import World
 
@@ -29,20 +30,25 @@ def in_base_class(
     if not items:
         return
     there = world.cmdb.find_base([item.key for item in items])
-    others = _by_serial(world, [item for item in items if item.key not in there])
+    serials = {serial for item in items if item.key not in there and (serial := _serial(item))}
+    try:
+        others = world.cmdb.by_serial(serials, anywhere=True) if serials else {}
+    except UNREADABLE as error:
+        others = {}
+        found.held |= {item.key: _unchecked(item, error) for item in items if _serial(item) in serials}
     seen = [row.sys_id for rows in there.values() if len(rows) == 1 for row in rows]
     elements = sorted({element for item in items for element in item.values})
     stored = world.cmdb.candidates([*seen, *(sys_id for ids in others.values() for sys_id in ids)], elements)
     for item in items:
         rows = there.get(item.key, ())
-        serial = others.get(item.values.get("serial_number", "").upper(), ())
+        doubles = others.get(_serial(item).upper(), ())
         found.base.add(item.key)
         if len(rows) > 1:
             found.held[item.key] = _held(item, "base.several", f"{len(rows)} CIs carry its correlation id", rows)
         elif rows:
             _accept(item, stored.get(rows[0].sys_id, rows[0]), taken, found)
-        elif serial:
-            named = tuple(stored[sys_id] for sys_id in serial if sys_id in stored)
+        elif doubles:
+            named = tuple(stored[sys_id] for sys_id in doubles if sys_id in stored)
             reason = "a CI with its serial number is there, and only the identification engine may take that over"
             found.held[item.key] = _held(item, "base.exists", reason, named)
 
@@ -70,12 +76,16 @@ def _accept(item: ConfigItem, row: Candidate, taken: MutableMapping[SysId, Sourc
     )
 
 
-def _by_serial(world: World, items: Sequence[ConfigItem]) -> Mapping[str, Sequence[str]]:
-    serials = [serial for item in items if (serial := item.values.get("serial_number"))]
-    try:
-        return world.cmdb.by_serial(serials) if serials else {}
-    except UNREADABLE:
-        return {}  # there is no hardware to be read: nothing can be double
+def _serial(item: ConfigItem) -> str:
+    return item.values.get("serial_number", "")
+
+
+def _unchecked(item: ConfigItem, error: SnowloadError) -> Held:
+    reason = (
+        f"whether a CI with its serial number is there already cannot be read ({error.message}): let the account read "
+        "cmdb_ci, then run `snowload load` again"
+    )
+    return _held(item, "base.unchecked", reason, ())
 
 
 def _held(item: ConfigItem, rule: str, reason: str, candidates: Sequence[Candidate]) -> Held:

@@ -93,4 +93,5 @@ def _values(reference: Reference) -> str:
 
 
 def _finding(reference: Reference, rule: str, severity: Severity, message: str) -> Finding:
-    return Finding(record="instance", rule=rule, severity=severity, message=message, field=reference.element)
+    about = {"field": reference.element, "value": reference.called}
+    return Finding(record="instance", rule=rule, severity=severity, message=message, **about)

@@ -33,9 +33,8 @@ def reference_rows(instance: Instance, wished: Iterable[Reference]) -> Iterator[
     found, findings = references(instance.reader, by_key.values())
     for key, reference in sorted(by_key.items(), key=lambda item: (item[1].element, item[1].describe)):
         what = shown(f"{reference.element}: {reference.describe or reference.element}")
-        told = next(
-            (f.message for f in findings if f.field == reference.element and reference.describe in f.message), ""
-        )
+        about = (reference.element, reference.called)
+        told = next((f.message for f in findings if (f.field, f.value) == about), "")
         if reference.sys_id or found.get(key):
             yield ok("one row", what)
         elif told:

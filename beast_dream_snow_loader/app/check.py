@@ -23,11 +23,12 @@ from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import ignore
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.fitting import fit, wishes
+from beast_dream_snow_loader.core.fitting import fit
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.validation import check
+from beast_dream_snow_loader.core.wanted_facts import wishes
 from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
 from beast_dream_snow_loader.redaction import HIDDEN, Secret, without_password
 from beast_dream_snow_loader.unifi.offline import read_saved

@@ -163,6 +163,7 @@ def _match(explained: Explained) -> Told:
         "class": explained.known.class_name if explained.known else None,
         "created_by_us": explained.known.created_by_us if explained.known else None,
         "held": held.reason if held else None,
+        "next_step": held.next_step if held else None,
         "candidates": [told_candidate(candidate) for candidate in (held.candidates if held else ())],
         "engine": [_trial(trial) for trial in explained.trials],
     }

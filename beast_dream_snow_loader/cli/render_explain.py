@@ -95,6 +95,7 @@ def _match(match: Told) -> Iterator[str]:
     yield f"{match['sys_id'] or 'no CI'} {match['class'] or ''}{made}  [{match['rule'] or 'not asked'}]"
     if match["held"]:
         yield f"held: {match['held']}"
+        yield f"next: {match['next_step']}"
     for one in match["engine"]:
         found = ", ".join(one["sys_ids"]) or "nothing"
         yield f"engine asked as {one['name']}: {found} by {one['matched_by']} {one['entry'] or one['code']}"

@@ -81,6 +81,8 @@ def show_held(body: Mapping[str, Any]) -> None:
     """Records that wait for a person, with the CIs they might be."""
     held = [(h["key"], h["reason"], candidates(h)) for h in body.get("held", [])]
     table(("held", "why", "candidates"), held, title="Held until somebody decides")
+    for rule, next_step in {h["rule"]: h["next_step"] for h in body.get("held", [])}.items():
+        line(f"{rule}: {next_step}")
 
 
 def candidates(held: Mapping[str, Any]) -> str:

@@ -101,10 +101,7 @@ def followed(key: SourceKey, sys_id: SysId) -> Finding:
 
 
 def _contradiction(key: SourceKey, ours: SysId, bound: SysId) -> str:
-    return (
-        f"[bindings] names the CI {bound}, but earlier loads wrote it to the CI {ours}. Remove the line for {key}, "
-        f"or merge or delete the CI {ours} in ServiceNow: the next load then follows the line"
-    )
+    return f"[bindings] names the CI {bound} for {key}, but earlier loads wrote it to the CI {ours}"
 
 
 def _idle(key: SourceKey, *, settled: bool) -> Iterator[Finding]:

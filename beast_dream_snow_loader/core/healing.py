@@ -109,7 +109,7 @@ def healed(
     if len(living) == 1:
         return _follows(known, living[0], rows[living[0]], seen)
     if len(living) > 1:
-        reason = f"its native key leads to {len(living)} CIs: {', '.join(living)}. Merge them, or remove the wrong rows"
+        reason = f"its native key leads to {len(living)} CIs: {', '.join(living)}"
         return Healing(item=known, held=Held(key=known.key, rule="identity.several", reason=reason))
     if seen.alive:
         return Healing(item=known)

@@ -69,7 +69,8 @@ def judge_links(drawn: Iterable[KnownRelation], there: Mapping[str, SysId]) -> I
     for edge in drawn:
         if edge.relation_key not in there:
             message = (
-                f"Its edge {edge.relation_key} ({edge.type}) was written and is not there: the instance dropped it."
+                f"Its edge {edge.relation_key} ({edge.type}) was written and is not there: the instance dropped it. "
+                "The next load draws it again; if that goes on, look for business rules on cmdb_rel_ci."
             )
             yield _wrong(edge.lower, WriteNotKept.code, message, "relation")
 

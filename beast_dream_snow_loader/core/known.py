@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
+from beast_dream_snow_loader.core.remedies import HELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,3 +129,8 @@ class Held:
     rule: str
     reason: str
     candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def next_step(self) -> str:
+        """What a person does about it."""
+        return HELD[self.rule]

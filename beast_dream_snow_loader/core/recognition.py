@@ -180,10 +180,7 @@ def _by_name(item: ConfigItem, sys_id: SysId, candidate: Candidate, *, has_mac: 
     address = ip(item.values.get("ip_address"))
     if address is not None and address == ip(candidate.ip_address):
         return Verdict(decision=Decision.ACCEPT, sys_id=sys_id, weak=True, basis="identity.weak")
-    reason = (
-        f"{_described(candidate)} has its name and neither serial number nor MAC to compare. "
-        f"If it is the same, bind {item.key} to sys_id {sys_id}"
-    )
+    reason = f"{_described(candidate)} has its name and neither serial number nor MAC to compare"
     return _hold(item.key, "identity.name_only", reason, (candidate,))
 
 

@@ -78,7 +78,8 @@ def _of(change: ItemChange, settlement: Settlement) -> Iterator[Finding]:
         remedy = " Ask for its glide.class.upgrade.enabled and reclassification restriction rules."
         yield _finding(change, "class.upgrade_refused", message + remedy, receipt.class_name)
     elif receipt.code in _KEPT:
-        yield _finding(change, "class.kept", f"{shown(receipt.message, 300)}.", receipt.class_name)
+        remedy = "To settle it, reclassify the CI by hand or name its class under [mapping.class_map]."
+        yield _finding(change, "class.kept", f"{shown(receipt.message, 300)}. {remedy}", receipt.class_name)
     elif receipt.code in _MOVED:
         message = f"The instance moved it to class {receipt.class_name}, although it was told not to."
         yield _finding(change, "class.moved", message, receipt.class_name)

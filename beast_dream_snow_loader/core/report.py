@@ -229,6 +229,7 @@ def _held(record: Held) -> dict[str, Any]:
         "key": str(record.key),
         "rule": record.rule,
         "reason": record.reason,
+        "next_step": record.next_step,
         "candidates": [told_candidate(candidate) for candidate in record.candidates],
     }
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from beast_dream_snow_loader.core import normalize
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
+from beast_dream_snow_loader.core.edge_ends import among
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.fitting import among
 from beast_dream_snow_loader.core.identity import SourceKey, parse_sys_id
 from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES, MappingRules
 from beast_dream_snow_loader.core.shown import shown

@@ -10,7 +10,7 @@ from beast_dream_snow_loader.core.class_moves import moves_up
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding
-from beast_dream_snow_loader.core.fitting import fit, wishes
+from beast_dream_snow_loader.core.fitting import fit
 from beast_dream_snow_loader.core.guards import refuse_empty_source
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownState
@@ -21,6 +21,7 @@ from beast_dream_snow_loader.core.retirement import edges_of
 from beast_dream_snow_loader.core.scope import Scope, keys_in, narrowed, resolved
 from beast_dream_snow_loader.core.status import DECIDED, Statuses
 from beast_dream_snow_loader.core.validation import accepted, check
+from beast_dream_snow_loader.core.wanted_facts import wishes
 from beast_dream_snow_loader.errors import TooManyRetirements
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome

@@ -12,12 +12,13 @@ from beast_dream_snow_loader.core.changes import Plan
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.facts import ClassFacts, InstanceFacts
 from beast_dream_snow_loader.core.fingerprint import fingerprint
-from beast_dream_snow_loader.core.fitting import fit, wishes
+from beast_dream_snow_loader.core.fitting import fit
 from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES, MappingRules
 from beast_dream_snow_loader.core.observed import Console, Device, Site, Snapshot
+from beast_dream_snow_loader.core.wanted_facts import wishes
 
 TAKEN_AT = datetime(2026, 1, 10, 8, 0, tzinfo=UTC)
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.facts import ClassFacts, FieldFacts, InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.fitting import fit, wishes
+from beast_dream_snow_loader.core.fitting import fit
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES
 from beast_dream_snow_loader.core.observed import Console
 from beast_dream_snow_loader.core.validation import accepted, check
+from beast_dream_snow_loader.core.wanted_facts import wishes
 
 if TYPE_CHECKING:
     from conftest import Estate

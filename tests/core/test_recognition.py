@@ -123,7 +123,8 @@ def test_a_ci_of_another_branch_is_accepted_as_it_is() -> None:
 def test_a_held_record_says_how_to_bind_it() -> None:
     verdict = judge(ITEM, _match(MatchedBy.NAME), _candidates())
     assert verdict.held is not None
-    assert f"bind {KEY} to sys_id {THEIRS}" in verdict.held.reason
+    assert "[bindings]" in verdict.held.next_step
+    assert [candidate.sys_id for candidate in verdict.held.candidates] == [THEIRS]
 
 
 @given(

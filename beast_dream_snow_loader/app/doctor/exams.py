@@ -14,10 +14,10 @@ from beast_dream_snow_loader.app.doctor.ends import Ends
 from beast_dream_snow_loader.app.wiring import SERVICENOW
 from beast_dream_snow_loader.core.checkup import Check, ok
 from beast_dream_snow_loader.core.desired import Reference
-from beast_dream_snow_loader.core.fitting import wishes
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.wanted_facts import wishes
 from beast_dream_snow_loader.core.wanted_rows import WantedRows
 from beast_dream_snow_loader.operations.examination import Exam
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings

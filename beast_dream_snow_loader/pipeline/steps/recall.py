@@ -16,7 +16,7 @@ from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import DECIDED, decided
-from beast_dream_snow_loader.pipeline.steps.base import doubles_in_base, sys_ids_in_base
+from beast_dream_snow_loader.pipeline.steps.base_class import doubles_in_base, sys_ids_in_base
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.world import Order, World
 

@@ -18,7 +18,7 @@ from beast_dream_snow_loader.core.names import last_form, named, next_form, plan
 from beast_dream_snow_loader.core.recognition import Decision, Trial, Verdict, accepted, judge, second_look
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
-from beast_dream_snow_loader.pipeline.steps.recognise_base import elsewhere, in_base_class
+from beast_dream_snow_loader.pipeline.steps.base_class import elsewhere, in_base_class
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 

@@ -115,4 +115,5 @@ def _compare(sys_id: SysId, change: ItemChange, stored: Mapping[SysId, Mapping[s
 
 def _not_kept(change: ItemChange, element: str, message: str, severity: Severity = Severity.ERROR) -> Finding:
     """An error by default: a run whose writes did not stick has not done what it says (Q8)."""
-    return Finding(record=change.subject, rule=WriteNotKept.code, severity=severity, message=message, field=element)
+    told = f"{message}. Look for an ACL, a business rule or a dictionary entry that does it."
+    return Finding(record=change.subject, rule=WriteNotKept.code, severity=severity, message=told, field=element)

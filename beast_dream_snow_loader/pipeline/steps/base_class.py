@@ -1,11 +1,13 @@
-"""Who a record of the base class is: without the engine, its correlation id tells, and its serial number warns."""
+"""CIs of the base class, which the engine never saw: their correlation id tells who they are, and nothing else; their
+serial number warns."""
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Protocol
 
 from beast_dream_snow_loader.core.desired import ConfigItem
+from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
@@ -55,10 +57,7 @@ def in_base_class(
 
 def elsewhere(item: ConfigItem, mine: SysId, candidate: Candidate | None) -> Held:
     """A CI of the base class cannot move up into a class where another CI is the same device already."""
-    reason = (
-        f"it is the cmdb_ci with sys_id …{mine[-4:]} and matches another CI too: keep one of them, set duplicate_of on "
-        "the other, then run `snowload load` again"
-    )
+    reason = f"it is the cmdb_ci with sys_id …{mine[-4:]} and matches another CI too"
     return _held(item, "base.double", reason, (candidate,) if candidate else ())
 
 
@@ -81,12 +80,30 @@ def _serial(item: ConfigItem) -> str:
 
 
 def _unchecked(item: ConfigItem, error: SnowloadError) -> Held:
-    reason = (
-        f"whether a CI with its serial number is there already cannot be read ({error.message}): let the account read "
-        "cmdb_ci, then run `snowload load` again"
-    )
+    reason = f"whether a CI with its serial number is there already cannot be read ({error.message})"
     return _held(item, "base.unchecked", reason, ())
 
 
 def _held(item: ConfigItem, rule: str, reason: str, candidates: Sequence[Candidate]) -> Held:
     return Held(key=item.key, rule=rule, reason=reason, candidates=tuple(candidates))
+
+
+def doubles_in_base(world: World, keys: Sequence[SourceKey]) -> tuple[Finding, ...]:
+    """Those that are there more than once, which the Table API cannot rule out: one request."""
+    return tuple(_double(key, rows) for key, rows in world.cmdb.find_base(keys).items() if len(rows) > 1)
+
+
+def sys_ids_in_base(world: World, keys: Iterable[SourceKey]) -> Mapping[SourceKey, tuple[SysId, ...]]:
+    return {
+        key: tuple(sys_id for row in rows if (sys_id := parse_sys_id(row.sys_id)) is not None)
+        for key, rows in world.cmdb.find_base(keys).items()
+    }
+
+
+def _double(key: SourceKey, rows: Sequence[Candidate]) -> Finding:
+    ends = ", ".join(f"…{row.sys_id[-4:]}" for row in rows)
+    message = (
+        f"{len(rows)} CIs carry its correlation id (sys_ids {ends}). The Table API cannot rule that out; "
+        "set duplicate_of on all but one, then run `snowload load` again."
+    )
+    return Finding(record=str(key), rule="base.duplicate", severity=Severity.WARNING, message=message)

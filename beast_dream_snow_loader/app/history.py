@@ -13,7 +13,7 @@ import orjson
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.options import Place
-from beast_dream_snow_loader.app.private_files import write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import parse_rfc3339, rfc3339
@@ -35,12 +35,13 @@ def report(place: Place, *, since: str, until: str | None, run_id: str | None, o
         runs = store.memory.runs(_instant(since, now), _instant(until, now) if until else None)
         return {"since": rfc3339(_instant(since, now)), "until": until and rfc3339(_instant(until, now)), **_over(runs)}
 
-    result = _told("report", place, made)
-    if output is not None and result.error is None:
-        try:
+    try:
+        refuse_unwritable(output=output)
+        result = _told("report", place, made)
+        if output is not None and result.error is None:
             write_private(output, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))
-        except SnowloadError as error:
-            return failed("report", error)
+    except SnowloadError as error:
+        return failed("report", error)
     return result
 
 

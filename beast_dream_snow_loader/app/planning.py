@@ -13,7 +13,7 @@ from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import PlanOptions
 from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.plan_document import SEAL, applicable, plan_body, seal_of
-from beast_dream_snow_loader.app.private_files import write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
@@ -36,6 +36,7 @@ def plan(options: PlanOptions, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result. Nothing is written to ServiceNow."""
     place = options.load.place
     try:
+        refuse_unwritable(out=options.out)
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             return _plan(options, here, store, stop, listener)
     except SnowloadError as error:

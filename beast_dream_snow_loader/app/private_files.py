@@ -5,25 +5,68 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.errors import BadArgument, StateError
 from beast_dream_snow_loader.state.private_files import private_directory
+
+
+def refuse_unwritable(**files: Path | None) -> None:
+    """BadArgument, before anything is done, for a file that could not be written afterwards.
+
+    Named by their options: ``refuse_unwritable(report=path)`` is about ``--report``.
+    """
+    for name, path in files.items():
+        why = _why_unwritable(path) if path is not None else ""
+        if why:
+            option = name.replace("_", "-")
+            raise BadArgument(
+                f"--{option} {path} cannot be written: {why}.", next_step="Name a file in a directory of yours."
+            )
+
+
+def _why_unwritable(path: Path) -> str:
+    try:
+        target = path.resolve()
+        if target.is_dir():
+            return "it is a directory"
+        if target.exists() and not target.is_file():
+            return "" if os.access(target, os.W_OK) else "no right to write to it"
+        if not target.parent.is_dir():
+            return f"there is no directory {target.parent}"
+        return "" if os.access(target.parent, os.W_OK | os.X_OK) else f"no right to write to {target.parent}"
+    except (OSError, RuntimeError) as error:  # a loop of links
+        return str(error)
 
 
 def write_private(path: Path, data: bytes) -> None:
     """Write beside, then rename: a reader sees the old file or the new one. Mode 0600.
 
-    Raises StateError naming the file when it cannot be written.
+    A link is followed, and a device or a pipe is written through: neither is replaced by a file. Raises StateError
+    naming the file when it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        if not path.parent.exists():
-            private_directory(path.parent)
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+        else:
+            _replace(target, data)
+    except (OSError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "a loop of links"
+        raise StateError(
+            f"File {path} cannot be written: {why}.", next_step="Free space or mend its rights, or name another file."
+        ) from None
+
+
+def _replace(target: Path, data: bytes) -> None:
+    if not target.parent.exists():
+        private_directory(target.parent)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
+        beside.replace(target)
+    except OSError:
         beside.unlink(missing_ok=True)
-        raise StateError(f"File {path} cannot be written: {error.strerror}.") from None
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.places import report_file
 from beast_dream_snow_loader.app.plan_file import PlanFile, ordered, read_plan, refuse_elsewhere, refuse_filters
 from beast_dream_snow_loader.app.plan_rows import plan_rows
-from beast_dream_snow_loader.app.private_files import write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.rollback import close_run, run_of_rollback, undo_run
 from beast_dream_snow_loader.app.run_ids import new_run_id
@@ -26,8 +27,9 @@ from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.exit_codes import exit_code_of
 from beast_dream_snow_loader.core.report import RunReport, status_of
-from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.runner import Load
@@ -37,6 +39,7 @@ from beast_dream_snow_loader.state.store import Store
 def load(options: LoadOptions, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
     try:
+        refuse_unwritable(report=options.report_file)
         file = _plan_file(options)
         with ground(options.place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             return _load(options, file, here, store, stop, listener)
@@ -76,7 +79,8 @@ def _recorded(
     order = order_of(options, here, run.id)
     if options.dry_run:
         work = Load(wiring.world, order, ordered(file, store) if file is not None else None)
-        return _run(options, file, here, wiring, work, run, stop)
+        result = _run(options, file, here, wiring, work, run, stop)
+        return _reported(result, filter(None, (options.report_file,)))
     wait = time_to_wait(options.lock_timeout, "--lock-timeout", "5m").total_seconds()
     with holding(here, store, wiring, run, wait) as held:
         saved = ordered(file, store) if file is not None else None
@@ -164,19 +168,18 @@ def _report(
 
 
 def _finished(options: LoadOptions, here: Ground, store: Store, run: Run, result: Result) -> Result:
-    """The run closed in the state, its report kept as a file and, if asked, where the user said."""
+    """The run closed in the state first, then its report kept as a file and, if asked, where the user said."""
     kept = report_file(here.settings, run.id)
     result = replace(result, body={**result.body, "report_file": str(options.report_file or kept)})
-    text = document(result)
-    for file in filter(None, (kept, options.report_file)):
-        write_private(Path(file), orjson.dumps(text, option=orjson.OPT_INDENT_2, default=str))
-    store.memory.finish_run(
-        replace(
-            run,
-            finished_at=here.clock.now(),
-            status=RunStatus(result.status),
-            exit_code=int(result.exit_code),
-            report=text,
-        )
-    )
+    close_run(store, run, result, here)
+    return _reported(result, filter(None, (kept, options.report_file)))
+
+
+def _reported(result: Result, files: Iterable[Path]) -> Result:
+    """The result, with the error when its report could not be written: what was done is done and recorded."""
+    try:
+        for file in files:
+            write_private(file, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))
+    except SnowloadError as error:
+        return replace(result, error=result.error or error, exit_code=result.exit_code or exit_code_of(error))
     return result

@@ -31,12 +31,29 @@ def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = F
         elif not (quiet and result.exit_code == 0):
             render(result)
         sys.stdout.flush()
-    except OSError:
-        # The reader went away, or the disk is full: the work is done and recorded; its exit code still counts.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    except BrokenPipeError:
+        _silence()  # the reader had enough: the work is done and recorded; its exit code still counts
+    except OSError as error:
+        _silence()
+        _undelivered(result, error)
     if result.error is not None:
         explain(result.error)
     raise typer.Exit(int(result.exit_code))
+
+
+def _silence() -> None:
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+
+
+def _undelivered(result: Result, error: OSError) -> NoReturn:
+    """What should have been on stdout is lost: never an exit 0."""
+    kept = (
+        f"It is recorded: snowload report --run {result.run_id} --json"
+        if result.run_id
+        else "Give it room and run it again."
+    )
+    explain(SnowloadError(f"The result could not be printed: {error.strerror}.", next_step=kept))
+    raise typer.Exit(int(result.exit_code) or 1)
 
 
 def explain(error: SnowloadError) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.correlation import correlation_id
 from beast_dream_snow_loader.redaction import allow
 
@@ -138,11 +139,21 @@ def _handlers(config: LoggingConfig, stream: TextIO) -> list[logging.Handler]:
     console.setFormatter(_formatter(as_json=as_json, colours=stream.isatty()))
     handlers: list[logging.Handler] = [console]
     if config.file:
-        config.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        kept = PrivateFile(config.file, maxBytes=config.max_bytes, backupCount=config.backups, encoding="utf-8")
-        kept.setFormatter(_formatter(as_json=True, colours=False))
-        handlers.append(kept)
+        handlers.append(_kept(config, config.file))
     return handlers
+
+
+def _kept(config: LoggingConfig, file: Path) -> logging.Handler:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        kept = PrivateFile(file, maxBytes=config.max_bytes, backupCount=config.backups, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"The log file {file} cannot be written: {error.strerror}.",
+            next_step="Name another with --log-file or logging.file.",
+        ) from None
+    kept.setFormatter(_formatter(as_json=True, colours=False))
+    return kept
 
 
 def _formatter(*, as_json: bool, colours: bool) -> logging.Formatter:

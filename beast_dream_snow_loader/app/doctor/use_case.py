@@ -19,6 +19,7 @@ from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
+from beast_dream_snow_loader.app.private_files import refuse_unwritable
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.waiting import time_to_wait
@@ -52,6 +53,7 @@ class DoctorOptions:
 def doctor(options: DoctorOptions) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
     try:
+        refuse_unwritable(bundle=options.bundle)
         with ground(options.place) as here:
             return _examined(options, here)
     except SnowloadError as error:

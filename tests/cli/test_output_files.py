@@ -1,0 +1,78 @@
+"""Where results are written: refused before anything is done, never in place of a device, pipe or link."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
+from beast_dream_snow_loader.sandbox.town import Account, Sandbox
+from tests.cli.test_bad_input import CREDENTIALS
+from tests.conftest import Snowload
+
+LOAD = ("load", "--env", "testing", "--json")
+
+
+@pytest.fixture
+def sandbox(snowload: Snowload) -> Sandbox:
+    app = ServiceNowApp.create()
+    made = Sandbox.create(estate=Estate.generate(seed=5, sites=1, devices=3), servicenow=app)
+    made.account = Account(username="snowload", password="snowload-demo")
+    made.start()
+    snowload.variables |= dict(made.environment())
+    yield made  # type: ignore[misc]
+    made.stop()
+    app.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("load", "--report"), ("plan", "--out"), ("doctor", "--bundle"), ("report", "--output")],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("where", [".", "no-such-directory/file.json"])
+def test_a_file_that_could_not_be_written_is_refused_before_anything_is_done(
+    snowload: Snowload, command: tuple[str, str], where: str
+) -> None:
+    ended = snowload(command[0], "--env", "testing", command[1], where, **CREDENTIALS)
+    assert ended.code == 2
+    assert f"{command[1]} {where} cannot be written" in ended.err
+    assert not (snowload.home / "no-such-directory").exists()
+
+
+def test_a_log_file_that_cannot_be_written_is_a_mistake_of_the_settings(snowload: Snowload) -> None:
+    ended = snowload("load", "--env", "testing", "--log-file", "/proc/nope/log.jsonl", **CREDENTIALS)
+    assert (ended.code, "--log-file" in ended.err) == (6, True)
+
+
+def test_a_link_is_followed_and_a_pipe_is_written_through(snowload: Snowload, sandbox: Sandbox, tmp_path: Path) -> None:
+    target, link, pipe = tmp_path / "target.json", tmp_path / "link.json", tmp_path / "pipe"
+    link.symlink_to(target)
+    assert snowload("plan", "--env", "testing", "--out", str(link)).code == 0
+    assert link.is_symlink()
+    assert json.loads(target.read_bytes())["schema"] == "snowload.plan/1"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR)
+    try:
+        assert snowload("load", "--dry-run", "--env", "testing", "--report", str(pipe)).code == 0
+        assert os.read(reader, 1 << 16).startswith(b"{")
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_document_that_cannot_be_printed_is_told_and_never_exit_0(snowload: Snowload, sandbox: Sandbox) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "beast_dream_snow_loader", *LOAD],
+            env=snowload.environment(), cwd=snowload.home, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "snowload report --run" in done.stderr

@@ -161,6 +161,9 @@ def wire(
 
 def mapping_rules(settings: Settings) -> MappingRules:
     """The tables with the operator's overrides. ConfigurationError lists everything that is wrong with them."""
-    chosen = {"clients_mode": settings.clients.mode, "client_minimum_days": settings.clients.minimum_days}
-    rules = MappingRules().override({**chosen, **settings.mapping})
-    return replace(rules, offline_nonoperational_days=settings.retire.offline_nonoperational_days)
+    return replace(
+        MappingRules().override(settings.mapping),
+        clients_mode=settings.clients.mode,
+        client_minimum_days=settings.clients.minimum_days,
+        offline_nonoperational_days=settings.retire.offline_nonoperational_days,
+    )

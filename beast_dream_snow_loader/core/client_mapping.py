@@ -26,8 +26,8 @@ _WHY: dict[str, str] = {
     "vpn": "come in by VPN or Teleport",
     "blocked": "are blocked",
     "private_mac": "use a randomised MAC address",
-    "passing": "were seen for a shorter time than client_minimum_days",
-    "time_unknown": "were seen for a time UniFi does not tell (client_minimum_days = 0 lets them in)",
+    "passing": "were seen for a shorter time than clients.minimum_days",
+    "time_unknown": "were seen for a time UniFi does not tell (clients.minimum_days = 0 lets them in)",
     "twice": "are listed more than once; the record seen last counts",
 }
 

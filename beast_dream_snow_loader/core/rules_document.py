@@ -55,7 +55,9 @@ def read(document: Mapping[str, object], fields: tuple[FieldRule, ...]) -> dict[
     reading = _Reading(fields=fields)
     changes: dict[str, Any] = {}
     for key, value in document.items():
-        if key not in _READERS:
+        if key in _ELSEWHERE:
+            reading.problems.append(f"mapping.{key} is no key of the mapping: set {_ELSEWHERE[key]}.")
+        elif key not in _READERS:
             reading.unknown(shown(key), key, _READERS)
         elif (found := _READERS[key](reading, key, value)) is not None:
             changes[_ATTRIBUTES.get(key, key)] = found
@@ -259,8 +261,6 @@ def _relation_type(reading: _Reading, path: str, name: str) -> RelationType:
 
 
 _READERS: Mapping[str, _Reader] = {
-    "clients_mode": _choice("off", "link", "create"),
-    "client_minimum_days": _amount,
     "gateway_class": _choice("router", "firewall"),
     "class_map": _class_map,
     "client_class_map": _table(_chain, CLIENT_CHAINS),
@@ -283,6 +283,9 @@ _READERS: Mapping[str, _Reader] = {
     "relation_types": _relation_types,
     "on_manual_change": _choice("keep", "overwrite"),
 }
+
+_ELSEWHERE: Mapping[str, str] = {"clients_mode": "clients.mode", "client_minimum_days": "clients.minimum_days"}
+"""What the rules hold too, but is set in another section."""
 
 _ATTRIBUTES: Mapping[str, str] = {"client_class_map": "client_chains"}
 """Where a key's name and the attribute's differ."""

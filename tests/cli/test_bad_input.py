@@ -63,6 +63,13 @@ def test_malformed_toml_is_reported_with_file_and_line(snowload: Snowload, tmp_p
     assert "line 1" in ended.err
 
 
+def test_the_client_mode_has_one_place_in_the_settings(snowload: Snowload, tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text('[clients]\nmode = "off"\n[mapping]\nclients_mode = "create"\n')
+    ended = snowload("config", "check", "--env", "testing", "--config", str(file), **CREDENTIALS)
+    assert (ended.code, "clients.mode" in ended.err) == (6, True)
+
+
 def test_a_misspelt_variable_is_reported_with_the_nearest_name(snowload: Snowload) -> None:
     ended = snowload("load", "--env", "testing", SNOWLOAD_SERVICENOW__INSTANSE="dev1", **CREDENTIALS)
     assert ended.code == 6

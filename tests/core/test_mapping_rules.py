@@ -15,8 +15,6 @@ from beast_dream_snow_loader.core.values import TRANSFORMS
 from beast_dream_snow_loader.errors import ConfigurationError
 
 DOCUMENT = """
-clients_mode = "create"
-client_minimum_days = 0
 gateway_class = "firewall"
 company = "Acme"
 heartbeat_hours = 12
@@ -54,7 +52,7 @@ uplink = ["reversed Feeds::Fed by"]
 
 def test_a_document_changes_what_it_names_and_nothing_else() -> None:
     rules = DEFAULT_RULES.override(tomllib.loads(DOCUMENT))
-    assert rules.clients_mode == "create"
+    assert rules.heartbeat_hours == 12
     assert rules.chain("gateway")[0] == "cmdb_ci_ip_firewall"
     assert rules.chain("nas") == (HARDWARE,)
     assert rules.chain("switch") == ("cmdb_ci_my_switch", "cmdb_ci_netgear", HARDWARE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter
@@ -14,10 +14,9 @@ from pydantic_core import PydanticUndefined
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.variables import COMMON, ONE_CONSOLE
 from beast_dream_snow_loader.core.exit_codes import ExitCode
-from beast_dream_snow_loader.core.kinds import KIND_RULES
-from beast_dream_snow_loader.core.mapping_rules import MappingRules
-from beast_dream_snow_loader.core.models import MODELS
 from beast_dream_snow_loader.core.saved_plan import SavedPlan
+from tests.docs.mapping_page import mapping
+from tests.docs.tables import table
 
 PLACE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 COMMANDS = (
@@ -37,12 +36,6 @@ COMMANDS = (
     ("config", "init"),
     ("sandbox",),
 )
-
-
-def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(list(heads))}"]
-    lines += [f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
-    return "\n".join(lines)
 
 
 def exit_codes() -> str:
@@ -80,92 +73,6 @@ def _default(value: object) -> str:
     if isinstance(value, tuple) and not value:
         return "none"
     return f"`{value}`"
-
-
-_CLIENTS = """## Clients
-
-`clients.mode` is `off`, `link` or `create`.
-
-- `link` draws the edge from the CI that another source made for the client to its switch or access point, and writes no
-  field. The CI is the only one with the client's MAC address, its own or on a network adapter; with none or several no
-  edge is drawn, and the report says how many. Only connected clients are linked; one that has left keeps its edge; one
-  that roams is linked anew after two complete reads. An edge that was there already stays as it is, never removed.
-- `create` makes a CI per client, named by its host name with the MAC address in brackets.
-
-Left out in both: guests, VPN and Teleport clients, locally administered (randomised) MAC addresses, blocked clients,
-devices that UniFi itself manages, and clients seen for less than `clients.minimum_days`."""
-
-_ROWS = """## Reference rows
-
-Locations, company, manufacturer, models and groups are looked up: a sys_id or name that the settings give, else the one
-row that matches. No row, or several: the field stays empty and the report lists it once. A sys_id without a row is
-told.
-
-{options}
-
-A row is looked up right before it is made, and again when the answer is lost. `--dry-run` says what would be made."""
-
-
-_MAKING = (
-    (
-        "`create_locations`, `location_parent`",
-        "a location named like the site, below the parent (sys_id, full name or name). Not for sites that "
-        "`location_map` names, that share their name with another, or are called Default",
-    ),
-    ("`create_manufacturer`", "the company Ubiquiti, marked as manufacturer"),
-    (
-        "`create_models`",
-        "a hardware model with its manufacturer; the model category is left to you, since it decides whether assets "
-        "appear",
-    ),
-)
-
-
-def mapping() -> str:
-    rules = MappingRules()
-    chains = [(kind, " → ".join(f"`{name}`" for name in chain)) for kind, chain in rules.class_chains.items()]
-    clients = [(kind, " → ".join(f"`{name}`" for name in chain)) for kind, chain in rules.client_chains.items()]
-    fields = [
-        (rule.source, f"`{rule.element}`", rule.ownership.value, "yes" if rule.required else "no")
-        for rule in rules.fields
-    ]
-    edges = [
-        (role.value, ", ".join(f"`{kind.name}`{' reversed' if kind.reversed else ''}" for kind in kinds))
-        for role, kinds in rules.relation_types.items()
-    ]
-    kinds = [(rule.kind, "; ".join(f"`{line}`" for line in rule.any_of if line) or "the rest") for rule in KIND_RULES]
-    models = [(", ".join(f"`{code}`" for code in model.codes), model.sku, model.kind) for model in MODELS]
-    return (
-        "\n\n".join(
-            (
-                "# Mapping",
-                "The `[mapping]` table of a settings file changes these tables; `snowload config check` reads it.",
-                "## Kinds\n\nThe first line that applies wins. Words: `model:` what the model table says, "
-                "`feature:` what the APIs showed, `type:` the controller's type, `line:` the product line; "
-                "`!` means without.",
-                table(("kind", "recognised by"), kinds),
-                "## Classes of devices\n\nThe first that exists, is hardware and has an active independent rule.",
-                table(("kind", "chain"), chains),
-                _CLIENTS,
-                '## Classes of clients\n\nOnly with `clients.mode = "create"`.',
-                table(("category", "chain"), clients),
-                "## Fields\n\n`always`: follows UniFi. `ours`: on CIs that snowload created, elsewhere only where "
-                "empty. `once`: at insert.",
-                table(("UniFi", "element", "written", "required"), fields),
-                _ROWS.format(options=table(("option", "makes, where there is no row"), _MAKING)),
-                "## Relations\n\nThe first type that the instance has.",
-                table(("edge", "types"), edges),
-                "`powered_by` is drawn only from a map by hand, device to PDU, both by MAC address:",
-                '```toml\n[mapping.outlets]\n"00:00:5e:00:53:05" = "00:00:5e:00:53:09"\n```',
-                "With `write_adapters = true` under `[mapping]` the management adapter of each device goes as an item "
-                "of its own with `Owns::Owned by`, otherwise as a lookup.",
-                "## Never written\n\n" + ", ".join(f"`{name}`" for name in sorted(rules.never_written)),
-                f"## Models\n\n{len(models)} codes.",
-                table(("code", "product", "kind"), models),
-            )
-        )
-        + "\n"
-    )
 
 
 def commands() -> str:

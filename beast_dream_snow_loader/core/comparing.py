@@ -12,6 +12,7 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.flapping import CONTESTED, flaps
 from beast_dream_snow_loader.core.healing import count_of
 from beast_dream_snow_loader.core.known import KnownItem
+from beast_dream_snow_loader.core.names import name_source
 from beast_dream_snow_loader.core.shown import shown
 
 _CASELESS = frozenset({"mac_address", "serial_number"})
@@ -108,13 +109,14 @@ def _noted(item: ConfigItem, known: KnownItem, decisions: Iterable[FieldDecision
     """A hand edit stays one until the CI is read again; one that UniFi came to agree with is an agreement from then
     on, as if we had written it."""
     if known.stored is None:
-        return replace(known, name_source=item.name_source)
+        return replace(known, name_source=name_source(item, known.written, known))
     agreed = {d.element: d.new for d in decisions if d.rule is FieldReason.SAME and d.owner is not Ownership.ONCE}
     ours = {element: new for element, new in agreed.items() if known.created_by_us and element in known.written}
+    written = {**known.written, **ours}
     return replace(
         known,
-        name_source=item.name_source,
-        written={**known.written, **ours},
+        name_source=name_source(item, written, known),
+        written=written,
         overridden={d.element: d.held or "" for d in decisions if d.rule is FieldReason.OVERRIDDEN},
         contested={element: count for element, count in known.contested.items() if element not in agreed},
         mod_count=count_of(known.stored),

@@ -194,12 +194,13 @@ class _Undoing:
 
 def _restoring(change: ItemChange, known: KnownItem, fields: tuple[FieldChange, ...]) -> ItemChange:
     """Empty values are sent here: they empty the field (cmdb-model 1.3). ``last_discovered`` goes along as it was, for
-    the engine would stamp now."""
+    the engine would stamp now. A name put back was made from what UniFi said then."""
     seen = (known.stored or {}).get(LAST_DISCOVERED, "")
     send = {one.element: one.new for one in fields} | ({LAST_DISCOVERED: seen} if seen else {})
+    source = known.name_source if "name" in send else change.item.name_source
     return ItemChange(
         type=ChangeType.RESTORE,
-        item=replace(change.item, class_name=known.class_name, values={**known.written, **send}),
+        item=replace(change.item, class_name=known.class_name, values={**known.written, **send}, name_source=source),
         send=send,
         fields=fields,
         known=known,

@@ -37,6 +37,14 @@ def last_form(item: ConfigItem) -> ConfigItem:
     return named(item, item.name_forms[-1])
 
 
+def name_source(item: ConfigItem, written: Mapping[str, str], known: KnownItem | None) -> str:
+    """From which UniFi name the name in ``written`` was made. While another name stands in the CMDB (a person's, or one
+    put back), it is not made from what UniFi says now. On CIs of others no name is ours to derive."""
+    if known is None or not known.created_by_us or written.get("name", "") == item.name:
+        return item.name_source
+    return known.name_source
+
+
 def _kept(item: ConfigItem, known: KnownItem | None) -> str:
     """The stored name, while it still derives from the same UniFi name: names do not flap because a neighbour came
     or went. Empty when the record needs a name."""

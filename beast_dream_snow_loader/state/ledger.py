@@ -13,6 +13,7 @@ from beast_dream_snow_loader.core.fingerprint import fingerprint
 from beast_dream_snow_loader.core.flapping import remembered, restored
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
+from beast_dream_snow_loader.core.names import name_source
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.presence import Attendance, Mark
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
@@ -253,6 +254,7 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
     inserted = receipt.operation is Operation.INSERTED
     same = before if before and before.sys_id == sys_id and not inserted else None  # else: another CI than we knew
     seen_at = item.seen_at or now
+    written = {**(same.written if same else {}), **change.send}
     return {
         "key": str(item.key),
         "sys_id": sys_id,
@@ -260,9 +262,9 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
         "created_by_us": inserted or bool(same and same.created_by_us),
         "send_serial": change.send_serial,
         "fingerprint": _fingerprint(change, same),
-        "written": encode_document({**(same.written if same else {}), **change.send}),
+        "written": encode_document(written),
         "written_at": now,
-        "name_source": item.name_source,
+        "name_source": name_source(item, written, same),
         "lane": item.lane,
         "site": item.site or "",
         "kind": item.kind,

@@ -190,3 +190,23 @@ def _intended(town: Town, subject: str) -> bool:
     with contextlib.suppress(sqlite3.Error), sqlite3.connect(f"file:{database}?mode=ro", uri=True) as reading:
         return bool(reading.execute("select count(*) from journal where subject = ?", (subject,)).fetchone()[0])
     return False
+
+
+def test_a_name_that_unifi_gave_meanwhile_is_told_and_is_what_overwriting_writes(here: Town) -> None:
+    device = switch(here.estate)
+    edit(here, device, name="HAND")
+    here.estate.rename_device(device.mac, "uni-A")
+    for _ in range(3):
+        found = here.run(*LOAD).document["findings"]
+        assert [f["message"] for f in found if f["rule"] == "field.overridden_by_hand"] == [
+            "name was changed by hand to HAND and stays so; UniFi says uni-A."
+        ]
+    told_of = here.run("explain", key_of(device), "--env", "testing", "--json").document
+    assert {f["field"]: (f["rule"], f["unifi"]) for f in told_of["fields"]}["name"] == (
+        "field.overridden_by_hand",
+        "uni-A",
+    )
+    overwriting = {"SNOWLOAD_MAPPING": '{"on_manual_change": "overwrite"}'}
+    assert here.run(*LOAD, **overwriting).document["written"]["updated"] == 1
+    assert held(here, device)["name"] == "uni-A"
+    assert quiet(here)

@@ -118,3 +118,15 @@ def test_a_run_that_is_not_there_is_a_usage_error_that_names_the_last_ones(town:
     ended = rollback(here, "never")
     assert ended.code == 2
     assert first in ended.document["error"]["next_step"]
+
+
+def test_the_next_load_writes_again_what_a_rollback_put_back_and_unifi_still_says(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=2, devices=40))
+    assert here.run(*LOAD).code == 0
+    keys = renamed(here, "one", "two")
+    second = here.run(*LOAD)
+    after = held(here)
+    assert rollback(here, second.document["run_id"]).code == 0
+    assert here.run(*LOAD).document["written"]["updated"] == len(keys)
+    assert held(here) == after
+    assert not any(here.run(*LOAD).document["written"].values())

@@ -24,6 +24,8 @@
     │  └─ ClassMissing            fall back
     ├─ StateError
     │  ├─ StateLocked             another run holds the target
+    │  ├─ StateFull               the disk is full: free space
+    │  ├─ QueueFull               more would wait than may: drain, or allow more
     │  ├─ StateTooNew             this program is older than the database
     │  └─ StateDamaged            the database does not read
     ├─ PlanDamaged                a saved plan does not verify or does not read here: make a new one
@@ -210,6 +212,18 @@ class StateError(SnowloadError):
 
 class StateLocked(StateError):
     code = "state.locked"
+
+
+class StateFull(StateError):
+    """The disk has no room for the state. What is there stays; what was not saved was not done."""
+
+    code = "state.full"
+
+
+class QueueFull(StateError):
+    """A write could not be queued for want of room. What is queued stays."""
+
+    code = "queue.full"
 
 
 class StateTooNew(StateError):

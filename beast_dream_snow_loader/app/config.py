@@ -19,6 +19,7 @@ from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.layers import Layer, installed_files, merge, origins, read_toml
 from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt
 from beast_dream_snow_loader.core.nearest import nearest
+from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.core.presence import RetirePolicy
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.config import ConfigurationManager, Environment
@@ -99,6 +100,19 @@ class RollbackSettings(BaseModel):
     created: Literal["retire", "delete"] = "retire"
 
 
+class QueueSettings(BaseModel):
+    """``[queue]``. A queued write that ServiceNow refused or left without an answer so often is parked; more writes
+    than ``max_entries`` do not wait: new ones are refused (docs/guides/queue.md)."""
+
+    model_config = _FROZEN
+
+    max_attempts: int = Field(default=5, ge=2)
+    max_entries: int = Field(default=100_000, ge=1)
+
+    def limits(self) -> QueueLimits:
+        return QueueLimits(max_attempts=self.max_attempts, max_entries=self.max_entries)
+
+
 class LoggingSettings(BaseModel):
     """``[logging]``. ``level`` and ``format`` None: what the environment's operational defaults say."""
 
@@ -142,6 +156,7 @@ class Settings(BaseModel):
     plan: PlanSettings = PlanSettings()
     retire: RetireSettings = RetireSettings()
     rollback: RollbackSettings = RollbackSettings()
+    queue: QueueSettings = QueueSettings()
     logging: LoggingSettings = LoggingSettings()
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
@@ -162,6 +177,7 @@ class _Variables(BaseSettings):
     plan: PlanSettings | None = None
     retire: RetireSettings | None = None
     rollback: RollbackSettings | None = None
+    queue: QueueSettings | None = None
     logging: LoggingSettings | None = None
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None

@@ -108,6 +108,7 @@ def _replay(
         plan=replayed.plan if replayed else None,
         settlements=replayed.settlements if replayed else (),
         held=replayed.held if replayed else (),
+        parked=replayed.parked if replayed else (),
         requests=wiring.meter.counts(),
         error=error,
         interrupted=stop.exit_code,

@@ -111,10 +111,12 @@ def _database(store: Store) -> HealthCheck:
 
 def _queue(store: Store) -> HealthCheck:
     found = store.check()
-    if not found.later:
+    if not (found.later or found.dead):
         return HealthCheck("queue", HealthStatus.HEALTHY, "empty")
-    message = f"{found.later} writes wait: send them with snowload replay-queue"
-    return HealthCheck("queue", HealthStatus.DEGRADED, message, details={"queued": found.later})
+    told = [f"{found.later} writes wait: send them with snowload replay-queue"] if found.later else []
+    told += [f"{found.dead} are parked: snowload queue list --state parked says why"] if found.dead else []
+    details = {"queued": found.later, "parked": found.dead}
+    return HealthCheck("queue", HealthStatus.DEGRADED, "; ".join(told), details=details)
 
 
 def _classes(store: Store) -> HealthCheck:

@@ -160,6 +160,7 @@ def _report(
         integrity=outcome.integrity,
         attendance=outcome.attendance,
         reduced=outcome.reduced,
+        parked=outcome.parked,
         away=outcome.away,
         error=error,
         interrupted=stop.exit_code,

@@ -118,7 +118,7 @@ class Transports:
 @contextmanager
 def opened(ground: Ground) -> Iterator[Store]:
     """The state of this environment, migrated and checked. Raises a StateError."""
-    store = open_store(state_url(ground.settings), ground.clock)
+    store = open_store(state_url(ground.settings), ground.clock, limits=ground.settings.queue.limits())
     try:
         yield store
     finally:

@@ -9,6 +9,8 @@ from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.cli.render_findings import show_findings
 from beast_dream_snow_loader.cli.tables import line, table
 
+_STEPS_SHOWN = 5
+
 
 def render(result: Result) -> None:
     """The end of ``load``."""
@@ -70,6 +72,15 @@ def _needs_a_person(body: Mapping[str, Any]) -> None:
     show_held(body)
     failed = [(f["key"], f["change"], f["code"], f["message"]) for f in body.get("failed", [])]
     table(("failed", "change", "code", "message"), failed, title="Failed")
+    show_parked(body)
+
+
+def show_parked(body: Mapping[str, Any]) -> None:
+    """Dead letters, each with what to do."""
+    parked = [(p["id"], p["key"], p["change"], p["attempts"], p["code"], p["message"]) for p in body.get("parked", [])]
+    table(("id", "parked", "change", "attempts", "code", "message"), parked, title="Parked: sent in vain too often")
+    for step in dict.fromkeys(p["next_step"] for p in body.get("parked", [])[:_STEPS_SHOWN]):
+        line(f"  {step}")
 
 
 def _left_out(body: Mapping[str, Any]) -> None:

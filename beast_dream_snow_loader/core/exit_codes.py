@@ -14,12 +14,14 @@ from beast_dream_snow_loader.errors import (
     NotAuthenticated,
     NotAuthorised,
     PlanDamaged,
+    QueueFull,
     Refused,
     SnowloadError,
     SourceDataInvalid,
     SourceError,
     StateDamaged,
     StateError,
+    StateFull,
     StateLocked,
     StateTooNew,
     TransportError,
@@ -40,9 +42,12 @@ class ExitCode(IntEnum):
     OK = 0, "done, also when nothing had to change"
     ERROR = 1, "unexpected: our bug"
     USAGE = 2, "bad arguments"
-    PARTIAL = 3, "finished; some records refused, failed or held, the rest done"
+    PARTIAL = 3, "finished; some records refused, failed, held or dead-lettered, the rest done"
     REFUSED = 4, "a guard said no: empty or incomplete source, too many retirements, stale plan"
-    UNAVAILABLE = 5, "source away with no usable snapshot, or target away before anything could be queued"
+    UNAVAILABLE = (
+        5,
+        "source away with no usable snapshot, target away before anything could be queued, queue or disk full",
+    )
     CONFIG = 6, "configuration or secret reference invalid, environment not named"
     AUTH = 7, "rejected by UniFi or ServiceNow: not authenticated or not authorised"
     QUEUED = 8, "target away or read-only mode: writes are safely queued"
@@ -91,6 +96,7 @@ _OF_ERROR: tuple[tuple[tuple[type[SnowloadError], ...], ExitCode], ...] = (
     ((Refused,), ExitCode.REFUSED),
     ((StateLocked,), ExitCode.LOCKED),
     ((StateDamaged, StateTooNew, PlanDamaged), ExitCode.INTEGRITY),
+    ((QueueFull, StateFull), ExitCode.UNAVAILABLE),
     ((StateError,), ExitCode.CONFIG),
     ((SourceDataInvalid, MappingError, CmdbError), ExitCode.PARTIAL),
     ((SourceError, TransportError, CmdbAsleep), ExitCode.UNAVAILABLE),

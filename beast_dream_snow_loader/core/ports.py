@@ -141,15 +141,18 @@ class Cmdb(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """A change and what became of it, settled together in one transaction."""
+    """A change and what became of it, settled together in one transaction. ``own`` False: it may be due to what it was
+    sent together with."""
 
     change: Change
     receipt: Receipt
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """``id`` orders entries; ``attempts`` counts sends."""
+    """``id`` orders entries; ``attempts`` counts sends that ServiceNow got to see and that did not help. ``state`` is
+    the journal's word (open, unknown, later, dead), ``settled_at`` since when."""
 
     id: int
     run_id: str
@@ -158,6 +161,9 @@ class JournalEntry:
     attempts: int = 0
     code: str = ""
     message: str = ""
+    state: str = ""
+    settled_at: datetime | None = None
+    content: str = ""
 
 
 class Journal(Protocol):
@@ -167,7 +173,20 @@ class Journal(Protocol):
         """Before the request leaves. An earlier open entry for the same subject is superseded."""
 
     def settle(self, run_id: str, settlements: Sequence[Settlement]) -> None:
-        """Afterwards. DONE also updates the ledger, LATER leaves the entry queued, UNKNOWN leaves it open."""
+        """Afterwards. DONE also updates the ledger, LATER leaves the entry queued, UNKNOWN leaves it open. What came
+        from the queue and is REFUSED stays there, until it is parked."""
+
+    def enqueue(self, run_id: str, changes: Sequence[Change], code: str, message: str) -> None:
+        """Queue changes that are not even tried; a queued one of the same subject is replaced and keeps its place.
+
+        QueueFull, and nothing queued, when more would wait than may.
+        """
+
+    def suspects(self) -> frozenset[str]:
+        """Subjects of pending changes that the next attempt in vain parks: to be sent alone, each for itself."""
+
+    def parked(self) -> Sequence[JournalEntry]:
+        """Dead letters, oldest first."""
 
     def unknown(self) -> Sequence[JournalEntry]:
         """Entries intended and not settled, or settled unknown: to be looked up before anything is repeated."""

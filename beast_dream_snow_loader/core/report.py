@@ -18,7 +18,8 @@ from beast_dream_snow_loader.core.integrity import Integrity
 from beast_dream_snow_loader.core.known import Candidate, Held
 from beast_dream_snow_loader.core.linking import END_HELD
 from beast_dream_snow_loader.core.observed import Snapshot
-from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.parking import remedy
+from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Operation, Outcome
 from beast_dream_snow_loader.core.run import RunStatus
@@ -62,6 +63,8 @@ class RunReport:
     integrity: Integrity = field(default_factory=Integrity)
     attendance: Attendance | None = None
     reduced: int = 0
+    parked: Sequence[JournalEntry] = ()
+    """Dead letters among what was to be written."""
     away: SnowloadError | None = None
     """Why the target could not be worked with, though the run went on."""
     error: SnowloadError | None = None
@@ -82,6 +85,7 @@ class RunReport:
             "attendance": self.attendance.counts() if self.attendance is not None else {},
             "failed": [_failed(settlement) for settlement in self.settlements if _is_failed(settlement)],
             "held": [_held(record) for record in self.held],
+            "parked": [told_letter(entry) for entry in self.parked],
             "reduced": self.reduced,
             "queued": sum(1 for s in self.settlements if s.receipt.outcome in (Outcome.LATER, Outcome.UNKNOWN)),
             "links": links(self),
@@ -110,7 +114,7 @@ def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
         yield exit_code_of(report.error)
     if any(finding.severity is Severity.ERROR for finding in report.findings) or report.held:
         yield ExitCode.PARTIAL
-    if Outcome.REFUSED in outcomes:
+    if Outcome.REFUSED in outcomes or report.parked:
         yield ExitCode.PARTIAL
     if report.snapshot is not None and report.snapshot.partial:
         yield ExitCode.PARTIAL
@@ -167,6 +171,7 @@ def links(report: RunReport) -> dict[str, Any]:
     todo = len(plan.links) + len(plan.client_links) if plan is not None else wanted
     waiting = sum(finding.rule == END_HELD for finding in plan.findings) if plan is not None else 0
     waiting += plan.client_orphans if plan is not None else 0
+    waiting += sum(1 for entry in report.parked if isinstance(entry.change, LinkChange))
     linked = max(0, wanted - todo - waiting) + written(report.settlements)["linked"]
     return {
         "wanted": wanted + orphans,
@@ -231,6 +236,20 @@ def _held(record: Held) -> dict[str, Any]:
         "reason": record.reason,
         "next_step": record.next_step,
         "candidates": [told_candidate(candidate) for candidate in record.candidates],
+    }
+
+
+def told_letter(entry: JournalEntry) -> dict[str, Any]:
+    """A dead letter: what it was to do, why it is parked, what a person can do."""
+    return {
+        "id": entry.id,
+        "key": entry.change.subject,
+        "change": str(entry.change.type),
+        "code": entry.code,
+        "message": shown(entry.message, 500),
+        "attempts": entry.attempts,
+        "since": rfc3339(entry.settled_at) if entry.settled_at is not None else None,
+        "next_step": remedy(entry.code, entry.id),
     }
 
 

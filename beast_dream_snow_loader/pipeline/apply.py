@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from beast_dream_snow_loader.core.batching import MOST_ITEMS, link_batches, next_batch
 from beast_dream_snow_loader.core.changes import Change, ItemChange, Lane, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.events import ChangeSettled, StepAdvanced
 from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.parking import is_own
 from beast_dream_snow_loader.core.ports import Batch, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome, Receipt
 from beast_dream_snow_loader.errors import ReadOnlyMode, SnowloadError
@@ -19,6 +21,8 @@ from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
 from beast_dream_snow_loader.pipeline.recheck import rechecked
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.world import Order, World
+
+C = TypeVar("C", ItemChange, LinkChange)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,9 @@ class Applier:
         self._carriers = dict(plan.carriers)
         self._sizes = BatchSize(order.batch_size, order.batch_size_max)
         self._lock = threading.Lock()
+        self._wary = BatchSize(1, order.batch_size_max)
+        self._suspects = world.journal.suspects()
+        self._answered = False
         self._links = {link.subject: link for link in plan.links}
         self._there: set[SourceKey] = set(plan.carriers)
         self._lanes = {c.item.key: c.item.lane for c in (*plan.carriers.values(), *plan.items)}
@@ -62,11 +69,20 @@ class Applier:
     def link(self) -> None:
         """The edges that could not travel with an item: between consoles, or between unchanged items."""
         ready = [link for link in self._links.values() if self._both_there(link)]
-        for batch in link_batches(ready, self._carriers, self._sizes.now):
+        plain, suspects = self._apart(ready)
+        for batch in link_batches(plain, self._carriers, self._sizes.now):
             if self._world.stopping():
                 return
             self._take(batch)
-            self._write(batch)
+            self._write(batch, self._sizes)
+        self._link_warily(suspects)
+
+    def _link_warily(self, links: Sequence[LinkChange]) -> None:
+        while links and not self._world.stopping():
+            for batch in link_batches(links[: self._wary.now], self._carriers, self._wary.now):
+                self._take(batch)
+                self._write(batch, self._wary)
+                links = links[len(batch.links) :]
 
     def unlink(self, unlinks: Sequence[UnlinkChange]) -> None:
         """Edges that are no longer true; one that another takes the place of only once that is drawn."""
@@ -102,10 +118,14 @@ class Applier:
     def retire(self, changes: Sequence[ItemChange]) -> None:
         """Set to Retired what is gone. Nothing else is in flight then, so one request follows the other."""
         for lane in dict.fromkeys(change.item.lane for change in changes):
-            pending = [change for change in changes if change.item.lane == lane]
+            self._retire_in(lane, [change for change in changes if change.item.lane == lane])
+
+    def _retire_in(self, lane: str, changes: Sequence[ItemChange]) -> None:
+        for group, sizes in self._in_turn(changes):
+            pending = group
             while pending and not self._world.stopping():
-                size = min(self._sizes.now, MOST_ITEMS)
-                self._write(Batch(lane=lane, items=tuple(pending[:size])))
+                size = min(sizes.now, MOST_ITEMS)
+                self._write(Batch(lane=lane, items=tuple(pending[:size])), sizes)
                 pending = pending[size:]
 
     def look_up(self) -> Sequence[Change]:
@@ -117,6 +137,7 @@ class Applier:
         except (*AWAY, *UNREADABLE):
             return ()
         self._remember(found)
+        self._suspects = self._world.journal.suspects()
         self._away = None
         return self._left()
 
@@ -137,25 +158,39 @@ class Applier:
         return [s.change for s in self._settled.values() if s.receipt.outcome in open_ends]
 
     def _lane(self, lane: Lane) -> None:
-        pending: Sequence[ItemChange] = lane.items
-        while pending and not self._world.stopping():
-            with self._lock:
-                links = [link for link in self._links.values() if self._concerns(link, lane.name)]
-                batch = next_batch(lane.name, pending, links, self._sizes.now, self._there, self._carriers)
-            self._take(batch)
-            self._write(batch)
-            pending = pending[len(batch.items) :]
+        for group, sizes in self._in_turn(lane.items):
+            pending = group
+            while pending and not self._world.stopping():
+                with self._lock:
+                    links = [link for link in self._links.values() if self._concerns(link, lane.name)]
+                    near = links if sizes is self._sizes else ()
+                    batch = next_batch(lane.name, pending, near, sizes.now, self._there, self._carriers)
+                self._take(batch)
+                self._write(batch, sizes)
+                pending = pending[len(batch.items) :]
+
+    def _in_turn(self, items: Sequence[ItemChange]) -> Iterator[tuple[Sequence[ItemChange], BatchSize]]:
+        """Suspects last and, as long as they fail, each alone: none is parked for its neighbour's sake."""
+        plain, suspects = self._apart(items)
+        yield plain, self._sizes
+        yield suspects, self._wary
+
+    def _apart(self, changes: Sequence[C]) -> tuple[Sequence[C], Sequence[C]]:
+        if not self._suspects or self._away is not None:
+            return changes, ()
+        suspects = [change for change in changes if change.subject in self._suspects]
+        return [change for change in changes if change.subject not in self._suspects], suspects
 
     def _take(self, batch: Batch) -> None:
         with self._lock:
             for link in batch.links:
                 self._links.pop(link.subject, None)
 
-    def _write(self, batch: Batch) -> None:
+    def _write(self, batch: Batch, sizes: BatchSize) -> None:
         old = self._world.clock.monotonic() - self._planned_at >= self._order.recheck_after
         if old and self._away is None:
             batch = rechecked(self._world, self._order, batch, self._written())
-        self.settle((*batch.items, *batch.links), lambda: self._send(batch), batch.carried)
+        self.settle((*batch.items, *batch.links), lambda: self._send(batch, sizes), batch.carried)
 
     def _written(self) -> set[SourceKey]:
         with self._lock:
@@ -169,31 +204,42 @@ class Applier:
 
         A carried CI that had gone is a new one now: written down like any other, though nobody intended it.
         """
+        if (away := self._away) is not None:
+            self._queue(changes, away)
+            return
         self._world.journal.intend(self._order.run_id, changes)
-        receipts = self._queue(changes) if self._away else send()
+        receipts = send()
         by_subject = {receipt.subject: receipt for receipt in receipts}
         recreated = [change.anew() for change in carried if change.subject in by_subject]
         self._world.journal.intend(self._order.run_id, recreated)
-        settled = [Settlement(change=c, receipt=by_subject[c.subject]) for c in (*changes, *recreated)]
+        settled = [self._settlement(change, by_subject[change.subject], receipts) for change in (*changes, *recreated)]
         self._world.journal.settle(self._order.run_id, settled)
         self._remember(settled)
 
-    def _send(self, batch: Batch) -> Sequence[Receipt]:
+    def _settlement(self, change: Change, receipt: Receipt, together: Sequence[Receipt]) -> Settlement:
+        return Settlement(change=change, receipt=receipt, own=is_own(receipt, together, answered=self._answered))
+
+    def _send(self, batch: Batch, sizes: BatchSize) -> Sequence[Receipt]:
         started = self._world.clock.monotonic()
         receipts = self._world.cmdb.apply(batch)
         seconds = self._world.clock.monotonic() - started
-        answered = all(receipt.outcome in (Outcome.DONE, Outcome.REFUSED) for receipt in receipts)
-        self._sizes.learn(seconds, answered=answered)
+        good = (Outcome.DONE,) if sizes is self._wary else (Outcome.DONE, Outcome.REFUSED)
+        sizes.learn(seconds, answered=all(receipt.outcome in good for receipt in receipts))
         return receipts
 
-    def _queue(self, changes: Iterable[Change]) -> Sequence[Receipt]:
-        code, message = (self._away.code, self._away.message) if self._away else ("", "")
-        return [Receipt(subject=c.subject, outcome=Outcome.LATER, code=code, message=message) for c in changes]
+    def _queue(self, changes: Sequence[Change], away: Away) -> None:
+        self._world.journal.enqueue(self._order.run_id, changes, away.code, away.message)
+        later = {
+            c.subject: Receipt(subject=c.subject, outcome=Outcome.LATER, code=away.code, message=away.message)
+            for c in changes
+        }
+        self._remember([Settlement(change=change, receipt=later[change.subject]) for change in changes])
 
     def _remember(self, settled: Sequence[Settlement]) -> None:
         with self._lock:
             for settlement in settled:
                 self._settled[settlement.change.subject] = settlement
+                self._answered |= settlement.receipt.outcome in (Outcome.DONE, Outcome.REFUSED)
                 if settlement.receipt.outcome is Outcome.DONE and isinstance(settlement.change, ItemChange):
                     self._there.add(settlement.change.item.key)
                     self._carriers[settlement.change.item.key] = settlement.change
@@ -204,7 +250,9 @@ class Applier:
         self._world.listener(StepAdvanced(step="load", by=len(settled)))
 
     def _concerns(self, link: LinkChange, lane: str) -> bool:
-        """A link goes with the lane of an end that is being written or known there."""
+        """A link goes with the lane of an end that is being written or known there; one that is suspect goes alone."""
+        if link.subject in self._suspects:
+            return False
         lanes = {self._lanes.get(link.relation.lower), self._lanes.get(link.relation.upper)}
         return lane in lanes
 

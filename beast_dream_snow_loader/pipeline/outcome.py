@@ -13,7 +13,7 @@ from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.integrity import Integrity
 from beast_dream_snow_loader.core.known import Held, KnownState
 from beast_dream_snow_loader.core.observed import Snapshot
-from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.recognition import Trial
 from beast_dream_snow_loader.core.staleness import Stale
@@ -38,6 +38,8 @@ class LoadOutcome:
     held: list[Held] = field(default_factory=list)
     settlements: Sequence[Settlement] = ()
     unlinked: Sequence[LinkChange] = ()
+    parked: Sequence[JournalEntry] = ()
+    """Dead letters that this load left out of its plan or that it parked itself."""
     stale: Sequence[Stale] = ()
     """Changes of a saved plan that no longer fit."""
     done_before: int = 0

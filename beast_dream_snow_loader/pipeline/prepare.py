@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from beast_dream_snow_loader.core.changes import ChangeType, Plan
+from beast_dream_snow_loader.core.changes import Change, ChangeType, Plan
 from beast_dream_snow_loader.core.class_moves import moves_up
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.facts import InstanceFacts
@@ -15,6 +15,7 @@ from beast_dream_snow_loader.core.guards import refuse_empty_source
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.mapping import map_snapshot
+from beast_dream_snow_loader.core.parking import without_parked
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.presence import Attendance, State, take_attendance
 from beast_dream_snow_loader.core.retirement import edges_of
@@ -43,6 +44,7 @@ class Prepared:
 
     ``attendance`` is None when the source was not read now; ``refused`` says why nothing is retired though some CIs are
     due. ``already`` are gone and were retired by others; ``kept`` are back, with a status that a person changed.
+    ``left_out`` are changes that were parked: they are not sent again until a person says so.
     """
 
     plan: Plan
@@ -52,6 +54,7 @@ class Prepared:
     refused: TooManyRetirements | None = None
     already: tuple[SourceKey, ...] = ()
     kept: tuple[SourceKey, ...] = ()
+    left_out: tuple[Change, ...] = ()
 
 
 class Preparation:
@@ -77,7 +80,16 @@ class Preparation:
         plan = self._attach(desired, known, plan)
         attendance = self._attend(known)
         prepared = Prepared(plan=plan, keys=keys_in(self._order.scope, desired), scope=self._order.scope)
-        return prepared if attendance is None else self._see_off(prepared, attendance, known)
+        if attendance is not None:
+            prepared = self._see_off(prepared, attendance, known)
+        return self._without_parked(prepared)
+
+    def _without_parked(self, prepared: Prepared) -> Prepared:
+        letters = {entry.change.subject: entry for entry in self._world.journal.parked()}
+        contents = {subject: entry.content for subject, entry in letters.items()}
+        self._outcome.plan, left_out = without_parked(prepared.plan, contents)
+        self._outcome.parked = [letters[change.subject] for change in left_out]
+        return replace(prepared, plan=self._outcome.plan, left_out=left_out)
 
     @property
     def _statuses(self) -> Statuses:

@@ -32,6 +32,8 @@ class Replayed:
     plan: Plan
     settlements: Sequence[Settlement] = ()
     held: Sequence[Held] = ()
+    parked: Sequence[JournalEntry] = ()
+    """Dead letters that this replay made."""
 
 
 def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
@@ -39,6 +41,7 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
 
     Raises a TransportError when the instance is still away: the queue is then as it was.
     """
+    before = {entry.id for entry in world.journal.parked()}
     if not order.dry_run:
         settle_unknown(world, order.run_id)
     entries = world.journal.queued(limit)
@@ -58,7 +61,9 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     plan = replace(plan, unlinks=unlinks, retirements=retirements)
     if order.dry_run:
         return Replayed(plan=plan, held=held)
-    return Replayed(plan=plan, settlements=_send(world, order, plan, entries, held), held=held)
+    settlements = _send(world, order, plan, entries, held)
+    parked = [entry for entry in world.journal.parked() if entry.id not in before]
+    return Replayed(plan=plan, settlements=settlements, held=held, parked=parked)
 
 
 def _send(

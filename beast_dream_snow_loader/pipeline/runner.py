@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, Plan, UnlinkChange
@@ -40,22 +40,35 @@ class Load:
         Raises StalePlan at the end when parts of a saved plan no longer fitted, TooManyRetirements when the guard says
         no to them; the rest is done then.
         """
+        before = {entry.id for entry in self._world.journal.parked()}
         prepared = self._prepare()
         if not self._order.dry_run:
             self._world.ledger.note(prepared.plan.noted)
             self._keep_attendance(prepared)
-            applier = Applier(self._world, self._order, prepared.plan, self.outcome.away)
-            self._apply(applier, prepared.plan)
-            self._supersede(prepared)
-            self._verify()
-            self._doubt()
-            self._retire(applier, prepared.plan)
+            try:
+                self._carry_out(prepared)
+            finally:
+                self._tell_parked(before)
         self._tell_reduced()
         if self.outcome.stale:
             raise _no_longer_fits(self.outcome.stale)
         if prepared.refused is not None:
             raise prepared.refused
         return self.outcome
+
+    def _carry_out(self, prepared: Prepared) -> None:
+        applier = Applier(self._world, self._order, prepared.plan, self.outcome.away)
+        self._apply(applier, prepared.plan)
+        self._supersede(prepared)
+        self._verify()
+        self._doubt()
+        self._retire(applier, prepared.plan)
+
+    def _tell_parked(self, before: Collection[int]) -> None:
+        """Those left out of the plan that still are, and those that this run put there."""
+        left_out = {entry.id for entry in self.outcome.parked}
+        letters = self._world.journal.parked()
+        self.outcome.parked = [entry for entry in letters if entry.id in left_out or entry.id not in before]
 
     def _prepare(self) -> Prepared:
         if self._ordered is not None:
@@ -125,17 +138,18 @@ class Load:
                 counted.records = len(applier.settlements) - before
 
     def _supersede(self, prepared: Prepared) -> None:
-        """Queued changes that this plan looked at and found needless; what it could not look at stays queued."""
+        """Queued and parked changes that this plan looked at and found needless; what it could not look at stays."""
         desired = self.outcome.desired
         if desired is None or self._world.stopping():
             return
         plan = prepared.plan
         edges: tuple[Change, ...] = (*plan.links, *plan.client_links, *plan.unlinks)
-        every: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements)
+        every: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements, *prepared.left_out)
         kept = {change.subject for change in every} | {str(held.key) for held in self.outcome.held}
         keys = prepared.keys
         seen = {str(key) for key in keys} | {edge.key for edge in desired.relations if edge.lower in keys}
-        queued = [entry.change for entry in self._world.journal.queued()]
+        journal = self._world.journal
+        queued = [entry.change for entry in (*journal.queued(), *journal.parked())]
         clients = {link.relation.lower for link in desired.client_links if self._looked_for(prepared, link)}
         seen |= {
             c.subject for c in queued if isinstance(c, LinkChange) and c.lower_sys_id and c.relation.lower in clients

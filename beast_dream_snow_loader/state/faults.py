@@ -9,11 +9,12 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
-from beast_dream_snow_loader.errors import StateDamaged, StateError, StateLocked
+from beast_dream_snow_loader.errors import StateDamaged, StateError, StateFull, StateLocked
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LOCK_NOT_AVAILABLE = "55P03"
+_DISK_FULL = "53100"
 _PRIMARY = 0xFF
 """SQLite's extended result codes keep the primary one in the lowest byte."""
 
@@ -42,7 +43,7 @@ def _raise_sqlite(fault: sqlite3.Error, name: str, way_back: str) -> NoReturn:
             f"Database {name} is held by another process.", next_step="Run the command again when that has ended."
         ) from fault
     if code == sqlite3.SQLITE_FULL:
-        raise StateError(
+        raise StateFull(
             f"Database {name} cannot grow: the disk is full.",
             next_step="Free space and run the command again: what was not saved is done anew.",
         ) from fault
@@ -54,6 +55,11 @@ def _raise_server(fault: BaseException, name: str) -> NoReturn:
     if state == _LOCK_NOT_AVAILABLE:
         raise StateLocked(
             f"Database {name} is held by another process.", next_step="Run the command again when that has ended."
+        ) from fault
+    if state == _DISK_FULL:
+        raise StateFull(
+            f"Database {name} cannot grow: the server's disk is full.",
+            next_step="Free space there and run the command again: what was not saved is done anew.",
         ) from fault
     why = f"{type(fault).__name__} {state}" if state else f"{type(fault).__name__} (no answer from the server)"
     raise StateError(

@@ -8,72 +8,92 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Select, func, or_, select
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.changes import Change, ItemChange
+from beast_dream_snow_loader.core.content import content_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
+from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
-from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.errors import QueueFull
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.journal_rows import (
+    REWORD,
+    SETTLE,
+    new_rows,
+    place,
+    refuse_unintended,
+    settled_row,
+    standing_of,
+    supersede,
+)
 from beast_dream_snow_loader.state.lease import Fence
 from beast_dream_snow_loader.state.ledger import record
-from beast_dream_snow_loader.state.schema import PENDING, UNSETTLED, EntryState, journal
-from beast_dream_snow_loader.state.statements import portions
-
-_STATE_OF = {
-    Outcome.DONE: EntryState.DONE,
-    Outcome.REFUSED: EntryState.REFUSED,
-    Outcome.UNKNOWN: EntryState.UNKNOWN,
-    Outcome.LATER: EntryState.LATER,
-}
-_place = func.coalesce(journal.c.origin, journal.c.id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pending:
-    """The one entry of a subject that waits for its outcome."""
-
-    id: int
-    origin: int
-    change: str
-    state: str
-    attempts: int
+from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
 
 
 class SqlJournal:
     """The Journal port on a database."""
 
-    def __init__(self, engine: Engine, clock: Clock, fence: Fence | None = None) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, fence: Fence | None = None, limits: QueueLimits = QueueLimits()
+    ) -> None:
         """With a ``fence``, StateLocked from every method that writes once another run holds the target."""
         self._engine = engine
         self._clock = clock
         self._fence = fence
+        self._limits = limits
 
     def fenced(self, fence: Fence) -> SqlJournal:
         """The same journal in the hands of one holder of the target's lease."""
-        return SqlJournal(self._engine, self._clock, fence)
+        return SqlJournal(self._engine, self._clock, fence, self._limits)
 
     def intend(self, run_id: str, changes: Sequence[Change]) -> None:
         """Write the changes down before the request leaves.
 
-        A pending entry of the same subject is superseded. Where it carried this very change (a queued write sent
-        again), the new entry takes over its count of attempts and its place in the queue.
+        An entry of the same subject that is not over is superseded. Where it waited with this very change (a queued
+        write sent again), the new entry takes over its count of attempts and its place in the queue.
         """
         if not changes:
             return
         now = self._clock.now()
         with self._writing() as connection:
-            pending = _pending(connection, (change.subject for change in changes))
-            _supersede(connection, pending, now)
-            connection.execute(journal.insert(), _new_rows(run_id, changes, pending, now))
+            standing = standing_of(connection, (change.subject for change in changes))
+            supersede(connection, standing.values(), now)
+            connection.execute(journal.insert(), new_rows(run_id, changes, standing, now))
+
+    def enqueue(self, run_id: str, changes: Sequence[Change], code: str, message: str) -> None:
+        """Queue changes that are not even tried.
+
+        One that waits already with the same content stays where it is, in the newest wording; one that was sent
+        without an answer stays to be looked up; any other entry of the subject is superseded. QueueFull, and nothing
+        queued, when more would wait than may.
+        """
+        latest = {change.subject: change for change in changes}
+        if not latest:
+            return
+        now = self._clock.now()
+        with self._writing() as connection:
+            standing = standing_of(connection, latest)
+            bodies = {subject: (content_of(c), encode_change(c)) for subject, c in latest.items()}
+            kept = {subject for subject, entry in standing.items() if entry.same(*bodies[subject])}
+            new = [change for subject, change in latest.items() if subject not in kept]
+            replaced = [entry for subject, entry in standing.items() if subject not in kept]
+            self._refuse_overflow(connection, len(new) - sum(entry.pending for entry in replaced))
+            supersede(connection, replaced, now)
+            if new:
+                later = {"state": EntryState.LATER, "settled_at": now, "due_at": now, "code": code, "message": message}
+                connection.execute(journal.insert(), [{**row, **later} for row in new_rows(run_id, new, {}, now)])
+            waiting = [subject for subject in kept if standing[subject].state == EntryState.LATER]
+            if waiting:
+                rows = [{"entry": standing[subject].id, "new_change": bodies[subject][1]} for subject in waiting]
+                connection.execute(REWORD, rows)
 
     def settle(self, run_id: str, settlements: Sequence[Settlement]) -> None:
         """Write down what became of them; what is DONE goes into the ledger in the same transaction.
@@ -85,10 +105,11 @@ class SqlJournal:
             return
         now = self._clock.now()
         with self._writing() as connection:
-            pending = _pending(connection, (settlement.change.subject for settlement in settlements))
-            _refuse_unintended(run_id, settlements, pending)
-            rows = [_settled_row(pending[s.change.subject], s, now) for s in settlements]
-            connection.execute(_SETTLE, rows)
+            standing = standing_of(connection, (settlement.change.subject for settlement in settlements))
+            pending = {subject: entry for subject, entry in standing.items() if entry.pending}
+            refuse_unintended(run_id, settlements, pending)
+            rows = [settled_row(pending[s.change.subject], s, now, self._limits) for s in settlements]
+            connection.execute(SETTLE, rows)
             record(connection, settlements, now)
 
     def unknown(self) -> Sequence[JournalEntry]:
@@ -98,6 +119,17 @@ class SqlJournal:
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first; a write that was sent again in vain keeps its place."""
         return self._entries(_entries_in(EntryState.LATER).limit(limit))
+
+    def suspects(self) -> frozenset[str]:
+        """Subjects of pending changes that the next attempt in vain parks."""
+        c = journal.c
+        tried = select(c.subject).where(STANDING, c.attempts >= self._limits.max_attempts - 1)
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(tried.where(c.state.in_(PENDING))))
+
+    def parked(self) -> Sequence[JournalEntry]:
+        """Dead letters, oldest first."""
+        return self._entries(_entries_in(EntryState.DEAD))
 
     def done_in(self, run_ids: Iterable[str]) -> frozenset[str]:
         """Subjects of changes that these runs brought about and no other run has written or undone since."""
@@ -125,22 +157,34 @@ class SqlJournal:
             return [_past(row) for row in connection.execute(query)]
 
     def supersede(self, subjects: Iterable[str]) -> int:
-        """Drop the pending entries of these subjects. Returns how many there were."""
+        """What waits for these subjects, dead letters too, is not wanted any more. Returns how many there were."""
         with self._writing() as connection:
-            pending = _pending(connection, subjects)
-            _supersede(connection, pending, self._clock.now())
-        return len(pending)
+            standing = standing_of(connection, subjects)
+            supersede(connection, standing.values(), self._clock.now())
+        return len(standing)
 
     def pending(self) -> Mapping[str, int]:
         """How many entries wait, by state: ``{"open": 0, "unknown": 0, "later": 12}``."""
         counted = (
             select(journal.c.state, func.count().label("number"))
-            .where(journal.c.state.in_(PENDING))
+            .where(STANDING, journal.c.state.in_(PENDING))
             .group_by(journal.c.state)
         )
         with reading(self._engine) as connection:
             counts = {row.state: row.number for row in connection.execute(counted)}
         return {state.value: counts.get(state, 0) for state in PENDING}
+
+    def _refuse_overflow(self, connection: Connection, more: int) -> None:
+        if more <= 0:
+            return
+        waiting = select(func.count()).select_from(journal).where(STANDING, journal.c.state.in_(PENDING))
+        there = connection.scalar(waiting) or 0
+        if there + more > self._limits.max_entries:
+            raise QueueFull(
+                f"{more} writes cannot be queued: {there} wait already and queue.max_entries is "
+                f"{self._limits.max_entries}. What waits stays.",
+                next_step="Once ServiceNow answers, run `snowload replay-queue`; or raise queue.max_entries.",
+            )
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -154,96 +198,9 @@ class SqlJournal:
             return [_entry(row) for row in connection.execute(query)]
 
 
-_SETTLE = (
-    update(journal)
-    .where(journal.c.id == bindparam("entry"))
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in ("state", "settled_at", "attempts", "due_at", "code", "message", "operation", "sys_id")
-        }
-    )
-)
-
-
-def _pending(connection: Connection, subjects: Iterable[str]) -> dict[str, _Pending]:
-    c = journal.c
-    columns = (c.subject, c.id, _place.label("origin"), c.change, c.state, c.attempts)
-    found: dict[str, _Pending] = {}
-    for portion in portions(subjects):
-        query = select(*columns).where(c.subject.in_(portion), c.state.in_(PENDING))
-        for row in connection.execute(query):
-            found[row.subject] = _Pending(
-                id=row.id, origin=row.origin, change=row.change, state=row.state, attempts=row.attempts
-            )
-    return found
-
-
-def _supersede(connection: Connection, pending: Mapping[str, _Pending], now: datetime) -> None:
-    if pending:
-        superseded = update(journal).where(journal.c.id == bindparam("entry"))
-        connection.execute(
-            superseded.values(state=EntryState.SUPERSEDED, settled_at=now),
-            [{"entry": entry.id} for entry in pending.values()],
-        )
-
-
-def _new_rows(
-    run_id: str, changes: Sequence[Change], pending: Mapping[str, _Pending], now: datetime
-) -> list[dict[str, Any]]:
-    """Of several changes for one subject only the last is open: it is the newest that is meant."""
-    last = {change.subject: number for number, change in enumerate(changes)}
-    rows = []
-    for number, change in enumerate(changes):
-        body = encode_change(change)
-        before = pending.get(change.subject)
-        again = before is not None and before.change == body
-        newest = last[change.subject] == number
-        rows.append(
-            {
-                "run_id": run_id,
-                "subject": change.subject,
-                "change_type": change.type.value,
-                "change": body,
-                "state": EntryState.OPEN if newest else EntryState.SUPERSEDED,
-                "intended_at": now,
-                "settled_at": None if newest else now,
-                "attempts": before.attempts if before and again else 0,
-                "origin": before.origin if before and again else None,
-            }
-        )
-    return rows
-
-
-def _refuse_unintended(run_id: str, settlements: Sequence[Settlement], pending: Mapping[str, _Pending]) -> None:
-    missing = [s.change.subject for s in settlements if s.change.subject not in pending]
-    if missing:
-        raise StateError(
-            f"Run {run_id} cannot settle {len(missing)} changes, the first of {missing[0]}: they are not open in the "
-            "journal. Another process has taken them over.",
-            next_step="Let that one finish, then run `snowload load`: it looks up what is true and goes on from there.",
-        )
-
-
-def _settled_row(entry: _Pending, settlement: Settlement, now: datetime) -> dict[str, Any]:
-    """An entry that was unknown has been looked up, not sent: that is no attempt."""
-    receipt = settlement.receipt
-    later = receipt.outcome is Outcome.LATER
-    return {
-        "entry": entry.id,
-        "new_state": _STATE_OF[receipt.outcome],
-        "new_settled_at": now,
-        "new_attempts": entry.attempts + (entry.state != EntryState.UNKNOWN),
-        "new_due_at": now if later else None,
-        "new_code": receipt.code,
-        "new_message": receipt.message,
-        "new_operation": receipt.operation.value,
-        "new_sys_id": receipt.sys_id,
-    }
-
-
 def _entries_in(*states: EntryState) -> Select[Any]:
-    return select(journal).where(journal.c.state.in_(states)).order_by(_place, journal.c.id)
+    """Of what is not over."""
+    return select(journal).where(STANDING, journal.c.state.in_(states)).order_by(place, journal.c.id)
 
 
 def _settlement(row: Row[Any]) -> Settlement:
@@ -283,4 +240,7 @@ def _entry(row: Row[Any]) -> JournalEntry:
         attempts=row.attempts,
         code=row.code,
         message=row.message,
+        state=row.state,
+        settled_at=row.settled_at,
+        content=row.content,
     )

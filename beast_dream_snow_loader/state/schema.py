@@ -21,7 +21,8 @@ metadata = MetaData(
 
 
 class EntryState(StrEnum):
-    """Where a journal entry stands. The first three are pending: at most one such entry per subject."""
+    """Where a journal entry stands. The first three are pending, the fourth is not over either: of all four there is at
+    most one entry per subject."""
 
     OPEN = "open"
     """Intended; the request may or may not have left."""
@@ -29,14 +30,21 @@ class EntryState(StrEnum):
     """Sent without a usable answer."""
     LATER = "later"
     """Queued."""
+    DEAD = "dead"
+    """Parked: it came from the queue and was sent in vain too often. A person, or a newer change, decides."""
     DONE = "done"
     REFUSED = "refused"
     SUPERSEDED = "superseded"
     """A newer change for the same subject took its place."""
+    DROPPED = "dropped"
+    """Given up by a person."""
 
 
 UNSETTLED = (EntryState.OPEN, EntryState.UNKNOWN)
 PENDING = (*UNSETTLED, EntryState.LATER)
+
+STANDING = text("state IN ('open', 'unknown', 'later', 'dead')")
+"""What is not over. Written out, because no database proves from bound values that the index below is enough."""
 
 meta = Table(
     "meta",
@@ -59,8 +67,6 @@ runs = Table(
     Column("report", Text, nullable=False),
 )
 
-_pending = text("state IN ('open', 'unknown', 'later')")
-
 journal = Table(
     "journal",
     metadata,
@@ -70,6 +76,7 @@ journal = Table(
     Column("subject", Text, nullable=False),
     Column("change_type", Text, nullable=False),
     Column("change", Text, nullable=False),
+    Column("content", Text, nullable=False, server_default=""),  # core/content.py: what makes two changes the same
     Column("state", Text, nullable=False),
     Column("intended_at", UtcTime, nullable=False),
     Column("settled_at", UtcTime),
@@ -79,7 +86,7 @@ journal = Table(
     Column("message", Text, nullable=False, server_default=""),
     Column("operation", Text, nullable=False, server_default=""),
     Column("sys_id", Text),
-    Index("uq_journal_pending", "subject", unique=True, sqlite_where=_pending, postgresql_where=_pending),
+    Index("uq_journal_pending", "subject", unique=True, sqlite_where=STANDING, postgresql_where=STANDING),
     sqlite_autoincrement=True,  # ids order entries, so none may come back after a clean-up
 )
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from sqlalchemy import Engine, text
 
 from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.errors import StateDamaged
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading
 from beast_dream_snow_loader.state.journal import SqlJournal
@@ -25,7 +26,7 @@ _PROBLEMS_SHOWN = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCheck:
     """How the database is. ``problems`` are its own words, empty when it is whole. ``open``, ``unknown`` and
-    ``later`` count the journal's waiting entries."""
+    ``later`` count the journal's waiting entries, ``dead`` the dead letters."""
 
     kind: str
     revision: str
@@ -33,6 +34,7 @@ class StoreCheck:
     open: int = 0
     unknown: int = 0
     later: int = 0
+    dead: int = 0
     problems: tuple[str, ...] = ()
 
     @property
@@ -43,9 +45,9 @@ class StoreCheck:
 class Store:
     """Journal, ledger and memory on one database. Close it, or use it as a context."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, limits: QueueLimits = QueueLimits()) -> None:
         self._engine, self._clock = engine, clock
-        self.journal = SqlJournal(engine, clock)
+        self.journal = SqlJournal(engine, clock, limits=limits)
         self.ledger = SqlLedger(engine)
         self.memory = SqlMemory(engine)
 
@@ -54,11 +56,13 @@ class Store:
         try:
             with reading(self._engine) as connection:
                 revision = revision_of(connection) or ""
-            pending = self.journal.pending()
+            pending, dead = self.journal.pending(), len(self.journal.parked())
             problems = self._problems()
         except StateDamaged as damage:
             return StoreCheck(kind=self._kind, revision="", size_bytes=self._size(), problems=(str(damage),))
-        return StoreCheck(kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, **pending)
+        return StoreCheck(
+            kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, dead=dead, **pending
+        )
 
     def holder(self, target: str) -> tuple[str, bool] | None:
         """Who holds the lease on ``target``, for people, and whether they are alive; None when nobody does."""
@@ -102,9 +106,15 @@ class Store:
             return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
 
-def open_store(url: str, clock: Clock, migrations: Migrations = PACKAGED, busy_seconds: float = BUSY_SECONDS) -> Store:
+def open_store(
+    url: str,
+    clock: Clock,
+    migrations: Migrations = PACKAGED,
+    busy_seconds: float = BUSY_SECONDS,
+    limits: QueueLimits = QueueLimits(),
+) -> Store:
     """The store behind ``url``: ``sqlite:////path/state.sqlite`` or ``postgresql+psycopg://user@host/database``.
 
     Makes and migrates what is needed. Raises as :func:`open_engine`.
     """
-    return Store(open_engine(url, clock, migrations, busy_seconds), clock)
+    return Store(open_engine(url, clock, migrations, busy_seconds), clock, limits)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from beast_dream_snow_loader.core.changes import ChangeType
+from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.core.receipts import Operation, Outcome
-from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.errors import QueueFull, StateError
+from beast_dream_snow_loader.state.engine import open_engine, writing
+from beast_dream_snow_loader.state.store import open_store
 
 
 def test_what_is_intended_is_unknown_until_it_is_settled(store, make):
@@ -35,7 +40,7 @@ def test_a_change_settled_later_is_queued_with_its_count_and_reason(store, make)
     store.journal.intend("run-1", [make.change(1)])
     store.journal.settle("run-1", [make.settlement(make.change(1), Outcome.LATER, code="transport.not_sent")])
     (entry,) = store.journal.queued()
-    assert (entry.change, entry.attempts, entry.code) == (make.change(1), 1, "transport.not_sent")
+    assert (entry.change, entry.attempts, entry.code) == (make.change(1), 0, "transport.not_sent")
     assert not store.journal.unknown()
 
 
@@ -69,14 +74,131 @@ def test_the_queue_is_oldest_first_and_can_be_cut(store, make):
     assert [entry.change for entry in store.journal.queued(limit=2)] == changes[:2]
 
 
+def queue(store, *changes, run="run-1"):
+    store.journal.enqueue(run, changes, "transport.not_sent", "it was away")
+
+
+def send(store, make, change, outcome=Outcome.REFUSED, run="run-2"):
+    """Sent to an instance that answered so."""
+    store.journal.intend(run, [change])
+    store.journal.settle(run, [make.settlement(change, outcome, code="POISON")])
+
+
 def test_a_write_sent_again_in_vain_keeps_its_place_and_its_count(store, make):
     changes = [make.change(1), make.change(2)]
-    later = [make.settlement(change, Outcome.LATER) for change in changes]
-    store.journal.intend("run-1", changes)
-    store.journal.settle("run-1", later)
-    store.journal.intend("run-2", changes[:1])
-    store.journal.settle("run-2", later[:1])
-    assert [(entry.change, entry.attempts) for entry in store.journal.queued()] == [(changes[0], 2), (changes[1], 1)]
+    queue(store, *changes)
+    send(store, make, changes[0])
+    send(store, make, changes[0])
+    assert [(entry.change, entry.attempts) for entry in store.journal.queued()] == [(changes[0], 2), (changes[1], 0)]
+
+
+def test_an_outage_uses_up_no_attempt(store, make):
+    queue(store, make.change(1))
+    for _ in range(9):
+        send(store, make, make.change(1), Outcome.LATER)
+    assert [entry.attempts for entry in store.journal.queued()] == [0]
+    assert not store.journal.parked()
+
+
+def test_a_queued_write_that_is_refused_again_and_again_is_parked_with_its_reason(store, make):
+    queue(store, make.change(1))
+    for _ in range(5):
+        assert not store.journal.parked()
+        send(store, make, make.change(1))
+    (letter,) = store.journal.parked()
+    assert (letter.change, letter.attempts, letter.code, letter.state) == (make.change(1), 5, "POISON", "dead")
+    assert not store.journal.queued()
+    assert store.journal.pending() == {"open": 0, "unknown": 0, "later": 0}
+    assert store.check().dead == 1
+
+
+def test_a_write_that_never_waited_is_not_parked_however_often_it_is_refused(store, make):
+    for _ in range(9):
+        send(store, make, make.change(1))
+    assert not store.journal.parked()
+    assert not store.journal.queued()
+
+
+def test_a_write_that_is_never_answered_and_never_found_is_parked(store, make):
+    queue(store, make.change(1))
+    for _ in range(5):
+        assert not store.journal.parked()
+        send(store, make, make.change(1), Outcome.UNKNOWN)
+        store.journal.settle("run-3", [make.settlement(make.change(1), Outcome.LATER, code="unknown.not_found")])
+    assert [(letter.attempts, letter.code) for letter in store.journal.parked()] == [(5, "unknown.not_found")]
+
+
+def test_the_last_attempt_of_a_write_is_announced_so_that_it_can_be_made_alone(store, make):
+    queue(store, make.change(1), make.change(2))
+    for _ in range(3):
+        send(store, make, make.change(1))
+    assert store.journal.suspects() == frozenset()
+    send(store, make, make.change(1))
+    assert store.journal.suspects() == {make.change(1).subject}
+
+
+def test_a_newer_change_takes_the_place_of_a_dead_letter(store, make):
+    queue(store, make.change(1))
+    for _ in range(5):
+        send(store, make, make.change(1))
+    newer = make.change(1, ChangeType.UPDATE, send={"name": "renamed"})
+    store.journal.intend("run-3", [newer])
+    assert not store.journal.parked()
+    assert [(entry.change, entry.attempts) for entry in store.journal.unknown()] == [(newer, 0)]
+
+
+def test_a_dead_letter_cannot_be_settled(store, make):
+    queue(store, make.change(1))
+    for _ in range(5):
+        send(store, make, make.change(1))
+    with pytest.raises(StateError, match="cannot settle"):
+        store.journal.settle("run-3", [make.inserted(1)])
+
+
+def test_queueing_again_what_waits_changes_neither_its_place_nor_its_run(store, make):
+    seen_later = dataclasses.replace(make.change(1), item=dataclasses.replace(make.item(1), seen_at=make.noon))
+    queue(store, make.change(1), make.change(2))
+    queue(store, seen_later, run="run-2")
+    assert [(entry.run_id, entry.change) for entry in store.journal.queued()] == [
+        ("run-1", seen_later),
+        ("run-1", make.change(2)),
+    ]
+
+
+def test_queueing_a_newer_change_supersedes_the_one_that_waited(store, make):
+    newer = make.change(1, ChangeType.UPDATE, send={"name": "renamed"})
+    queue(store, make.change(1), make.change(2))
+    queue(store, newer)
+    assert [entry.change for entry in store.journal.queued()] == [make.change(2), newer]
+
+
+def test_queueing_what_was_sent_without_an_answer_leaves_it_to_be_looked_up(store, make):
+    send(store, make, make.change(1), Outcome.UNKNOWN)
+    queue(store, make.change(1))
+    assert not store.journal.queued()
+    assert [entry.change for entry in store.journal.unknown()] == [make.change(1)]
+
+
+def test_a_full_queue_refuses_new_writes_and_keeps_what_it_has(place, make):
+    newer = make.change(1, ChangeType.UPDATE, send={"name": "renamed"})
+    with open_store(place.url, place.clock, limits=QueueLimits(max_entries=3)) as store:
+        queue(store, *(make.change(number) for number in (1, 2)))
+        with pytest.raises(QueueFull, match=r"2 writes cannot be queued: 2 wait already and queue\.max_entries is 3"):
+            queue(store, make.change(3), make.change(4))
+        queue(store, make.change(3))
+        queue(store, newer)
+        assert [entry.change for entry in store.journal.queued()] == [make.change(2), make.change(3), newer]
+
+
+def test_entries_of_a_release_before_dead_letters_are_the_same_change_by_their_text(place, store, make):
+    queue(store, make.change(1), make.change(2))
+    engine = open_engine(place.url, place.clock)
+    with writing(engine) as connection:
+        connection.exec_driver_sql("UPDATE journal SET content = ''")
+    engine.dispose()
+    store.journal.intend("run-2", [make.change(1)])
+    store.journal.settle("run-2", [make.settlement(make.change(1), Outcome.LATER)])
+    assert [entry.change for entry in store.journal.queued()] == [make.change(1), make.change(2)]
 
 
 def test_a_newer_change_of_the_same_subject_takes_the_place_of_the_queued_one(store, make):

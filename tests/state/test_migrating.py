@@ -85,10 +85,10 @@ def test_before_a_migration_a_private_backup_is_made(file, url, clock, later):
         store.memory.start_run(a_run(clock))
     open_store(url, clock, later()).close()
     (backup,) = (file.parent / "backups").iterdir()
-    assert backup.name == "state-0003-20261124T120000Z.sqlite"
+    assert backup.name == f"state-{PACKAGED.head}-20261124T120000Z.sqlite"
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert asked(backup, "SELECT id FROM runs") == [("run-1",)]
-    assert asked(backup, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert asked(backup, "SELECT version_num FROM alembic_version") == [(PACKAGED.head,)]
     assert asked(file, "SELECT id, added FROM runs") == [("run-1", None)]
 
 
@@ -101,7 +101,9 @@ def test_an_up_to_date_database_is_not_backed_up(file, url, clock):
 def test_a_newer_database_is_refused_untouched_with_the_version_that_made_it(file, url, clock, later):
     open_store(url, clock, later()).close()
     before = file.read_bytes()
-    with pytest.raises(StateTooNew, match=r"at revision next; this program knows revisions up to 0003.*0\.1\.0"):
+    with pytest.raises(
+        StateTooNew, match=rf"at revision next; this program knows revisions up to {PACKAGED.head}.*0\.1\.0"
+    ):
         open_store(url, clock)
     assert file.read_bytes() == before
 
@@ -110,7 +112,7 @@ def test_a_migration_that_fails_half_way_leaves_the_database_as_it_was(file, url
     open_store(url, clock).close()
     with pytest.raises(StateError):
         open_store(url, clock, later("op.execute('SELECT nothing FROM nowhere')"))
-    assert asked(file, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert asked(file, "SELECT version_num FROM alembic_version") == [(PACKAGED.head,)]
     assert "added" not in [column[1] for column in asked(file, "PRAGMA table_info(runs)")]
     open_store(url, clock, later()).close()
     assert asked(file, "SELECT version_num FROM alembic_version") == [("next",)]
@@ -129,7 +131,7 @@ def test_a_program_killed_while_it_migrates_leaves_the_database_as_it_was(file, 
     assert killed.returncode == -9
     with open_store(url, clock) as store:
         assert store.check().whole
-        assert store.check().revision == "0003"
+        assert store.check().revision == PACKAGED.head
 
 
 def test_a_backup_that_cannot_be_written_stops_the_migration(file, url, clock, later):
@@ -137,4 +139,4 @@ def test_a_backup_that_cannot_be_written_stops_the_migration(file, url, clock, l
     (file.parent / "backups").touch()
     with pytest.raises(StateError, match="backups"):
         open_store(url, clock, later())
-    assert asked(file, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert asked(file, "SELECT version_num FROM alembic_version") == [(PACKAGED.head,)]

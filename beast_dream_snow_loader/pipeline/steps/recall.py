@@ -13,6 +13,7 @@ from beast_dream_snow_loader.core.healing import due
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
+from beast_dream_snow_loader.core.parking import NOT_FOUND
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import DECIDED, decided
@@ -102,7 +103,7 @@ def _queued(change: Change) -> Settlement:
     receipt = Receipt(
         subject=change.subject,
         outcome=Outcome.LATER,
-        code="unknown.not_found",
+        code=NOT_FOUND,
         message="it was sent without an answer and has not happened",
     )
     return Settlement(change=change, receipt=receipt)

@@ -1,0 +1,155 @@
+"""The rows of the journal: what stands for a subject, what is written for a change, what a settlement makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from beast_dream_snow_loader.core.changes import Change
+from beast_dream_snow_loader.core.content import content_of
+from beast_dream_snow_loader.core.parking import QueueLimits, attempts_after, parks
+from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.state.codec import encode_change
+from beast_dream_snow_loader.state.schema import PENDING, STANDING, EntryState, journal
+from beast_dream_snow_loader.state.statements import portions
+
+_STATE_OF = {
+    Outcome.DONE: EntryState.DONE,
+    Outcome.REFUSED: EntryState.REFUSED,
+    Outcome.UNKNOWN: EntryState.UNKNOWN,
+    Outcome.LATER: EntryState.LATER,
+}
+place = func.coalesce(journal.c.origin, journal.c.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The one entry of a subject that is not over. ``again``: it carries what an earlier one carried."""
+
+    id: int
+    origin: int
+    again: bool
+    change: str
+    content: str
+    state: str
+    attempts: int
+
+    @property
+    def pending(self) -> bool:
+        return self.state in PENDING
+
+    def same(self, content: str, body: str) -> bool:
+        """Whether it is that very change. Entries of older releases have no content."""
+        return self.pending and (self.content == content if self.content else self.change == body)
+
+
+SETTLE = (
+    update(journal)
+    .where(journal.c.id == bindparam("entry"))
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in ("state", "settled_at", "attempts", "due_at", "code", "message", "operation", "sys_id")
+        }
+    )
+)
+
+
+REWORD = update(journal).where(journal.c.id == bindparam("entry")).values(change=bindparam("new_change"))
+
+
+def standing_of(connection: Connection, subjects: Iterable[str]) -> dict[str, Standing]:
+    c = journal.c
+    columns = (c.subject, c.id, place.label("place"), c.origin, c.change, c.content, c.state, c.attempts)
+    found: dict[str, Standing] = {}
+    for portion in portions(subjects):
+        query = select(*columns).where(c.subject.in_(portion), STANDING)
+        for row in connection.execute(query):
+            found[row.subject] = Standing(
+                id=row.id,
+                origin=row.place,
+                again=row.origin is not None,
+                change=row.change,
+                content=row.content,
+                state=row.state,
+                attempts=row.attempts,
+            )
+    return found
+
+
+def supersede(connection: Connection, entries: Iterable[Standing], now: datetime) -> None:
+    rows = [{"entry": entry.id} for entry in entries]
+    if rows:
+        superseded = update(journal).where(journal.c.id == bindparam("entry"))
+        connection.execute(superseded.values(state=EntryState.SUPERSEDED, settled_at=now), rows)
+
+
+def new_rows(
+    run_id: str, changes: Sequence[Change], standing: Mapping[str, Standing], now: datetime
+) -> list[dict[str, Any]]:
+    """Of several changes for one subject only the last is open: it is the newest that is meant."""
+    last = {change.subject: number for number, change in enumerate(changes)}
+    rows = []
+    for number, change in enumerate(changes):
+        body, content = encode_change(change), content_of(change)
+        before = standing.get(change.subject)
+        again = before is not None and before.same(content, body)
+        newest = last[change.subject] == number
+        rows.append(
+            {
+                "run_id": run_id,
+                "subject": change.subject,
+                "change_type": change.type.value,
+                "change": body,
+                "content": content,
+                "state": EntryState.OPEN if newest else EntryState.SUPERSEDED,
+                "intended_at": now,
+                "settled_at": None if newest else now,
+                "attempts": before.attempts if before and again else 0,
+                "origin": before.origin if before and again else None,
+            }
+        )
+    return rows
+
+
+def refuse_unintended(run_id: str, settlements: Sequence[Settlement], pending: Mapping[str, Standing]) -> None:
+    missing = [s.change.subject for s in settlements if s.change.subject not in pending]
+    if missing:
+        raise StateError(
+            f"Run {run_id} cannot settle {len(missing)} changes, the first of {missing[0]}: they are not open in the "
+            "journal. Another process has taken them over.",
+            next_step="Let that one finish, then run `snowload load`: it looks up what is true and goes on from there.",
+        )
+
+
+def settled_row(entry: Standing, settlement: Settlement, now: datetime, limits: QueueLimits) -> dict[str, Any]:
+    receipt = settlement.receipt
+    state, attempts = _settled(entry, receipt.outcome, limits, own=settlement.own)
+    return {
+        "entry": entry.id,
+        "new_state": state,
+        "new_settled_at": now,
+        "new_attempts": attempts,
+        "new_due_at": now if state is EntryState.LATER else None,
+        "new_code": receipt.code,
+        "new_message": receipt.message,
+        "new_operation": receipt.operation.value,
+        "new_sys_id": receipt.sys_id,
+    }
+
+
+def _settled(entry: Standing, outcome: Outcome, limits: QueueLimits, *, own: bool) -> tuple[EntryState, int]:
+    """The state and the attempts that follow. What was unknown has been looked up, not sent."""
+    looked_up = entry.state == EntryState.UNKNOWN
+    attempts = attempts_after(entry.attempts, outcome, limits, own=own, looked_up=looked_up)
+    if parks(outcome, attempts, limits, from_queue=entry.again, looked_up=looked_up):
+        return EntryState.DEAD, attempts
+    if outcome is Outcome.REFUSED and entry.again:
+        return EntryState.LATER, attempts
+    return _STATE_OF[outcome], attempts

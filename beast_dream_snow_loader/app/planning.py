@@ -114,7 +114,7 @@ def _result(
         run_id=run.id,
         generated_at=rfc3339(report.finished_at),
         body=body,
-        error=report.error,
+        error=report.stopped,
     )
     return replace(result, body={**body, SEAL: seal_of(document(result))})
 

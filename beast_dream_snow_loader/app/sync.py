@@ -128,7 +128,7 @@ def _run(
         run_id=run.id,
         generated_at=rfc3339(report.finished_at),
         body=body,
-        error=error,
+        error=report.stopped,
     )
 
 

@@ -24,7 +24,7 @@ from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Operation, Outcome
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.errors import CmdbError, SnowloadError
+from beast_dream_snow_loader.errors import CmdbError, ConfigurationError, SnowloadError
 
 NOT_KEPT = "cmdb.write_not_kept"
 
@@ -96,8 +96,14 @@ class RunReport:
                 "mismatches": sum(f.rule == NOT_KEPT for f in self.findings),
                 **self.integrity.document(),
             },
-            "errors": [_error(s, self) for s in self.settlements if _is_failed(s)],
+            "errors": [*_stops(self), *(_error(s, self) for s in self.settlements if _is_failed(s))],
         }
+
+    @property
+    def stopped(self) -> SnowloadError | None:
+        """What the run ended with: its error, or that nothing could be done because the target is away."""
+        lost = self.away is not None and not _outcomes(self) & _LEFT
+        return self.error or (self.away if lost else None)
 
 
 def status_of(report: RunReport, *, strict: bool = False) -> tuple[RunStatus, ExitCode]:
@@ -108,8 +114,16 @@ def status_of(report: RunReport, *, strict: bool = False) -> tuple[RunStatus, Ex
     return _STATUS.get(code, RunStatus.FAILED), code
 
 
+_LEFT = frozenset({Outcome.LATER, Outcome.UNKNOWN})
+"""It waits in the queue; an unknown one is looked up before it is sent again."""
+
+
+def _outcomes(report: RunReport) -> frozenset[Outcome]:
+    return frozenset(settlement.receipt.outcome for settlement in report.settlements)
+
+
 def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
-    outcomes = {settlement.receipt.outcome for settlement in report.settlements}
+    outcomes = _outcomes(report)
     if report.error is not None:
         yield exit_code_of(report.error)
     if any(finding.severity is Severity.ERROR for finding in report.findings) or report.held:
@@ -118,8 +132,8 @@ def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
         yield ExitCode.PARTIAL
     if report.snapshot is not None and report.snapshot.partial:
         yield ExitCode.PARTIAL
-    if outcomes & {Outcome.LATER, Outcome.UNKNOWN}:
-        yield ExitCode.QUEUED  # an unknown one is looked up before it is sent again
+    if outcomes & _LEFT:
+        yield ExitCode.QUEUED
     elif report.away is not None:
         yield ExitCode.UNAVAILABLE
     if strict and report.stale_source is not None:
@@ -141,16 +155,18 @@ def planned(plan: Plan | None) -> dict[str, int]:
 
 
 def written(settlements: Iterable[Settlement]) -> dict[str, int]:
-    """Counts by what was done. An edge that was there already counts as linked."""
+    """Counts by what was done. An edge that was there already was not drawn: it counts as unchanged."""
     done = [settlement for settlement in settlements if settlement.receipt.outcome is Outcome.DONE]
     retired = sum(1 for s in done if _retires(s.change))
     items = Counter(s.receipt.operation for s in done if isinstance(s.change, ItemChange) and not _retires(s.change))
+    drawn = Counter(s.receipt.operation is Operation.UNCHANGED for s in done if isinstance(s.change, LinkChange))
     return {
         "created": items[Operation.INSERTED],
         "updated": items[Operation.UPDATED],
         "unchanged": items[Operation.UNCHANGED],
         "retired": retired,
-        "linked": sum(1 for s in done if isinstance(s.change, LinkChange)),
+        "linked": drawn[False],
+        "links_unchanged": drawn[True],
         "unlinked": sum(1 for s in done if s.receipt.operation is Operation.UNLINKED),
     }
 
@@ -172,7 +188,8 @@ def links(report: RunReport) -> dict[str, Any]:
     waiting = sum(finding.rule == END_HELD for finding in plan.findings) if plan is not None else 0
     waiting += plan.client_orphans if plan is not None else 0
     waiting += sum(1 for entry in report.parked if isinstance(entry.change, LinkChange))
-    linked = max(0, wanted - todo - waiting) + written(report.settlements)["linked"]
+    done = written(report.settlements)
+    linked = max(0, wanted - todo - waiting) + done["linked"] + done["links_unchanged"]
     return {
         "wanted": wanted + orphans,
         "linked": linked,
@@ -209,6 +226,23 @@ def _failed(settlement: Settlement) -> dict[str, str]:
         "code": receipt.code,
         "message": shown(receipt.message, 500),
     }
+
+
+def _stops(report: RunReport) -> Iterable[dict[str, str]]:
+    """What stopped the run, or kept it from writing, once each."""
+    for trouble in dict.fromkeys(one for one in (report.error, report.away) if one is not None):
+        yield {
+            "operation": "load",
+            "category": "configuration" if isinstance(trouble, ConfigurationError) else "servicenow_api",
+            "severity": "high",
+            "code": trouble.code,
+            "message": shown(str(trouble), 500),
+            "record": "",
+            "input": "",
+            "outcome": "",
+            "timestamp": rfc3339(report.finished_at),
+            "correlation_id": report.run_id,
+        }
 
 
 def _error(settlement: Settlement, report: RunReport) -> dict[str, str]:

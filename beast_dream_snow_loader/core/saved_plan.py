@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import ItemChange, Lane, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import KnownItem
+from beast_dream_snow_loader.core.known import Held, KnownItem
 
 CLASS, MOD_COUNT = "sys_class_name", "sys_mod_count"
 
@@ -35,6 +35,8 @@ class SavedPlan:
     retirements: tuple[ItemChange, ...] = ()
     carriers: tuple[ItemChange, ...] = ()
     seen: tuple[Seen, ...] = ()
+    held: tuple[Held, ...] = ()
+    """Records that the plan kept back for a person: they wait also when it is applied."""
 
     @classmethod
     def of(cls, plan: Plan, seen: tuple[Seen, ...]) -> SavedPlan:
@@ -47,6 +49,7 @@ class SavedPlan:
             retirements=plan.retirements,
             carriers=carriers,
             seen=seen,
+            held=plan.held,
         )
 
     @property

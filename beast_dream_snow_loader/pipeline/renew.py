@@ -52,6 +52,7 @@ class Renewal:
         self._outcome.plan, self._outcome.stale = renewed.plan, renewed.stale
         self._outcome.done_before = renewed.done
         self._outcome.findings.extend(_finding(stale) for stale in renewed.stale)
+        self._outcome.held.extend(self._ordered.plan.held)
         return Prepared(plan=renewed.plan, keys=frozenset(), scope=EVERYTHING)
 
     def _present(self, known: KnownState) -> Present:

@@ -170,6 +170,23 @@ def test_health_is_green_against_a_working_sandbox_and_red_when_it_sleeps(town: 
     assert next(c for c in ill.document["checks"] if c["name"] == "servicenow")["status"] == "unhealthy"
 
 
+@pytest.mark.parametrize("command", [LOAD, ("plan", "--env", "testing", "--json")])
+def test_a_target_that_sleeps_is_named_also_when_there_is_nothing_to_queue(
+    town: OpenTown, command: tuple[str, ...]
+) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=5))
+    assert here.run(*LOAD).code == 0
+    here.app.backend.set_options(hibernating=True)
+    asleep = here.run(*command)
+    assert (asleep.code, asleep.document["error"]["code"]) == (5, "cmdb.asleep")
+    assert "hibernates" in asleep.err
+    assert "developer.servicenow.com" in asleep.err
+    if command is LOAD:
+        (told,) = asleep.document["errors"]
+        assert (told["code"], told["severity"]) == ("cmdb.asleep", "high")
+        assert "developer.servicenow.com" in told["message"]
+
+
 def test_runs_are_remembered_and_reported(town: OpenTown) -> None:
     """R8.1."""
     here = town(Estate.generate(seed=3, sites=1, devices=5))

@@ -98,6 +98,14 @@ def test_a_moved_uplink_is_relinked_by_the_second_complete_read_and_the_old_edge
     clean(moved.town)
 
 
+def test_a_full_load_reports_the_edges_that_were_there_as_unchanged(here: Relations) -> None:
+    before = here.load().document["links"]
+    full = here.load("--full").document
+    assert before["linked"] == before["wanted"] > 0
+    assert (full["written"]["linked"], full["written"]["links_unchanged"]) == (0, before["linked"])
+    assert full["links"] == before
+
+
 def test_an_uplink_that_flaps_back_changes_nothing(moved: Relations) -> None:
     for upper in (moved.first, moved.second, moved.first):
         moved.estate.change_uplink(moved.moving.mac, upper.mac)

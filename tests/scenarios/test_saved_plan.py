@@ -84,6 +84,24 @@ def test_a_saved_plan_writes_what_it_says_and_nothing_the_second_time(here: Town
     keeps(second.document)
 
 
+def test_what_a_plan_held_is_held_and_told_when_it_is_applied(here: Town) -> None:
+    device = a_switch(here)
+    with here.app.instance.lock, here.app.instance.acting_as("admin"):
+        for number in (1, 2):
+            here.app.instance.insert(
+                "cmdb_ci_ip_switch", {"name": f"twin {number}", "serial_number": device.mac.upper()}
+            )
+    file = save(here)
+    planned = json.loads(file.read_text())
+    assert (planned["exit_code"], [one["key"] for one in planned["held"]]) == (3, [key_of(device)])
+    applied = carry_out(here, file)
+    assert (applied.code, applied.document["status"]) == (3, "partial")
+    assert applied.document["held"] == planned["held"]
+    again = carry_out(here, file)
+    assert (again.code, again.document["held"]) == (3, planned["held"])
+    keeps(applied.document)
+
+
 def test_a_ci_changed_since_is_refused_by_name_and_the_rest_is_written(here: Town) -> None:
     edited, untouched = two_renamed(here)
     file = save(here)

@@ -76,7 +76,20 @@ def review(bindings: Bindings, known: KnownState, present: Collection[SourceKey]
     return Review(held=held, findings=tuple(findings))
 
 
-def objection(key: SourceKey, sys_id: SysId, candidate: Candidate | None, owners: Collection[SourceKey]) -> Held | None:
+def contradicted(bindings: Bindings, known: KnownState) -> tuple[SourceKey, ...]:
+    """Records that earlier loads wrote to another CI than the operator names."""
+    items = known.items
+    return tuple(key for key, sys_id in bindings.items() if key in items and items[key].sys_id != sys_id)
+
+
+def objection(
+    key: SourceKey,
+    sys_id: SysId,
+    candidate: Candidate | None,
+    owners: Collection[SourceKey],
+    *,
+    hardware: bool = True,
+) -> Held | None:
     """Why a record is not taken for the CI it is bound to; None when it is. ``owners`` are the records whose native
     key leads there."""
     if candidate is None:
@@ -84,6 +97,9 @@ def objection(key: SourceKey, sys_id: SysId, candidate: Candidate | None, owners
     if candidate.duplicate_of:
         why = f"[bindings] names the CI {sys_id}, which is a duplicate of {candidate.duplicate_of}: bind it to that one"
         return _held(key, "binding.duplicate", why, candidate)
+    if not hardware:
+        why = f"[bindings] names the CI {sys_id}, which is a {candidate.class_name} and no hardware"
+        return _held(key, "binding.not_hardware", why, candidate)
     others = sorted(str(owner) for owner in owners if owner != key)
     if others:
         why = f"[bindings] names the CI {sys_id}, which is {', '.join(others)} already"

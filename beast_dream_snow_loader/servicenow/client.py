@@ -113,6 +113,10 @@ class ServiceNowAPIClient:
         """The sys_ids of hardware, or of CIs of any class, with these serial numbers, by serial in upper case."""
         return stored.by_serial(self._reader, serials, BASE_CLASS if anywhere else "cmdb_ci_hardware")
 
+    def hardware(self, sys_ids: Iterable[SysId]) -> frozenset[SysId]:
+        """Those of these CIs that are hardware of whatever class."""
+        return stored.hardware(self._reader, sys_ids)
+
     def count_sources(self) -> int | None:
         """How many CIs carry our native keys; None when the account may not see."""
         return sources.count(self._caller, self._reader)

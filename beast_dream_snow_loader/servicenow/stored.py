@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from beast_dream_snow_loader.core.identity import SysId, parse_sys_id
 from beast_dream_snow_loader.core.known import Candidate
+from beast_dream_snow_loader.core.mapping_tables import HARDWARE
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.query import Query
@@ -53,6 +54,11 @@ def candidates(reader: Reader, sys_ids: Iterable[str], elements: Iterable[str]) 
         )
         for sys_id, row in stored.items()
     }
+
+
+def hardware(reader: Reader, sys_ids: Iterable[SysId]) -> frozenset[SysId]:
+    """Those that the table of hardware shows, which has its sub-classes in it. Raises NotAuthorised, Rejected."""
+    return frozenset(_rows(reader, HARDWARE, sys_ids, ("sys_id",), required=True))
 
 
 def by_serial(reader: Reader, serials: Iterable[str], table: str) -> dict[str, list[str]]:

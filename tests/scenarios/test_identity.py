@@ -220,6 +220,33 @@ def test_a_record_is_held_once_also_when_a_ci_turns_out_to_be_gone_meanwhile(her
     assert ci(here, gone) is not None
 
 
+def test_a_device_is_never_written_to_a_ci_that_is_no_hardware(here: Town) -> None:
+    device = switch(here.estate)
+    insert(here, name=device.name or "")
+    service = insert(here, "cmdb_ci_service", name="ERP")
+    before = stored(here, service)
+    load = here.run(*LOAD, **bound(device, service))
+    assert load.code == 3
+    assert "binding.not_hardware" in told(load.document, device)
+    assert stored(here, service) == before
+
+
+def test_a_wrong_binding_is_put_right_by_giving_the_native_key_to_the_right_ci(here: Town) -> None:
+    device = switch(here.estate)
+    wrong, right = insert(here, name="wrong", serial_number="BOX-1"), insert(here, name="right", serial_number="BOX-2")
+    assert here.run(*LOAD, **bound(device, wrong)).code == 0
+    refused = here.run(*LOAD, **bound(device, right))
+    assert "binding.contradicts" in told(refused.document, device)
+    with here.app.instance.lock, here.app.instance.acting_as("admin"):
+        (row,) = here.app.instance.find("sys_object_source", id=key_of(device))
+        here.app.instance.update("sys_object_source", row["sys_id"], {"target_sys_id": right})
+    assert here.run(*LOAD, **bound(device, right)).code == 0
+    item = ci(here, device)
+    assert item is not None
+    assert (item.sys_id, item.name) == (right, "right")
+    assert stored(here, wrong)["name"] == "wrong"
+
+
 def test_a_binding_outweighs_the_engine(here: Town) -> None:
     device = switch(here.estate)
     insert(here, name="the engine's choice", serial_number=device.mac.upper())

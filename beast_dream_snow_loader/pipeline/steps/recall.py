@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from beast_dream_snow_loader.core.bindings import contradicted
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.client_links import as_drawn
 from beast_dream_snow_loader.core.findings import Finding
@@ -45,7 +46,8 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
     counted = world.cmdb.count_sources()
     some_are_away = counted is not None and counted < len(known.items) - len(base)
     keys = list(known.items) if some_are_away or order.full else due(known, order.check_within_runs)
-    healed = heal(world, order, known, list(dict.fromkeys((*keys, *base))), counted)
+    doubted = contradicted(order.bindings, known)  # their native keys may have been given to other CIs meanwhile
+    healed = heal(world, order, known, list(dict.fromkeys((*keys, *base, *doubted))), counted)
     doubles = doubles_in_base(world, base) if base else ()
     return Recalled(known=healed.known, findings=(*healed.findings, *doubles), held=healed.held)
 

@@ -12,7 +12,7 @@ from beast_dream_snow_loader.core.events import StepAdvanced
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, KnownState
-from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
 from beast_dream_snow_loader.core.matching import Match, MatchedBy
 from beast_dream_snow_loader.core.names import last_form, named, next_form, planned_names
 from beast_dream_snow_loader.core.recognition import Decision, Trial, Verdict, accepted, judge, second_look
@@ -93,6 +93,7 @@ class _Recognition:
     result: Recognised
     cleared: set[SourceKey] = field(default_factory=set)
     owners: dict[SysId, tuple[SourceKey, ...]] = field(default_factory=dict)
+    hardware: set[SysId] = field(default_factory=set)
     rounds: int = 0
 
     def without_engine(self, keys: Sequence[SourceKey]) -> None:
@@ -153,12 +154,17 @@ class _Recognition:
             return None
 
     def _claim(self, keys: Sequence[SourceKey]) -> None:
-        """Whose native keys lead to the CIs that the operator names, in one look."""
+        """What the CIs are that the operator names: hardware, and whose native keys lead there."""
         bound = {self.order.bindings[key] for key in keys if key in self.order.bindings} - self.owners.keys()
+        if not bound:
+            return
+        self.owners |= dict.fromkeys(bound, ())
         try:
-            self.owners |= {**dict.fromkeys(bound, ()), **self.world.cmdb.owners(bound)} if bound else {}
+            self.hardware |= self.world.cmdb.hardware(bound)
+            self.owners |= self.world.cmdb.owners(bound)
         except UNREADABLE as error:
-            message = f"Whether bound CIs belong to other records of ours cannot be read ({error.message})."
+            self.hardware |= bound
+            message = f"What bound CIs are, and whose, cannot be read ({error.message})."
             self.result.findings.append(reduced("binding.unchecked", message))
 
     def _precedence(self, match: Match) -> tuple[bool, bool, SourceKey]:
@@ -191,7 +197,8 @@ class _Recognition:
         held = None
         if candidates is not None:
             ours = [self.taken[sys_id]] if sys_id in self.taken else []
-            held = objection(item.key, sys_id, candidate, (*ours, *self.owners.get(sys_id, ())))
+            hardware = HARDWARE not in item.class_chain or sys_id in self.hardware
+            held = objection(item.key, sys_id, candidate, (*ours, *self.owners.get(sys_id, ())), hardware=hardware)
         if held is not None:
             return Verdict(decision=Decision.HOLD, held=held)
         self.result.findings.append(followed(item.key, sys_id))

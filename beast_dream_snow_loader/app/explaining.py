@@ -14,11 +14,14 @@ from beast_dream_snow_loader.app.signals import stop_on_signals
 from beast_dream_snow_loader.app.wiring import opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of
 from beast_dream_snow_loader.core.run import RunStatus
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import NotAuthenticated, NotAuthorised, SnowloadError
 from beast_dream_snow_loader.pipeline.explain import explain as explained_by
 
 _COMMAND = "explain"
+_SHUT = (NotAuthenticated, NotAuthorised)
+"""An end that is away is worked around and told; a login that is refused is for somebody to mend."""
 
 
 def explain(options: LoadOptions, text: str, listener: Listener) -> Result:
@@ -30,10 +33,14 @@ def explain(options: LoadOptions, text: str, listener: Listener) -> Result:
             with listening(here, run_id, listener, Heard(), place.verbosity) as told:
                 wiring = wire(here, store, told, dry_run=True, stopping=stop)
                 order = order_of(options, here, run_id)
-                body = explain_body(explained_by(wiring.world, order, text), order.rules)
+                explained = explained_by(wiring.world, order, text)
+                body = explain_body(explained, order.rules)
+                shut = next((one for one in explained.troubles if isinstance(one, _SHUT)), None)
                 return Result(
                     command=_COMMAND,
-                    status=RunStatus.OK.value,
+                    status=RunStatus.OK.value if shut is None else RunStatus.PARTIAL.value,
+                    exit_code=ExitCode.OK if shut is None else exit_code_of(shut),
+                    error=shut,
                     environment=here.environment,
                     run_id=run_id,
                     generated_at=rfc3339(here.clock.now()),

@@ -237,7 +237,7 @@ def _restless(decision: FieldDecision, known: KnownItem) -> Iterator[Finding]:
     times = known.contested.get(element, 0) + 1
     if decision.rule is FieldReason.RESTORED and times >= CONTESTED:
         message = (
-            f"{element} is written again for the {times}th time: {shown(decision.new, 40)} was changed to "
+            f"{element} has to be written again, {times} times by now: {shown(decision.new, 40)} was changed to "
             f"{shown(decision.held or 'nothing', 40)} in ServiceNow. Another source writes it, or a reconciliation "
             f"rule of {known.class_name} gives it to one: let that rule prefer us, or take the field out of "
             "[mapping]."

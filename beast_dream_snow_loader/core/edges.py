@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.core import normalize
 from beast_dream_snow_loader.core.desired import Relation, RelationRole
@@ -118,7 +118,8 @@ def _powered_by(inventory: Inventory, outlets: Mapping[str, str], edges: Edges) 
         if missing or mac == pdu:
             why = f"{' and '.join(missing)} is no device that UniFi lists" if missing else "it would power itself"
             message = f"mapping.outlets has it on {normalize.colon_mac(pdu)}, but {why}: the edge waits."
-            edges.orphans.append(_finding(f"device/{mac}", "relation.orphan", Severity.WARNING, message, pdu))
+            told = _finding(f"device/{mac}", "relation.orphan", Severity.WARNING, message, pdu)
+            edges.orphans.append(replace(told, field=RelationRole.POWERED_BY))
         else:
             edges.relations.append(_relation(RelationRole.POWERED_BY, SourceKey("device", mac), pdu))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.checkup import Check, CheckStatus, failed, unknown
+from beast_dream_snow_loader.core.checkup import Check, CheckStatus, fail, failed
 from beast_dream_snow_loader.errors import SnowloadError
 
 AT_ONCE = 4
@@ -55,7 +55,7 @@ def chosen(exams: Sequence[Exam], names: Iterable[str]) -> list[Exam]:
 
 
 def examine(exams: Sequence[Exam], *, seconds: float, clock: Clock, at_once: int = AT_ONCE) -> list[Check]:
-    """Every line, in the order of the exams. What is not done after ``seconds`` is unknown, and left to itself."""
+    """Every line, in the order of the exams. What is not done after ``seconds`` has failed, and is left to itself."""
     return _Round(exams=exams, ends=clock.monotonic() + seconds, seconds=seconds, clock=clock).run(at_once)
 
 
@@ -125,10 +125,11 @@ class _Round:
         return True
 
     def _give_up(self) -> None:
-        late = f"no answer within {self.seconds:.0f} s"
+        late = f"no answer within {self.seconds:g} s"
+        more = max(1, round(self.seconds * 2))
         for exam in self._unfinished():
-            fix = f"Run it alone with more time: snowload doctor --check {exam.name} --timeout {self.seconds * 2:.0f}s"
-            self.done[exam.key] = [_named(exam, unknown(late, fix))]
+            fix = f"Run it alone with more time: snowload doctor --check {exam.name} --timeout {more}s"
+            self.done[exam.key] = [_named(exam, fail(late, fix))]
         self.running.clear()
 
     def _waiting(self) -> list[Exam]:

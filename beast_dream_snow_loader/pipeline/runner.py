@@ -199,7 +199,7 @@ def _no_longer_fits(stale: Sequence[Stale]) -> StalePlan:
     named = ", ".join(sorted({one.record for one in stale})[:5])
     records = len({one.record for one in stale})
     return StalePlan(
-        f"{len(stale)} changes of the plan no longer fit and were left out, of {records} records: {named}"
+        f"Changes of the plan that no longer fit and were left out: {len(stale)}, of {records} records: {named}"
         f"{' and others' if records > 5 else ''}.",
         next_step="The findings say why. Make a new plan: snowload plan --out FILE",
     )

@@ -510,10 +510,11 @@ def test_writes_that_wait_and_a_run_that_holds_the_target_are_told(here: Town) -
     says(line(document, "state.lock"), "warn", "held by run run-x", "snowload runs list")
 
 
-def test_what_takes_too_long_is_unknown_and_the_rest_is_there(here: Town) -> None:
+def test_what_takes_too_long_has_failed_and_the_rest_is_there(here: Town) -> None:
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.HANG, seconds=30.0, path="/api/now/cmdb/meta/*"))
     ended = here.run(*DOCTOR, "--check", "servicenow.meta", "--check", "servicenow.tables", "--timeout", "8s")
-    says(line(ended.document, "servicenow.meta"), "unknown", "no answer within 8 s", "--timeout 16s")
+    says(line(ended.document, "servicenow.meta"), "fail", "no answer within 8 s", "--timeout 16s")
+    assert ended.code == 3
     says(line(ended.document, "servicenow.tables", "cmdb_ci"), "ok", "readable")
 
 

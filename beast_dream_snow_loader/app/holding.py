@@ -10,6 +10,7 @@ from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.wiring import Wiring
 from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.state.journal import SqlJournal
 from beast_dream_snow_loader.state.locks import one_run_per_target
 from beast_dream_snow_loader.state.store import Store
 
@@ -18,7 +19,14 @@ _RECENT = 50
 
 @contextmanager
 def holding(here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float = 0.0) -> Iterator[Wiring]:
-    """The wiring with a journal that only the present holder can write to; ``run`` is remembered as running.
+    """The wiring with a journal that only the present holder can write to, as :func:`holding_journal`."""
+    with holding_journal(here, store, run, timeout) as journal:
+        yield replace(wiring, world=replace(wiring.world, journal=journal))
+
+
+@contextmanager
+def holding_journal(here: Ground, store: Store, run: Run, timeout: float = 0.0) -> Iterator[SqlJournal]:
+    """A journal that only the present holder can write to; ``run`` is remembered as running.
 
     Raises StateLocked naming the holder, at once or after ``timeout`` seconds.
     """
@@ -29,7 +37,7 @@ def holding(here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float
     ):
         _close_dead_runs(store, here, run)
         store.memory.start_run(run)
-        yield replace(wiring, world=replace(wiring.world, journal=store.journal.fenced(fence)))
+        yield store.journal.fenced(fence)
 
 
 def _close_dead_runs(store: Store, here: Ground, mine: Run) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from beast_dream_snow_loader.core.changes import ChangeType, FieldChange, ItemChange, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.changes import (
+    Change,
+    ChangeType,
+    FieldChange,
+    ItemChange,
+    LinkChange,
+    Plan,
+    UnlinkChange,
+)
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownItem
 
@@ -38,6 +46,13 @@ def plan_changes(plan: Plan) -> Iterator[dict[str, Any]]:
         yield _link(link, names)
     for unlink in plan.unlinks:
         yield _unlink(unlink, names)
+
+
+def told_change(change: Change) -> dict[str, Any]:
+    """One change on its own, as :func:`plan_changes` has it."""
+    if isinstance(change, ItemChange):
+        return _item(change)
+    return _link(change, {}) if isinstance(change, LinkChange) else _unlink(change, {})
 
 
 def class_changes(plan: Plan) -> Iterator[dict[str, Any]]:

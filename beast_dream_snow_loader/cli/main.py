@@ -15,6 +15,7 @@ from beast_dream_snow_loader.cli.commands import (
     health,
     load,
     plan,
+    queue,
     replay,
     report,
     rollback,
@@ -62,6 +63,7 @@ app.command("replay-queue", epilog=replay.EXAMPLES)(replay.replay_queue)
 app.command("rollback", epilog=rollback.EXAMPLES)(rollback.rollback)
 app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
 app.add_typer(runs.app, name="runs")
+app.add_typer(queue.app, name="queue")
 app.add_typer(config.app, name="config")
 
 

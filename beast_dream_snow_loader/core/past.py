@@ -8,7 +8,8 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastWrite:
-    """``state`` is the journal's word: open, unknown, later, done, refused, superseded. ``fields`` were sent."""
+    """``state`` is the journal's word: open, unknown, later, dead, done, refused, superseded, dropped. ``fields`` were
+    sent."""
 
     run_id: str
     subject: str

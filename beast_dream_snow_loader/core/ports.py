@@ -70,6 +70,9 @@ class Batch:
 class Cmdb(Protocol):
     """ServiceNow. Any method may raise a TransportError or CmdbAsleep."""
 
+    def ping(self) -> None:
+        """One small read: returns when the instance answers this account."""
+
     def facts(self, wishes: Wishes) -> InstanceFacts:
         """What the instance is like. A part that cannot be read becomes a finding, not an error."""
 
@@ -171,6 +174,9 @@ class JournalEntry:
 
 class Journal(Protocol):
     """Intend, write, settle. Every method is durable when it returns."""
+
+    def pending(self) -> Mapping[str, int]:
+        """How many entries wait, by state."""
 
     def intend(self, run_id: str, changes: Sequence[Change]) -> None:
         """Before the request leaves. An earlier open entry for the same subject is superseded."""

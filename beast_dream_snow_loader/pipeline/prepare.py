@@ -31,6 +31,7 @@ from beast_dream_snow_loader.pipeline.steps.attend import see_off, status_read
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
 from beast_dream_snow_loader.pipeline.steps.heal import heal
+from beast_dream_snow_loader.pipeline.steps.probe import probe
 from beast_dream_snow_loader.pipeline.steps.recall import recall
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.steps.rows import fill
@@ -180,6 +181,8 @@ class Preparation:
     def _recall(self) -> KnownState:
         with self._steps.step("recall") as counted:
             try:
+                if self._outcome.away is None:
+                    probe(self._world)
                 recalled = recall(self._world, self._order, reachable=self._outcome.away is None)
             except AWAY as error:
                 self._outcome.away = error

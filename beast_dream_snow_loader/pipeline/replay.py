@@ -19,10 +19,15 @@ from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.client_links import ClientLinker
 from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.heal import heal
+from beast_dream_snow_loader.pipeline.steps.probe import probe
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.steps.verify import retired
 from beast_dream_snow_loader.pipeline.world import Order, World
+
+_PLANNED = (ChangeType.CREATE, ChangeType.UPDATE, ChangeType.HEARTBEAT)
+_OF_A_ROLLBACK = (ChangeType.RESTORE, ChangeType.DELETE)
+"""They say what a CI held before, not what it should hold: the rollback itself, run again, plans them anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +44,9 @@ class Replayed:
 def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     """Plan the queued records against what is known now, so that nothing is sent that no longer needs to be.
 
-    Raises a TransportError when the instance is still away: the queue is then as it was.
+    Raises a TransportError when the instance is still away, which one probe tells: the queue is then as it was.
     """
+    probe(world)
     before = {entry.id for entry in world.journal.parked()}
     if not order.dry_run:
         settle_unknown(world, order.run_id)
@@ -79,6 +85,7 @@ def _send(
     kept = {str(one.key) for one in held} | {link.subject for link in applier.unlinked()}
     edges: tuple[Change, ...] = (*plan.links, *plan.client_links, *plan.unlinks)
     planned: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements)
+    kept |= {e.change.subject for e in entries if e.change.type in _OF_A_ROLLBACK}
     kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped
     world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
     return tuple(applier.settlements)
@@ -123,9 +130,7 @@ def _retires(change: ItemChange) -> bool:
 
 def _queued_items(entries: Iterable[JournalEntry]) -> DesiredState:
     changes = [entry.change for entry in entries]
-    items = {
-        change.item.key: change.item for change in changes if isinstance(change, ItemChange) and not _retires(change)
-    }
+    items = {c.item.key: c.item for c in changes if isinstance(c, ItemChange) and c.type in _PLANNED}
     links = (change for change in changes if isinstance(change, LinkChange))
     relations = tuple(link.relation for link in links if link.lower_sys_id is None)
     return DesiredState(items=items, relations=relations, looked=None)

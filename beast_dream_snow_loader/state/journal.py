@@ -26,6 +26,7 @@ from beast_dream_snow_loader.state.engine import reading, writing
 from beast_dream_snow_loader.state.journal_rows import (
     REWORD,
     SETTLE,
+    entry_of,
     new_rows,
     place,
     refuse_unintended,
@@ -35,6 +36,7 @@ from beast_dream_snow_loader.state.journal_rows import (
 )
 from beast_dream_snow_loader.state.lease import Fence
 from beast_dream_snow_loader.state.ledger import record
+from beast_dream_snow_loader.state.queue import SqlQueue
 from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
 
 
@@ -186,6 +188,11 @@ class SqlJournal:
                 next_step="Once ServiceNow answers, run `snowload replay-queue`; or raise queue.max_entries.",
             )
 
+    @property
+    def queue(self) -> SqlQueue:
+        """The same entries as people handle them."""
+        return SqlQueue(self._engine, self._clock, self._writing)
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with writing(self._engine) as connection:
@@ -195,7 +202,7 @@ class SqlJournal:
 
     def _entries(self, query: Select[Any]) -> list[JournalEntry]:
         with reading(self._engine) as connection:
-            return [_entry(row) for row in connection.execute(query)]
+            return [entry_of(row) for row in connection.execute(query)]
 
 
 def _entries_in(*states: EntryState) -> Select[Any]:
@@ -228,19 +235,4 @@ def _past(row: Row[Any]) -> PastWrite:
         code=row.code,
         message=row.message,
         fields=tuple(sorted(change.send)) if isinstance(change, ItemChange) else (),
-    )
-
-
-def _entry(row: Row[Any]) -> JournalEntry:
-    return JournalEntry(
-        id=row.id,
-        run_id=row.run_id,
-        change=decode_change(row.change, row.change_type),
-        intended_at=row.intended_at,
-        attempts=row.attempts,
-        code=row.code,
-        message=row.message,
-        state=row.state,
-        settled_at=row.settled_at,
-        content=row.content,
     )

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from beast_dream_snow_loader.core.changes import Change
 from beast_dream_snow_loader.core.content import content_of
 from beast_dream_snow_loader.core.parking import QueueLimits, attempts_after, parks
-from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.errors import StateError
-from beast_dream_snow_loader.state.codec import encode_change
+from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.schema import PENDING, STANDING, EntryState, journal
 from beast_dream_snow_loader.state.statements import portions
 
@@ -153,3 +153,18 @@ def _settled(entry: Standing, outcome: Outcome, limits: QueueLimits, *, own: boo
     if outcome is Outcome.REFUSED and entry.again:
         return EntryState.LATER, attempts
     return _STATE_OF[outcome], attempts
+
+
+def entry_of(row: Row[Any]) -> JournalEntry:
+    return JournalEntry(
+        id=row.id,
+        run_id=row.run_id,
+        change=decode_change(row.change, row.change_type),
+        intended_at=row.intended_at,
+        attempts=row.attempts,
+        code=row.code,
+        message=row.message,
+        state=row.state,
+        settled_at=row.settled_at,
+        content=row.content,
+    )

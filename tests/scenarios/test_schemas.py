@@ -34,6 +34,7 @@ def test_every_document_keeps_to_its_schema(town: Callable[[Estate], Town]) -> N
         ("doctor",),
         ("report",),
         ("replay-queue",),
+        ("queue", "list"),
         ("config", "show"),
     ]
     for command in commands:

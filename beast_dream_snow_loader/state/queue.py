@@ -1,0 +1,72 @@
+"""The queue as people handle it: what waits and what is parked, tried again or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, Update, func, select, update
+
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.ports import JournalEntry
+from beast_dream_snow_loader.state.engine import reading
+from beast_dream_snow_loader.state.journal_rows import entry_of, place
+from beast_dream_snow_loader.state.schema import STANDING, EntryState, journal
+from beast_dream_snow_loader.state.statements import AT_ONCE
+
+Writing = Callable[[], AbstractContextManager[Connection]]
+
+
+class SqlQueue:
+    """``writing`` opens a transaction that only the holder of the target may."""
+
+    def __init__(self, engine: Engine, clock: Clock, writing: Writing) -> None:
+        self._engine, self._clock, self._writing = engine, clock, writing
+
+    def counts(self) -> dict[str, int]:
+        """How many entries there are in each state that is not over."""
+        counted = select(journal.c.state, func.count().label("number")).where(STANDING).group_by(journal.c.state)
+        with reading(self._engine) as connection:
+            return {row.state: row.number for row in connection.execute(counted)}
+
+    def entries(self, states: Sequence[EntryState], limit: int | None = None) -> Sequence[JournalEntry]:
+        """In the order they were queued."""
+        query = self._of(states).order_by(place, journal.c.id).limit(limit)
+        with reading(self._engine) as connection:
+            return [entry_of(row) for row in connection.execute(query)]
+
+    def some(self, ids: Sequence[int]) -> Sequence[JournalEntry]:
+        """Those of them that are not over."""
+        found: list[JournalEntry] = []
+        with reading(self._engine) as connection:
+            for portion in _portions(ids):
+                query = select(journal).where(STANDING, journal.c.id.in_(portion)).order_by(place, journal.c.id)
+                found += [entry_of(row) for row in connection.execute(query)]
+        return found
+
+    def retry(self, ids: Sequence[int]) -> int:
+        """Queued as if they had never been sent. What was sent without an answer stays to be looked up."""
+        values = {"state": EntryState.LATER, "attempts": 0, "due_at": self._clock.now()}
+        return self._change(update(journal).values(**values), ids, (EntryState.LATER, EntryState.DEAD))
+
+    def drop(self, ids: Sequence[int]) -> int:
+        """Given up. What was sent without an answer stays: nobody knows whether it happened."""
+        values = {"state": EntryState.DROPPED, "settled_at": self._clock.now()}
+        return self._change(update(journal).values(**values), ids, (EntryState.LATER, EntryState.DEAD))
+
+    def _change(self, change: Update, ids: Sequence[int], states: Sequence[EntryState]) -> int:
+        changed = 0
+        with self._writing() as connection:
+            for portion in _portions(ids):
+                mine = change.where(STANDING, journal.c.id.in_(portion), journal.c.state.in_(states))
+                changed += connection.execute(mine).rowcount
+        return changed
+
+    @staticmethod
+    def _of(states: Sequence[EntryState]) -> Select[Any]:
+        return select(journal).where(STANDING, journal.c.state.in_(states))
+
+
+def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))

@@ -1,0 +1,171 @@
+"""The queue in the hands of a person: looked at, tried again, given up, taken away as a file (R6.5)."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
+from tests.conftest import Ended
+from tests.scenarios.conftest import Town
+from tests.scenarios.test_backbone import LOAD, clean, switch
+from tests.scenarios.test_classes import one_switch
+from tests.scenarios.test_dead_letters import refuse
+from tests.scenarios.test_read_only import HELD_BACK, REPLAY, changing_requests
+from tests.scenarios.test_schemas import keeps
+
+OpenTown = Callable[..., Town]
+HOSTILE = "evil\x1b[31m\u202etxt"
+
+
+@pytest.fixture
+def here(town: OpenTown) -> Town:
+    """A loaded CMDB with one rename in the queue."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    here.run.variables["SNOWLOAD_QUEUE__MAX_ATTEMPTS"] = "2"
+    assert here.run(*LOAD).code == 0
+    here.estate.rename_device(switch(here.estate).mac, HOSTILE)
+    assert here.run(*LOAD, **HELD_BACK).document["queued"] == 1
+    return here
+
+
+@pytest.fixture
+def parked(here: Town) -> Town:
+    """The rename was refused until it was given up."""
+    refuse(here, one_switch(here.estate))
+    here.run(*LOAD)
+    assert len(here.run(*LOAD).document["parked"]) == 1
+    here.app.backend.set_options(ire=IreOptions())
+    return here
+
+
+def queue(town: Town, *arguments: str, **variables: str) -> Ended:
+    return town.run("queue", *arguments, "--env", "testing", **variables)
+
+
+def listed(town: Town, *arguments: str) -> dict[str, Any]:
+    ended = queue(town, "list", *arguments, "--json")
+    assert ended.code == 0, ended.err
+    keeps(ended.document)
+    return ended.document
+
+
+def test_what_waits_is_listed_with_its_reason_and_the_next_step(here: Town) -> None:
+    document = listed(here)
+    assert document["counts"] == {"queued": 1, "unknown": 0, "parked": 0}
+    (entry,) = document["entries"]
+    assert (entry["state"], entry["change"], entry["attempts"]) == ("queued", "update", 0)
+    assert entry["code"] == "servicenow.read_only"
+    assert entry["next_step"] == "Send it with: snowload replay-queue"
+    assert listed(here, "--state", "parked")["entries"] == []
+
+
+def test_one_entry_is_shown_field_by_field_and_text_of_devices_escaped(here: Town) -> None:
+    (entry,) = listed(here)["entries"]
+    shown = queue(here, "show", str(entry["id"]), "--json")
+    assert "name" in {field["field"] for field in shown.document["entry"]["what"]["fields"]}
+    keeps(shown.document)
+    for text in (shown.out, queue(here, "show", str(entry["id"])).out, queue(here, "list").out):
+        assert "\x1b[31m" not in text
+        assert "\u202e" not in text
+    assert "evil" in shown.out
+
+
+def test_an_entry_that_is_not_there_is_a_bad_argument(here: Town) -> None:
+    for command in (("show", "999999"), ("retry", "999999"), ("drop", "999999", "--yes"), ("retry",)):
+        ended = queue(here, *command, "--json")
+        assert (ended.code, ended.document["error"]["code"]) == (2, "usage.bad_argument"), command
+        keeps(ended.document)
+
+
+def test_a_parked_write_that_is_tried_again_is_sent_by_the_next_load(parked: Town) -> None:
+    (entry,) = listed(parked, "--state", "parked")["entries"]
+    assert f"snowload queue retry {entry['id']}" in entry["next_step"]
+    dry = queue(parked, "retry", "--all", "--dry-run", "--json")
+    assert (dry.code, len(dry.document["entries"])) == (0, 1)
+    assert parked.run(*LOAD).code == 3
+    retried = queue(parked, "retry", str(entry["id"]), "--json")
+    assert (retried.code, retried.document["changed"]) == (0, 1)
+    assert retried.document["counts"] == {"queued": 1, "unknown": 0, "parked": 0}
+    keeps(retried.document)
+    load = parked.run(*LOAD)
+    assert (load.code, load.document["written"]["updated"], load.document["parked"]) == (0, 1, [])
+    clean(parked)
+
+
+def test_a_dropped_write_is_gone_recorded_and_planned_anew_by_a_load(parked: Town) -> None:
+    (entry,) = listed(parked)["entries"]
+    dropped = queue(parked, "drop", str(entry["id"]), "--yes", "--json")
+    assert (dropped.code, dropped.document["changed"]) == (0, 1)
+    keeps(dropped.document)
+    assert listed(parked)["counts"] == {"queued": 0, "unknown": 0, "parked": 0}
+    recorded = parked.run("runs", "show", dropped.document["run_id"], "--env", "testing", "--json").document["run"]
+    assert (recorded["command"], recorded["report"]["entries"][0]["key"]) == ("queue", entry["key"])
+    assert parked.run(*LOAD).document["written"]["updated"] == 1
+
+
+def test_a_write_is_dropped_only_when_somebody_says_yes(here: Town) -> None:
+    (entry,) = listed(here)["entries"]
+    unasked = queue(here, "drop", str(entry["id"]), "--json")
+    assert (unasked.code, "--yes" in unasked.err) == (2, True)
+    assert queue(here, "drop", str(entry["id"]), "--dry-run").code == 0
+    assert asked(here, entry["id"], b"n\n") == 2
+    assert listed(here)["counts"]["queued"] == 1
+    assert asked(here, entry["id"], b"y\n") == 0
+    assert listed(here)["counts"]["queued"] == 0
+
+
+def asked(town: Town, number: int, answer: bytes) -> int:
+    """``queue drop`` with a person at a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "beast_dream_snow_loader", "queue", "drop", str(number), "--env", "testing"]
+    with subprocess.Popen(command, env=town.run.environment(), stdin=theirs, stdout=-3, stderr=-3) as process:
+        os.write(ours, answer)
+        code = process.wait(60)
+    os.close(ours)
+    os.close(theirs)
+    return code
+
+
+def test_the_export_holds_every_entry_whole_for_the_owner_only(parked: Town, tmp_path: Path) -> None:
+    parked.estate.rename_device(switch(parked.estate).mac, "another-name")
+    parked.run(*LOAD, "--full", **HELD_BACK)
+    file = tmp_path / "queue.ndjson"
+    ended = queue(parked, "export", str(file), "--json")
+    assert (ended.code, ended.document["file"]) == (0, str(file))
+    keeps(ended.document)
+    lines = [json.loads(line) for line in file.read_text("ascii").splitlines()]
+    assert len(lines) == ended.document["exported"] == sum(listed(parked)["counts"].values())
+    assert all(line["body"]["type"] == line["change"] and line["key"] for line in lines)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.glob(".queue.ndjson*")) == []
+
+
+def test_the_queue_is_looked_after_without_any_login(here: Town) -> None:
+    for name in [name for name in here.run.variables if name.startswith(("SERVICENOW_", "UNIFI_"))]:
+        if name != "SERVICENOW_INSTANCE":
+            del here.run.variables[name]
+    assert listed(here)["counts"]["queued"] == 1
+
+
+def test_a_replay_asks_once_whether_the_instance_is_there_and_sends_nothing_while_it_is_not(here: Town) -> None:
+    here.app.backend.set_options(hibernating=True)
+    here.sandbox.log.clear()
+    away = here.run(*REPLAY)
+    assert (away.code, away.document["left"]) == (8, 1), away.err
+    assert len([path for path in here.servicenow_reads() if "oauth" not in path]) == 1
+    load = here.run(*LOAD)
+    assert (load.code, load.document["queued"]) == (8, 1)
+    assert changing_requests(here) == []
+    here.app.backend.set_options(hibernating=False)
+    assert here.run(*REPLAY).document["sent"] == 1

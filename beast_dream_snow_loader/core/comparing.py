@@ -24,6 +24,7 @@ class FieldReason(StrEnum):
     NEW = "field.new"
     CHANGED = "field.changed"
     RESTORED = "field.restored"
+    UNKEPT = "field.not_kept"
     EMPTY = "field.empty"
     FULL = "field.full_load"
     SAME = "field.same"
@@ -38,6 +39,7 @@ REASONS: Mapping[FieldReason, str] = {
     FieldReason.NEW: "new",
     FieldReason.CHANGED: "changed in UniFi",
     FieldReason.RESTORED: "changed in ServiceNow since we wrote it",
+    FieldReason.UNKEPT: "the instance did not keep it last time: tried again",
     FieldReason.EMPTY: "empty",
     FieldReason.FULL: "full load",
     FieldReason.SAME: "the CMDB holds it already",
@@ -48,7 +50,16 @@ REASONS: Mapping[FieldReason, str] = {
     FieldReason.SERIAL_THEIRS: "the CI has another serial number, which stays",
 }
 
-SENT = frozenset({FieldReason.NEW, FieldReason.CHANGED, FieldReason.RESTORED, FieldReason.EMPTY, FieldReason.FULL})
+SENT = frozenset(
+    {
+        FieldReason.NEW,
+        FieldReason.CHANGED,
+        FieldReason.RESTORED,
+        FieldReason.UNKEPT,
+        FieldReason.EMPTY,
+        FieldReason.FULL,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +129,7 @@ def _noted(item: ConfigItem, known: KnownItem, decisions: Iterable[FieldDecision
         name_source=name_source(item, written, known),
         written=written,
         overridden={d.element: d.held or "" for d in decisions if d.rule is FieldReason.OVERRIDDEN},
+        unkept={d.element: known.unkept[d.element] for d in decisions if d.rule is FieldReason.UNKEPT},
         contested={element: count for element, count in known.contested.items() if element not in agreed},
         mod_count=count_of(known.stored),
     )
@@ -131,7 +143,7 @@ def decide(item: ConfigItem, known: KnownItem | None, policy: Policy) -> Iterato
             yield FieldDecision(element=element, owner=owner, rule=FieldReason.NEW, new=new)
             continue
         written = known.written.get(element)
-        believed = known.overridden.get(element, written)
+        believed = known.unkept.get(element, known.overridden.get(element, written))
         held = believed if known.stored is None else known.stored.get(element, written)
         if element == "serial_number":
             held = held or written
@@ -146,10 +158,13 @@ def serial_is_ours_to_send(item: ConfigItem, known: KnownItem) -> bool:
     held = (known.stored or {}).get("serial_number") or known.written.get("serial_number", "")
     if not held:
         return known.created_by_us or _seen_empty("serial_number", known)
-    return same("serial_number", held, item.values.get("serial_number", ""))
+    new = item.values.get("serial_number", "")
+    return same("serial_number", held, new) or _unkept("serial_number", new, held, known)
 
 
 def _rule(element: str, owner: Ownership, new: str, held: str | None, known: KnownItem, policy: Policy) -> FieldReason:
+    if _unkept(element, new, held, known):
+        return FieldReason.UNKEPT
     if owner is Ownership.ONCE:
         return _once(element, known)
     if element == "serial_number":
@@ -159,6 +174,11 @@ def _rule(element: str, owner: Ownership, new: str, held: str | None, known: Kno
     if known.created_by_us:
         return _ours(element, new, held, known, policy)
     return _fill(held, known)
+
+
+def _unkept(element: str, new: str, held: str | None, known: KnownItem) -> bool:
+    """Still as the instance left it right after our write: nobody's edit, so it is ours to try again."""
+    return element in known.unkept and same(element, held, known.unkept[element]) and not same(element, held, new)
 
 
 def _once(element: str, known: KnownItem) -> FieldReason:

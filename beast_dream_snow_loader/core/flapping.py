@@ -38,7 +38,7 @@ def restored(known: KnownItem, change: ItemChange) -> dict[str, int]:
     counts = dict(known.contested)
     for field in change.fields:
         again = field.new == known.written.get(field.element) and field.old not in (None, field.new)
-        if again and field.element not in TIMESTAMPS:
+        if again and field.element not in TIMESTAMPS and field.element not in known.unkept:
             counts[field.element] = counts.get(field.element, 0) + 1
     return counts
 

@@ -139,6 +139,7 @@ def _follows(known: KnownItem, heir: SysId, row: Mapping[str, str], seen: Seen) 
         mod_count=None,
         history={},
         overridden={},
+        unkept={},
         contested={},
     )
     told = _told(known, "ledger.followed", Severity.WARNING, message)

@@ -25,14 +25,18 @@ class Questions:
     inserted: tuple[SourceKey, ...] = ()
     serials: Mapping[SourceKey, str]
     drawn: tuple[KnownRelation, ...] = ()
+    inserted_edges: frozenset[str] = frozenset()
+    """Those of ``drawn`` of which the engine said that they are new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integrity:
     """``cmdb`` and ``ledger`` are native keys of ours there and known here; None where nothing was inserted or the
-    account may not count."""
+    account may not count. ``lost`` are edges to be drawn again: said to be new, and not there. One that the engine
+    found there already is only hidden from us."""
 
     findings: tuple[Finding, ...] = ()
+    lost: frozenset[str] = frozenset()
     links_checked: int = 0
     duplicates: int = 0
     ledger: int | None = None
@@ -57,11 +61,12 @@ def questions(settlements: Iterable[Settlement], known: KnownState) -> Questions
         and s.receipt.operation is Operation.INSERTED
         and s.receipt.class_name != BASE_CLASS
     ]
-    links = [s.change.subject for s in done if isinstance(s.change, LinkChange)]
+    links = {s.change.subject: s.receipt.operation for s in done if isinstance(s.change, LinkChange)}
     return Questions(
         inserted=tuple(change.item.key for change in items),
         serials={c.item.key: serial for c in items if (serial := c.send.get("serial_number"))},
         drawn=tuple(known.relations[subject] for subject in links if subject in known.relations),
+        inserted_edges=frozenset(subject for subject, operation in links.items() if operation is Operation.LINKED),
     )
 
 

@@ -125,11 +125,16 @@ class _Undoing:
             old, held = before.get(element, ""), row.get(element, "")
             if element == LAST_DISCOVERED or same(element, held, old):
                 continue
-            if same(element, held, sent):
+            if same(element, held, sent) or self._unkept(change.item.key, element, held):
                 yield FieldChange(element=element, old=held, new=old, reason="rollback")
             elif element not in _OF_THE_ENGINE:
                 message = f"{element} was changed since to {shown(held, 60) or '(empty)'}: it stays."
                 self._tell(change.subject, "rollback.changed_since", message, element)
+
+    def _unkept(self, key: SourceKey, element: str, held: str) -> bool:
+        """The instance changed or cut it when the run wrote it: that is no person's edit."""
+        item = self.known.items.get(key)
+        return item is not None and element in item.unkept and same(element, held, item.unkept[element])
 
     def _remove(self, change: ItemChange, sys_id: SysId | None) -> None:
         row = self.now.items.get(sys_id) if sys_id is not None else None

@@ -53,6 +53,8 @@ class KnownItem:
     """Values that UniFi gave before, by element, newest last: short memory by which flapping is noticed."""
     overridden: Mapping[str, str] = field(default_factory=dict)
     """Values found in place of ours, by element, that stay because a person gave them (cmdb-model 6.9)."""
+    unkept: Mapping[str, str] = field(default_factory=dict)
+    """What the CMDB held in place of what we had just written, by element: sent again until it is kept."""
     contested: Mapping[str, int] = field(default_factory=dict)
     """How often in a row we wrote a field again because it had been changed in the CMDB, by element."""
 

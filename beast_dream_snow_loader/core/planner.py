@@ -112,7 +112,7 @@ class _Planning:
             self.findings.append(_finding(str(known.key), "presence.status_kept", message, "install_status"))
 
     def _plainly_unchanged(self, item: ConfigItem, known: KnownItem) -> bool:
-        if self.full or known.stored is not None or known.fingerprint is None or known.overridden:
+        if self.full or known.stored is not None or known.fingerprint is None or known.overridden or known.unkept:
             return False
         return known.name_source == item.name_source and known.fingerprint == fingerprint(item.values)
 

@@ -232,6 +232,9 @@ class Ledger(Protocol):
     def checked(self, counts: Mapping[SourceKey, int | None], at: datetime) -> None:
         """These were looked at; ``counts`` are their ``sys_mod_count`` as far as compared."""
 
+    def read_back(self, fields: Mapping[SourceKey, Mapping[str, str | None]]) -> None:
+        """What became of fields just written: kept (None), or what the CMDB holds in their place, to be tried again."""
+
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these: they will be planned as new."""
 

@@ -169,8 +169,10 @@ class Load:
                 verified = verify(self._world, settlements)
                 counted.records = self.outcome.checked = verified.checked
                 self._world.ledger.checked(verified.counts, self._world.clock.now())
+                self._world.ledger.read_back(verified.fields)
                 self._found(*verified.findings)
                 self.outcome.integrity = verify_whole(self._world, settlements)
+                self._world.ledger.forget_relations(self.outcome.integrity.lost)
                 self._found(*self.outcome.integrity.findings)
             except (*AWAY, *UNREADABLE) as error:
                 self._found(reduced("verify.skipped", f"What was written could not be read back: {error.message}"))

@@ -12,6 +12,7 @@ from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkCha
 from beast_dream_snow_loader.core.fingerprint import fingerprint
 from beast_dream_snow_loader.core.flapping import remembered, restored
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
+from beast_dream_snow_loader.core.keeping import still_unkept
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.names import name_source
 from beast_dream_snow_loader.core.ports import Settlement
@@ -34,6 +35,7 @@ _NOTE = (
         name_source=bindparam("new_source"),
         mod_count=bindparam("new_count"),
         overridden=bindparam("new_overridden"),
+        unkept=bindparam("new_unkept"),
         contested=bindparam("new_contested"),
     )
 )
@@ -51,10 +53,12 @@ _FOLLOW = (
         mod_count=None,
         history="{}",
         overridden="{}",
+        unkept="{}",
         contested="{}",
     )
 )
 _CHECKED = update(ledger_items).where(_MINE).values(mod_count=bindparam("new_count"), checked_at=bindparam("new_at"))
+_UNKEPT = update(ledger_items).where(_MINE).values(unkept=bindparam("new_unkept"))
 _ONLY_AT_INSERT = frozenset({"first_seen", "last_seen", "missing_reads"})
 
 
@@ -104,6 +108,17 @@ class SqlLedger:
             with writing(self._engine) as connection:
                 connection.execute(_CHECKED, rows)
 
+    def read_back(self, fields: Mapping[SourceKey, Mapping[str, str | None]]) -> None:
+        """What became of fields just written: kept (None), or what the CMDB holds in their place."""
+        with writing(self._engine) as connection:
+            rows = [
+                {"b_key": key, "new_unkept": encode_document(after)}
+                for key, before in _unkept(connection, map(str, fields))
+                if (after := still_unkept(before, fields[SourceKey.parse(key)])) != before
+            ]
+            if rows:
+                connection.execute(_UNKEPT, rows)
+
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these CIs, nor then any edge of theirs: all will be planned as new."""
         with writing(self._engine) as connection:
@@ -151,6 +166,14 @@ class SqlLedger:
             for portion in portions(map(str, keys)):
                 found = update(ledger_items).where(ledger_items.c.key.in_(portion))
                 connection.execute(found.values(retired_at=retired_at))
+
+
+def _unkept(connection: Connection, keys: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
+    columns = select(ledger_items.c.key, ledger_items.c.unkept)
+    rows = (
+        row for portion in portions(keys) for row in connection.execute(columns.where(ledger_items.c.key.in_(portion)))
+    )
+    return [(row.key, decode_document(row.unkept)) for row in rows]
 
 
 def _forget(connection: Connection, keys: Iterable[str]) -> None:
@@ -276,6 +299,7 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
         "history": encode_document(remembered(same, change) if same else {}),
         "contested": encode_document(restored(same, change) if same else {}),
         "overridden": encode_document(same.overridden if same else {}),
+        "unkept": encode_document(same.unkept if same else {}),
     }
 
 
@@ -302,6 +326,7 @@ def _noted(item: KnownItem) -> dict[str, Any]:
         "new_source": item.name_source,
         "new_count": item.mod_count,
         "new_overridden": encode_document(item.overridden),
+        "new_unkept": encode_document(item.unkept),
         "new_contested": encode_document(item.contested),
     }
 
@@ -353,6 +378,7 @@ def _item(row: Row[Any]) -> KnownItem:
         mod_count=row.mod_count,
         checked_at=row.checked_at,
         overridden=decode_document(row.overridden),
+        unkept=decode_document(row.unkept),
         contested=decode_document(row.contested),
         history={element: tuple(values) for element, values in decode_document(row.history).items()},
     )

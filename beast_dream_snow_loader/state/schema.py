@@ -117,6 +117,7 @@ ledger_items = Table(
     Column("checked_at", UtcTime),
     Column("overridden", Text, nullable=False, server_default="{}"),
     Column("contested", Text, nullable=False, server_default="{}"),
+    Column("unkept", Text, nullable=False, server_default="{}"),
 )
 
 ledger_relations = Table(

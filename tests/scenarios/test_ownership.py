@@ -15,6 +15,7 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
+from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions, SilentField
 from tests.scenarios.conftest import Town
 from tests.scenarios.test_backbone import LOAD, clean, switch
 from tests.scenarios.test_identity import ci, insert, key_of, stored, told
@@ -209,4 +210,23 @@ def test_a_name_that_unifi_gave_meanwhile_is_told_and_is_what_overwriting_writes
     overwriting = {"SNOWLOAD_MAPPING": '{"on_manual_change": "overwrite"}'}
     assert here.run(*LOAD, **overwriting).document["written"]["updated"] == 1
     assert held(here, device)["name"] == "uni-A"
+    assert quiet(here)
+
+
+def test_what_the_instance_did_not_keep_is_explained_as_that_and_as_no_persons_edit(here: Town) -> None:
+    device = switch(here.estate)
+    cut = SilentField(element="name", native_key=key_of(device), keep=3)
+    dropped = frozenset({"Managed by::Manages"})
+    here.app.backend.set_options(ire=IreOptions(silent_fields=(cut,), dropped_relations=dropped))
+    here.estate.rename_device(device.mac, "core-01")
+    added = here.estate.add_device(site=device.site, model="U7PRO", name="new-ap", uplink=device.mac)
+    assert here.run(*LOAD).code == 3
+    shown = here.run("explain", key_of(device), "--env", "testing", "--json").document
+    fields = {field["field"]: field for field in shown["fields"]}
+    assert (fields["name"]["rule"], fields["name"]["servicenow"]) == ("field.not_kept", "cor")
+    edges = here.run("explain", key_of(added), "--env", "testing", "--json").document["relations"]
+    assert {edge["rule"] for edge in edges if edge["edge"].startswith("managed_by")} == {"relation.to_draw"}
+    here.app.backend.set_options(ire=IreOptions())
+    assert here.run(*LOAD).code == 0
+    assert held(here, device)["name"] == "core-01"
     assert quiet(here)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
+from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
@@ -17,15 +18,13 @@ from beast_dream_snow_loader.core.integrity import (
     judge_serials,
     questions,
 )
+from beast_dream_snow_loader.core.keeping import NOT_COMPARED, by_another, outcomes
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.status import DECIDED, decided
 from beast_dream_snow_loader.errors import WriteNotKept
 from beast_dream_snow_loader.pipeline.world import World
-
-NOT_COMPARED = frozenset({"last_discovered", "install_status", "operational_status"})
-"""The engine keeps its own idea of the first; business rules move the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +33,8 @@ class Verified:
     findings: tuple[Finding, ...] = ()
     counts: Mapping[SourceKey, int | None] = field(default_factory=dict)
     """``sys_mod_count`` of what was written: another one later means that somebody else wrote it."""
+    fields: Mapping[SourceKey, Mapping[str, str | None]] = field(default_factory=dict)
+    """What became of each field written: None where it was kept, else what stands in its place."""
 
 
 def verify(world: World, settlements: Iterable[Settlement]) -> Verified:
@@ -50,8 +51,13 @@ def verify(world: World, settlements: Iterable[Settlement]) -> Verified:
     elements = sorted({element for change in written.values() for element in change.send} - NOT_COMPARED)
     stored = world.cmdb.read_back(written, [*elements, MOD_COUNT])
     findings = [finding for sys_id, change in written.items() for finding in _compare(sys_id, change, stored)]
-    counts = {change.item.key: count_of(stored[sys_id]) for sys_id, change in written.items() if sys_id in stored}
-    return Verified(checked=len(written), findings=tuple(findings), counts=counts)
+    there = {sys_id: change for sys_id, change in written.items() if sys_id in stored}
+    return Verified(
+        checked=len(written),
+        findings=tuple(findings),
+        counts={change.item.key: count_of(stored[sys_id]) for sys_id, change in there.items()},
+        fields={change.item.key: outcomes(change, stored[sys_id]) for sys_id, change in there.items()},
+    )
 
 
 def verify_whole(world: World, settlements: Sequence[Settlement]) -> Integrity:
@@ -60,8 +66,9 @@ def verify_whole(world: World, settlements: Sequence[Settlement]) -> Integrity:
     asked = questions(settlements, known)
     there = world.cmdb.find_edges(asked.drawn) if asked.drawn else {}
     lost = tuple(judge_links(asked.drawn, there))
+    again = asked.inserted_edges - there.keys()
     if not asked.inserted:
-        return Integrity(findings=lost, links_checked=len(asked.drawn))
+        return Integrity(findings=lost, links_checked=len(asked.drawn), lost=again)
     keys = tuple(judge_keys(world.cmdb.find(asked.inserted)))
     found = world.cmdb.by_serial(asked.serials.values()) if asked.serials else {}
     twins = (*keys, *judge_serials(asked.serials, found, known))
@@ -69,6 +76,7 @@ def verify_whole(world: World, settlements: Sequence[Settlement]) -> Integrity:
     cmdb = world.cmdb.count_sources()
     return Integrity(
         findings=(*lost, *twins, *judge_counts(ledger, cmdb)),
+        lost=again,
         links_checked=len(asked.drawn),
         duplicates=len(twins),
         ledger=ledger,
@@ -104,16 +112,17 @@ def _compare(sys_id: SysId, change: ItemChange, stored: Mapping[SysId, Mapping[s
         return
     now = stored[sys_id]
     for element, sent in sorted(change.send.items()):
-        if element in NOT_COMPARED or now.get(element, "") == sent:
+        if element in NOT_COMPARED or same(element, now.get(element), sent):
             continue
         if element not in now:
             yield _not_kept(change, element, f"{element} is no field of its class", Severity.WARNING)
         else:
             how = "was dropped" if not now.get(element) else "was changed or cut"
-            yield _not_kept(change, element, f"{element} {how} by the instance")
+            who = "by the instance, or by somebody meanwhile" if by_another(change, element, now) else "by the instance"
+            yield _not_kept(change, element, f"{element} {how} {who}")
 
 
 def _not_kept(change: ItemChange, element: str, message: str, severity: Severity = Severity.ERROR) -> Finding:
     """An error by default: a run whose writes did not stick has not done what it says (Q8)."""
-    told = f"{message}. Look for an ACL, a business rule or a dictionary entry that does it."
+    told = f"{message}. Look for an ACL, a business rule or a dictionary entry that does it; each load tries again."
     return Finding(record=change.subject, rule=WriteNotKept.code, severity=severity, message=told, field=element)

@@ -56,6 +56,9 @@ DEEDS: Mapping[str, frozenset[str] | None] = {
     "back": frozenset(),
     "refuse": frozenset({"because"}),
     "allow": frozenset(),
+    "cut": frozenset({"field", "to"}),
+    "drop_relations": frozenset(),
+    "mend": frozenset(),
 }
 """What may happen in ServiceNow. None: any field of the CI."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import requests
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
 from beast_dream_snow_loader.sandbox.servicenow.by_hand import merge_ci
-from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
+from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions, SilentField
 from beast_dream_snow_loader.sandbox.servicenow.options import BusinessRule, Options
 from beast_dream_snow_loader.sandbox.town import Account, Sandbox
 from tests.conftest import Ended, Snowload
@@ -269,6 +270,22 @@ class World:
 
     def _cmdb_allow(self, *_: object) -> None:
         self.app.backend.set_options(business_rules=())
+
+    def _cmdb_cut(self, label: str, more: Table) -> None:
+        """A business rule keeps only so many characters of a field of this device's CI, silently."""
+        cut = SilentField(element=more["field"], native_key=key_of(self.devices[label]), keep=more.get("to", 0))
+        self._ire(silent_fields=(*self.app.backend.options.ire.silent_fields, cut))
+
+    def _cmdb_drop_relations(self, kind: str, _: Table) -> None:
+        self._ire(dropped_relations=frozenset({kind}))
+
+    def _cmdb_mend(self, *_: object) -> None:
+        """The rules that cut and drop are gone."""
+        self._ire(silent_fields=(), dropped_relations=frozenset())
+
+    def _ire(self, **changed: Any) -> None:
+        backend = self.app.backend
+        backend.set_options(ire=replace(backend.options.ire, **changed))
 
     def _discover(self, label: str, values: Table) -> None:
         """Discovery scans a device and tells the engine, under its own source and without our key."""

@@ -4,36 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
-from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
-from tests.scenarios.conftest import Town
-
-OpenTown = Callable[[Estate], Town]
-LOAD = ("load", "--env", "testing", "--json")
-
-
-def expected(estate: Estate) -> dict[str, str]:
-    """Native key → native key of the uplink, of every adopted device."""
-    devices = [d for console in estate.consoles() for d in estate.devices(console.host_id) if d.adopted]
-    return {f"device/{d.mac.lower()}": f"device/{d.uplink.lower()}" if d.uplink else "" for d in devices}
-
-
-def switch(estate: Estate) -> EstateDevice:
-    devices = estate.devices(estate.consoles()[0].host_id)
-    return next(d for d in devices if d.name and d.adopted and d.model_code.startswith("US"))
-
-
-def clean(town: Town) -> None:
-    assert not oracle.duplicate_keys(town.app.instance)
-    assert not oracle.duplicate_edges(town.app.instance)
-    assert not oracle.orphans(town.app.instance)
+from tests.scenarios.desk import LOAD, OpenTown, clean, key_of, switch, uplinks
 
 
 def test_a_first_load_creates_and_links_and_a_second_writes_nothing(town: OpenTown) -> None:
@@ -64,7 +42,7 @@ def test_two_thousand_devices_land_once_each_in_at_most_25_write_requests(town: 
     assert first.code in (0, 3), first.err
     assert (first.code, first.document["held"], first.document["failed"]) == (0, [], [])
     there = oracle.by_native_key(here.app.instance, "UniFi")
-    devices = expected(here.estate)
+    devices = uplinks(here.estate)
     assert set(devices) <= set(there)
     drawn = {(edge.parent, edge.child) for edge in oracle.edges(here.app.instance, "UniFi") if "Connects" in edge.type}
     assert {(key, uplink) for key, uplink in devices.items() if uplink} == drawn
@@ -80,11 +58,7 @@ def test_one_changed_device_costs_one_write(town: OpenTown) -> None:
     estate = Estate.generate(seed=3, sites=2, devices=60)
     here = town(estate)
     assert here.run(*LOAD).code in (0, 3)
-    device = next(
-        d
-        for d in estate.devices(estate.consoles()[0].host_id)
-        if d.name and d.adopted and d.model_code.startswith("US")
-    )
+    device = switch(estate)
     estate.rename_device(device.mac, "renamed-by-a-test")
     here.sandbox.log.clear()
     again = here.run(*LOAD)
@@ -98,11 +72,7 @@ def test_a_foreign_ci_of_the_same_name_is_never_touched(town: OpenTown) -> None:
     """cmdb-model 2.4: a match by name alone to a CI with another serial number is refused; the next name is used."""
     estate = Estate.generate(seed=3, sites=1, devices=20)
     here = town(estate)
-    device = next(
-        d
-        for d in estate.devices(estate.consoles()[0].host_id)
-        if d.name and d.adopted and d.model_code.startswith("US")
-    )
+    device = switch(estate)
     with here.app.instance.lock:
         foreign = here.app.instance.insert(
             "cmdb_ci_ip_switch", {"name": device.name, "serial_number": "FOREIGN1", "discovery_source": "ServiceNow"}
@@ -110,7 +80,7 @@ def test_a_foreign_ci_of_the_same_name_is_never_touched(town: OpenTown) -> None:
         before = dict(here.app.instance.get("cmdb_ci_ip_switch", foreign["sys_id"]))
     assert here.run(*LOAD).code in (0, 3)
     assert dict(here.app.instance.get("cmdb_ci_ip_switch", foreign["sys_id"])) == before
-    assert f"device/{device.mac.lower().replace(':', '')}" in oracle.by_native_key(here.app.instance, "UniFi")
+    assert key_of(device) in oracle.by_native_key(here.app.instance, "UniFi")
     clean(here)
 
 
@@ -119,11 +89,7 @@ def test_an_outage_queues_the_changes_and_a_replay_sends_them_once(town: OpenTow
     estate = Estate.generate(seed=3, sites=2, devices=40)
     here = town(estate)
     assert here.run(*LOAD).code in (0, 3)
-    device = next(
-        d
-        for d in estate.devices(estate.consoles()[0].host_id)
-        if d.name and d.adopted and d.model_code.startswith("US")
-    )
+    device = switch(estate)
     estate.rename_device(device.mac, "renamed-during-an-outage")
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))
     away = here.run(*LOAD)

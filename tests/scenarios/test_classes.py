@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -14,9 +14,8 @@ from beast_dream_snow_loader.sandbox.servicenow.installing import add_field, ins
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions, ItemFault
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_backbone import LOAD, clean, switch
+from tests.scenarios.desk import LOAD, OpenTown, clean, edges, fault, findings, key_of, one_switch, switch
 
-OpenTown = Callable[..., Town]
 AP, SWITCH = "cmdb_ci_wap_network", "cmdb_ci_ip_switch"
 
 
@@ -31,10 +30,6 @@ def classes(town: Town) -> dict[str, int]:
     for item in oracle.by_native_key(town.app.instance, "UniFi").values():
         found[item.class_name] = found.get(item.class_name, 0) + 1
     return found
-
-
-def told(ended: Ended, rule: str) -> list[dict[str, Any]]:
-    return [finding for finding in ended.document["findings"] if finding["rule"] == rule]
 
 
 def quiet(town: Town) -> Ended:
@@ -57,12 +52,12 @@ def test_a_class_that_appears_later_moves_nothing_unasked_and_is_offered_with_th
     here = town(estate, without=(AP,))
     first = here.run(*LOAD)
     assert first.code == 0, first.err
-    [fallback] = told(first, "class.fallback")
+    [fallback] = findings(first, "class.fallback")
     assert fallback["value"] == "cmdb_ci_netgear"
     assert AP not in classes(here)
     install(here.app.instance, only=(AP,))
     second = here.run(*LOAD)
-    [offered] = told(second, "class.upgrade_available")
+    [offered] = findings(second, "class.upgrade_available")
     assert "snowload load --allow-upgrade" in offered["message"]
     assert AP not in classes(here)
 
@@ -80,7 +75,7 @@ def test_an_upgrade_that_was_asked_for_is_planned_made_and_then_over(town: OpenT
     assert after[AP] == len(rows)
     assert sum(after.values()) == sum(before.values())
     clean(here)
-    assert not told(quiet(here), "class.upgrade_available")
+    assert not findings(quiet(here), "class.upgrade_available")
 
 
 def test_an_upgrade_the_instance_does_not_allow_is_reported_and_costs_the_record_nothing(
@@ -92,7 +87,7 @@ def test_an_upgrade_the_instance_does_not_allow_is_reported_and_costs_the_record
     here.app.instance.set_property("glide.identification_engine.update_without_upgrade_enabled", "true")
     asked = here.run(*LOAD, "--allow-upgrade")
     assert asked.code == 0, asked.document["failed"]
-    assert told(asked, "class.upgrade_refused")
+    assert findings(asked, "class.upgrade_refused")
     assert AP not in classes(here)
     clean(here)
 
@@ -108,10 +103,6 @@ def without_engine(town: Town, status: int = 403, body: str = FORBIDDEN) -> None
 def base_rows(town: Town) -> list[dict[str, str]]:
     instance = town.app.instance
     return [dict(row) for row in instance.rows("cmdb_ci") if row["sys_class_name"] == "cmdb_ci"]
-
-
-def edges(town: Town) -> set[tuple[str, str, str]]:
-    return {(row["parent"], row["child"], row["type"]) for row in town.app.instance.rows("cmdb_rel_ci")}
 
 
 def counted(town: Town) -> list[str]:
@@ -134,9 +125,9 @@ def test_an_account_without_the_engine_writes_to_the_base_class_once_and_moves_u
     assert len(rows) == first.document["written"]["created"] == first.document["reduced"] == 20
     assert len({row["correlation_id"] for row in rows}) == len(rows)
     assert len(edges(here)) == first.document["written"]["linked"] > 0
-    [why] = told(first, "engine.unavailable")
+    [why] = findings(first, "engine.unavailable")
     assert "itil" in why["message"]
-    assert told(first, "class.base")
+    assert findings(first, "class.base")
     health = here.run("health", "--env", "testing", "--json")
     assert next(check for check in health.document["checks"] if check["name"] == "classes")["status"] == "degraded"
     before = oracle.everything(here.app.instance)
@@ -228,7 +219,7 @@ def test_a_double_in_the_base_class_is_reported_with_both(town: OpenTown, estate
     row = base_rows(here)[0]
     with here.app.instance.lock:
         here.app.instance.insert("cmdb_ci", {"name": "twin", "correlation_id": row["correlation_id"]})
-    [double] = told(quiet(here), "base.duplicate")
+    [double] = findings(quiet(here), "base.duplicate")
     assert double["record"] == row["correlation_id"]
 
 
@@ -242,7 +233,7 @@ def test_an_engine_that_shuts_within_the_day_is_noticed_by_the_write_and_remembe
     late = here.run(*LOAD)
     assert late.code == 0, late.document["failed"]
     assert (late.document["written"]["created"], late.document["reduced"]) == (1, 1)
-    assert told(late, "engine.unavailable")
+    assert findings(late, "engine.unavailable")
     quiet(here)
     here.sandbox.servicenow.faults.clear()
     assert here.run(*LOAD).document["reduced"] == 0
@@ -279,17 +270,6 @@ def test_a_base_ci_that_matches_another_ci_meanwhile_is_held_not_doubled(town: O
     [held] = third.document["held"]
     assert (held["key"], held["rule"]) == (row["correlation_id"], "base.double")
     assert third.document["reduced"] == 1
-
-
-def fault(code: str, **more: Any) -> IreOptions:
-    return IreOptions(item_faults=(ItemFault(code=code, **more),))
-
-
-def one_switch(estate: Estate) -> str:
-    device = next(
-        d for d in estate.devices(estate.consoles()[0].host_id) if d.adopted and d.model_code.startswith("US")
-    )
-    return f"device/{device.mac.lower()}"
 
 
 @pytest.mark.parametrize(
@@ -346,7 +326,7 @@ def test_records_the_engine_takes_for_one_are_split_and_both_named(town: OpenTow
 
 def twin_keys(estate: Estate) -> list[str]:
     devices = [d for d in estate.devices(estate.consoles()[0].host_id) if d.adopted]
-    return [f"device/{device.mac.lower()}" for device in devices[-2:]]
+    return [key_of(device) for device in devices[-2:]]
 
 
 def test_a_relation_type_that_is_gone_costs_its_edges_and_nothing_else_and_heals(
@@ -359,7 +339,7 @@ def test_a_relation_type_that_is_gone_costs_its_edges_and_nothing_else_and_heals
         instance.delete("cmdb_rel_type", row["sys_id"])
     first = here.run(*LOAD)
     assert (first.code, first.document["written"]["created"]) == (0, 20)
-    [absent] = told(first, "relation.type_absent")
+    [absent] = findings(first, "relation.type_absent")
     assert "cmdb_rel_type" in absent["message"]
     for row in kept:
         instance.insert("cmdb_rel_type", row)
@@ -380,7 +360,7 @@ def test_a_relation_type_that_goes_within_the_day_is_refused_told_once_and_looke
     site = estate.devices(estate.consoles()[0].host_id)[0].site
     estate.add_device(site=site, model="U7PRO", name="late-ap")
     late = here.run(*LOAD)
-    assert len(told(late, "relation.type_refused")) == 1, late.document["failed"]
+    assert len(findings(late, "relation.type_refused")) == 1, late.document["failed"]
     assert late.document["written"]["created"] == 1
     third = here.run(*LOAD)
     assert third.document["written"]["linked"] == 1, third.document["failed"]
@@ -392,7 +372,7 @@ def test_a_field_and_a_status_label_that_appear_are_filled_by_the_next_load(town
     remove_field(instance, "cmdb_ci_netgear", "firmware_version")
     first = here.run(*LOAD)
     assert first.code == 0
-    assert any(finding["field"] == "firmware_version" for finding in told(first, "field.absent"))
+    assert any(finding["field"] == "firmware_version" for finding in findings(first, "field.absent"))
     quiet(here)
     add_field(instance, "cmdb_ci_netgear", "firmware_version string:255")
     assert here.run(*LOAD).document["written"]["updated"] > 0
@@ -401,7 +381,7 @@ def test_a_field_and_a_status_label_that_appear_are_filled_by_the_next_load(town
 
 def test_a_row_that_appears_is_referred_to_by_the_next_load(town: OpenTown, estate: Estate) -> None:
     here = town(estate)
-    assert told(here.run(*LOAD), "reference.unresolved")
+    assert findings(here.run(*LOAD), "reference.unresolved")
     here.app.instance.insert("core_company", {"name": "Ubiquiti Inc.", "manufacturer": "true"})
     assert here.run(*LOAD).document["written"]["updated"] == 20
     assert all(row["manufacturer"] for row in here.app.instance.rows("cmdb_ci_hardware"))

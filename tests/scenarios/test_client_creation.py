@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.estate.things import EstateClient, Link
 from beast_dream_snow_loader.sandbox.servicenow import oracle
-from tests.scenarios.conftest import Town
-from tests.scenarios.test_client_links import eligible
+from tests.scenarios.desk import OpenTown, eligible
+from tests.scenarios.model import colons
 
-OpenTown = Callable[[Estate], Town]
 DAY = 86400
 
 
@@ -41,9 +38,8 @@ def test_only_clients_that_belong_there_get_a_ci_and_it_holds_no_more_than_it_ma
     assert {f"client/{client.mac.lower()}" for client in eligible(estate)} <= made.keys()
     for key, item in made.items():
         mac = key.removeprefix("client/")
-        colons = ":".join(mac[at : at + 2] for at in range(0, 12, 2))
-        assert item.name.endswith(f" ({colons})")
-        assert item.values["mac_address"] == colons
+        assert item.name.endswith(f" ({colons(mac)})")
+        assert item.values["mac_address"] == colons(mac)
         assert not {"serial_number", "model_id", "manufacturer", "assigned_to", "owned_by"} & item.values.keys()
     told = {finding["rule"] for finding in ended.document["findings"]}
     assert {"client.guest", "client.blocked", "client.private_mac", "client.passing"} <= told

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
-from beast_dream_snow_loader.sandbox.estate.things import EstateClient, EstateDevice, Link
+from beast_dream_snow_loader.sandbox.estate.things import EstateClient, EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
+from tests.scenarios.desk import LOAD, OpenTown, eligible
+from tests.scenarios.model import colons, key_of
 
-OpenTown = Callable[[Estate], Town]
-LOAD = ("load", "--env", "testing", "--json")
 RELATION = "/api/now/cmdb/instance/*/relation"
-
-
-def eligible(estate: Estate) -> list[EstateClient]:
-    """Connected for long, own MAC, no guest: what the mode is for."""
-    return [
-        client
-        for site in estate.sites()
-        for client in estate.clients(site.legacy_id)
-        if client.connected and client.link in (Link.WIRED, Link.WIRELESS) and client.mac and client.uplink
-        if not (client.guest or client.blocked or client.odd) and client.first_ago > 8 * 86400
-        if not int(client.mac[1], 16) & 2
-    ]
-
-
-def colons(mac: str) -> str:
-    return ":".join(mac[at : at + 2] for at in range(0, 12, 2))
 
 
 class Linked:
@@ -49,7 +32,7 @@ class Linked:
     def computer(self, client: EstateClient, mac: str = "", *, adapter: bool = False, **values: str) -> str:
         """The sys_id of a new CI of somebody else that has the client's MAC."""
         instance = self.town.app.instance
-        spelled = mac or colons(client.mac).lower()
+        spelled = mac or colons(client.mac)
         told = {"name": f"PC-{client.key}", "discovery_source": "ServiceNow", **values}
         with instance.lock, instance.acting_as("intune"):
             made = instance.insert("cmdb_ci_computer", told if adapter else {**told, "mac_address": spelled})
@@ -82,17 +65,13 @@ class Linked:
         return next(d for d in devices if d.adopted and d.mac != client.uplink and d.model.type and not d.is_gateway)
 
 
-def key(mac: str) -> str:
-    return f"device/{mac.lower()}"
-
-
 @pytest.fixture
 def here(town: OpenTown) -> Linked:
     return Linked(town(Estate.generate(seed=5, sites=2, devices=30, clients=120)))
 
 
 def test_each_client_with_one_ci_gets_its_edge_and_no_field_of_the_ci_changes(here: Linked) -> None:
-    spellings = (colons, str.lower, str.upper, lambda mac: colons(mac).replace(":", "-"))
+    spellings = (colons, str.lower, str.upper, lambda mac: colons(mac).upper().replace(":", "-"))
     made = {
         here.computer(client, spell(client.mac)): client  # type: ignore[operator]
         for client, spell in zip(here.clients[:4], spellings, strict=True)
@@ -100,7 +79,7 @@ def test_each_client_with_one_ci_gets_its_edge_and_no_field_of_the_ci_changes(he
     made[here.computer(here.clients[4], adapter=True)] = here.clients[4]
     before = {sys_id: here.town.app.instance.get("cmdb_ci", sys_id) for sys_id in made}
     document = here.load()
-    assert here.ends() == {sys_id: [key(client.uplink)] for sys_id, client in made.items()}
+    assert here.ends() == {sys_id: [key_of(client.uplink)] for sys_id, client in made.items()}
     assert {sys_id: here.town.app.instance.get("cmdb_ci", sys_id) for sys_id in made} == before
     assert not oracle.duplicate_edges(here.town.app.instance)
     assert not [item for item in oracle.by_native_key(here.town.app.instance, "UniFi") if item.startswith("client/")]
@@ -157,7 +136,7 @@ def test_an_edge_somebody_else_drew_is_not_drawn_again_and_never_removed(here: L
     pc = here.computer(client)
     here.load(SNOWLOAD_CLIENTS__MODE="off")
     instance = here.town.app.instance
-    device = oracle.by_native_key(instance, "UniFi")[key(client.uplink)]
+    device = oracle.by_native_key(instance, "UniFi")[key_of(client.uplink)]
     with instance.lock:
         (kind,) = instance.find("cmdb_rel_type", name="Connects to::Connected by")
         theirs = instance.insert("cmdb_rel_ci", {"parent": pc, "child": device.sys_id, "type": kind["sys_id"]})
@@ -167,7 +146,7 @@ def test_an_edge_somebody_else_drew_is_not_drawn_again_and_never_removed(here: L
     for _ in range(3):
         here.load()
     assert instance.get("cmdb_rel_ci", theirs["sys_id"]) is not None
-    assert sorted(here.ends()[pc]) == sorted([key(client.uplink), key(here.elsewhere(client).mac)])
+    assert sorted(here.ends()[pc]) == sorted([key_of(client.uplink), key_of(here.elsewhere(client).mac)])
 
 
 def test_a_client_that_roams_is_linked_anew_after_two_complete_reads(here: Linked) -> None:
@@ -178,9 +157,9 @@ def test_a_client_that_roams_is_linked_anew_after_two_complete_reads(here: Linke
     there = here.elsewhere(client)
     here.estate.change_client(client.key, uplink=there.mac)
     first = here.load()
-    assert (here.ends()[pc], first["plan"]["link"]) == ([key(client.uplink)], 0)  # type: ignore[index]
+    assert (here.ends()[pc], first["plan"]["link"]) == ([key_of(client.uplink)], 0)  # type: ignore[index]
     second = here.load()
-    assert here.ends()[pc] == [key(there.mac)]
+    assert here.ends()[pc] == [key_of(there.mac)]
     assert (second["written"]["linked"], second["written"]["unlinked"]) == (1, 1)  # type: ignore[index]
     assert not any(here.load()["written"].values())  # type: ignore[attr-defined]
 
@@ -192,7 +171,7 @@ def test_a_client_that_comes_back_in_time_keeps_its_edge(here: Linked) -> None:
     for uplink in (here.elsewhere(client).mac, client.uplink, here.elsewhere(client).mac):
         here.estate.change_client(client.key, uplink=uplink)
         here.load()
-    assert here.ends()[pc] == [key(client.uplink)]
+    assert here.ends()[pc] == [key_of(client.uplink)]
 
 
 def test_an_incomplete_read_does_not_count_towards_a_move(here: Linked) -> None:
@@ -205,7 +184,7 @@ def test_an_incomplete_read_does_not_count_towards_a_move(here: Linked) -> None:
         server.server.faults.add(Fault(effect=Effect.STATUS, status=500, path="*/stat/alluser*"))
         server.server.faults.add(Fault(effect=Effect.STATUS, status=500, path="*/rest/user*"))
     here.load(code=3)
-    assert here.ends()[pc] == [key(client.uplink)]
+    assert here.ends()[pc] == [key_of(client.uplink)]
 
 
 def test_a_client_that_disconnects_keeps_its_edge(here: Linked) -> None:
@@ -214,7 +193,7 @@ def test_a_client_that_disconnects_keeps_its_edge(here: Linked) -> None:
     here.load()
     here.estate.change_client(client.key, connected=False)
     assert not any(here.load()["written"].values())  # type: ignore[attr-defined]
-    assert here.ends()[pc] == [key(client.uplink)]
+    assert here.ends()[pc] == [key_of(client.uplink)]
 
 
 def test_the_edge_of_a_deleted_ci_is_forgotten_and_its_successor_linked(here: Linked) -> None:
@@ -226,7 +205,7 @@ def test_the_edge_of_a_deleted_ci_is_forgotten_and_its_successor_linked(here: Li
     assert not any(here.load()["written"].values())  # type: ignore[attr-defined]
     new = here.computer(client)
     here.load()
-    assert here.ends() == {new: [key(client.uplink)]}
+    assert here.ends() == {new: [key_of(client.uplink)]}
     assert not oracle.orphans(here.town.app.instance)
 
 
@@ -300,10 +279,10 @@ def test_a_rollback_puts_the_edge_of_a_roamed_client_back(here: Linked) -> None:
     here.estate.change_client(client.key, uplink=here.elsewhere(client).mac)
     here.load()
     moved = here.load()
-    assert here.ends()[pc] == [key(here.elsewhere(client).mac)]
+    assert here.ends()[pc] == [key_of(here.elsewhere(client).mac)]
     undone = here.town.run("rollback", str(moved["run_id"]), "--env", "testing", "--json")
     assert undone.code == 0, (undone.err, undone.out[-800:])
-    assert here.ends()[pc] == [key(client.uplink)]
+    assert here.ends()[pc] == [key_of(client.uplink)]
 
 
 def test_a_saved_plan_draws_the_edges_it_shows(here: Linked) -> None:
@@ -314,5 +293,5 @@ def test_a_saved_plan_draws_the_edges_it_shows(here: Linked) -> None:
     planned = here.town.run("plan", "--env", "testing", "--json", "--out", str(file))
     assert planned.code == 0, planned.err
     applied = here.load("--plan", str(file))
-    assert here.ends() == {pc: [key(client.uplink)]}
+    assert here.ends() == {pc: [key_of(client.uplink)]}
     assert applied["written"]["linked"] == 1  # type: ignore[index]

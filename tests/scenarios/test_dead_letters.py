@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
@@ -11,13 +9,19 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_backbone import LOAD, clean, switch
-from tests.scenarios.test_classes import fault, one_switch
-from tests.scenarios.test_harm import WRITES
-from tests.scenarios.test_read_only import HELD_BACK, REPLAY, changing_requests
-from tests.scenarios.test_schemas import keeps
-
-OpenTown = Callable[..., Town]
+from tests.scenarios.desk import (
+    HELD_BACK,
+    LOAD,
+    REPLAY,
+    WRITES,
+    OpenTown,
+    clean,
+    could_write,
+    fault,
+    keeps,
+    one_switch,
+    switch,
+)
 
 
 @pytest.fixture
@@ -63,7 +67,7 @@ def test_a_parked_write_is_not_sent_by_the_next_load_which_says_so(poisoned: Tow
     poisoned.sandbox.log.clear()
     third = poisoned.run(*LOAD)
     assert (third.code, one_switch(poisoned.estate)) == (3, third.document["parked"][0]["key"])
-    assert changing_requests(poisoned) == []
+    assert could_write(poisoned) == []
     assert not third.document["failed"]
     assert third.document["links"]["linked"] < third.document["links"]["wanted"]
     plan = poisoned.run("plan", "--env", "testing", "--json").document

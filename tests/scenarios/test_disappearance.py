@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
-from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
-from tests.conftest import Ended
 from tests.scenarios.ageing import pass_time
 from tests.scenarios.conftest import Town
+from tests.scenarios.desk import (
+    IN_SERVICE,
+    LOAD,
+    RETIRED,
+    RETIRING,
+    WRITES,
+    OpenTown,
+    by_hand,
+    clean,
+    key_of,
+    leaves,
+    remove,
+    rules,
+    status,
+    value,
+)
 from tests.scenarios.in_process import InProcess
-from tests.scenarios.test_backbone import LOAD, clean
-from tests.scenarios.test_harm import WRITES, by_hand, value
-
-OpenTown = Callable[[Estate], Town]
-
-RETIRING = {
-    "SNOWLOAD_RETIRE__ENABLED": "true",
-    "SNOWLOAD_RETIRE__GRACE": "0s",
-    "SNOWLOAD_RETIRE__MISSING_READS": "2",
-}
-IN_SERVICE, RETIRED = ("1", "1"), ("7", "6")
 
 
 @pytest.fixture
@@ -40,33 +42,6 @@ def here(town: OpenTown) -> Town:
     opened.run.variables |= RETIRING
     assert opened.run(*LOAD).code == 0
     return opened
-
-
-def leaves(town: Town, site: int = 0) -> list[EstateDevice]:
-    """Devices of one site that nothing hangs on."""
-    devices = [d for d in town.estate.site_devices(town.estate.sites()[site].legacy_id) if d.adopted]
-    above = {device.uplink for device in devices}
-    return [device for device in devices if device.mac not in above and not device.is_gateway]
-
-
-def key_of(device: EstateDevice) -> str:
-    return f"device/{device.mac.lower()}"
-
-
-def status(town: Town, key: str) -> tuple[str, str]:
-    return value(town, key, "install_status"), value(town, key, "operational_status")
-
-
-def rules(ended: Ended, record: str = "") -> set[str]:
-    return {f["rule"] for f in ended.document["findings"] if record in ("", f["record"])}
-
-
-def remove(town: Town, count: int = 1, site: int = 0) -> list[str]:
-    chosen = leaves(town, site)[:count]
-    assert len(chosen) == count
-    for device in chosen:
-        town.estate.remove_device(device.mac)
-    return [key_of(device) for device in chosen]
 
 
 def test_a_device_goes_from_missing_to_gone_to_retired_and_is_left_alone_from_then_on(here: Town) -> None:

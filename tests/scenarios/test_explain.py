@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,20 @@ import pytest
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
+from tests.scenarios.desk import (
+    LOAD,
+    PLAN,
+    OpenTown,
+    away,
+    by_hand,
+    could_write,
+    keeps,
+    key_of,
+    small,
+    switch,
+    unifi_away,
+)
 from tests.scenarios.in_process import InProcess
-from tests.scenarios.test_backbone import LOAD
-from tests.scenarios.test_harm import by_hand
-from tests.scenarios.test_plan import PLAN, a_switch, away, could_write, key_of, small, unifi_away
-from tests.scenarios.test_schemas import keeps
-
-OpenTown = Callable[[Estate], Town]
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def here(town: OpenTown) -> Town:
     return town(small())
 
 
-def told(here: Town, key: str, **variables: str) -> dict[str, Any]:
+def explained(here: Town, key: str, **variables: str) -> dict[str, Any]:
     ended = here.run("explain", key, "--env", "testing", "--json", **variables)
     assert ended.code == 0, ended.err
     keeps(ended.document)
@@ -44,19 +50,19 @@ def by_name(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 def test_a_device_is_found_by_every_spelling_of_what_it_is_known_by(here: Town) -> None:
     assert here.run(*LOAD).code == 0
-    device = a_switch(here)
+    device = switch(here.estate)
     mac = device.mac.upper()
     dashed = "-".join(mac[at : at + 2] for at in range(0, 12, 2))
     sys_id = oracle.by_native_key(here.app.instance, "UniFi")[key_of(device)].sys_id
     for asked, by in ((dashed, "MAC"), (key_of(device), "native key"), (sys_id, "sys_id"), (device.name or "", "name")):
-        document = told(here, asked)
+        document = explained(here, asked)
         assert (document["key"], document["meant_by"]) == (key_of(device), by)
     serial = by_name(document["mapping"]["fields"], "serial_number")["value"]
-    assert told(here, serial)["key"] == key_of(device)
+    assert explained(here, serial)["key"] == key_of(device)
 
 
 def test_what_names_nobody_is_refused_with_the_nearest_and_what_names_several_with_all(here: Town) -> None:
-    device = a_switch(here)
+    device = switch(here.estate)
     nobody = here.run("explain", f"{device.name}x", "--env", "testing", "--json")
     assert (nobody.code, device.name in nobody.err) == (2, True)
     other = next(d for d in here.estate.devices(device.host_id) if d.adopted and d.mac != device.mac)
@@ -68,11 +74,11 @@ def test_what_names_nobody_is_refused_with_the_nearest_and_what_names_several_wi
 
 
 def test_a_new_device_is_explained_as_the_plan_has_it_with_every_field_it_lacks(here: Town) -> None:
-    device = a_switch(here)
+    device = switch(here.estate)
     planned = here.run(*PLAN, "--json").document["changes"]
     (change,) = [c for c in planned if c["record"] == key_of(device) and c["change"] == "create"]
     here.sandbox.log.clear()
-    document = told(here, key_of(device))
+    document = explained(here, key_of(device))
     assert document["plan"]["change"] == "create"
     shown = {field["field"]: field["new"] for field in document["plan"]["fields"]}
     assert shown == {field["field"]: field["new"] for field in change["fields"]}
@@ -88,10 +94,10 @@ def test_a_new_device_is_explained_as_the_plan_has_it_with_every_field_it_lacks(
 def test_a_hand_edit_is_shown_three_ways_with_the_rule_that_keeps_it(here: Town) -> None:
     """cmdb-model 6.9."""
     assert here.run(*LOAD).code == 0
-    device = a_switch(here)
+    device = switch(here.estate)
     here.estate.rename_device(device.mac, "renamed-in-unifi")
     by_hand(here, key_of(device), name="by-a-person")
-    document = told(here, device.mac)
+    document = explained(here, device.mac)
     field = by_name(document["fields"], "name")
     assert (field["written"], field["unifi"], field["servicenow"]) == (device.name, "renamed-in-unifi", "by-a-person")
     assert (field["sent"], field["rule"]) == (False, "field.overridden_by_hand")
@@ -104,29 +110,29 @@ def test_a_hand_edit_is_shown_three_ways_with_the_rule_that_keeps_it(here: Town)
 
 def test_a_name_that_is_somebody_elses_and_a_record_that_is_held_are_told_with_their_candidates(here: Town) -> None:
     """cmdb-model 2.4."""
-    device = a_switch(here)
+    device = switch(here.estate)
     with here.app.instance.lock, here.app.instance.acting_as("admin"):
         row = here.app.instance.insert("cmdb_ci_ip_switch", {"name": device.name, "serial_number": "FOREIGN1"})
-    first, second = told(here, device.mac)["match"]["engine"]
+    first, second = explained(here, device.mac)["match"]["engine"]
     assert (first["decision"], first["rule"]) == ("next_name", "identity.name_taken")
     assert (second["decision"], second["rule"]) == ("new", "identity.new")
     with here.app.instance.lock, here.app.instance.acting_as("admin"):
         here.app.instance.update("cmdb_ci_ip_switch", row["sys_id"], {"serial_number": ""})
-    held = told(here, device.mac)
+    held = explained(here, device.mac)
     assert (held["plan"]["rule"], held["match"]["rule"]) == ("plan.held", "identity.name_only")
     assert held["match"]["candidates"][0]["sys_id"] == row["sys_id"]
 
 
 def test_what_the_state_knows_is_told_while_either_end_is_away(here: Town) -> None:
-    device = a_switch(here)
+    device = switch(here.estate)
     assert here.run(*LOAD).code == 0
     away(here)
-    without_cmdb = told(here, device.mac)
+    without_cmdb = explained(here, device.mac)
     assert without_cmdb["troubles"]
     assert by_name(without_cmdb["fields"], "name")["servicenow"] is None
     assert by_name(without_cmdb["fields"], "name")["written"] == device.name
     unifi_away(here)
-    without_both = told(here, device.mac)
+    without_both = explained(here, device.mac)
     assert len(without_both["troubles"]) >= 2
     assert without_both["fetch"]["stale_seconds"] >= 0
     assert without_both["writes"]
@@ -135,15 +141,15 @@ def test_what_the_state_knows_is_told_while_either_end_is_away(here: Town) -> No
 
 
 def test_a_device_that_unifi_no_longer_shows_is_explained_from_the_ledger(here: Town) -> None:
-    device = a_switch(here)
+    device = switch(here.estate)
     assert here.run(*LOAD).code == 0
     here.estate.remove_device(device.mac)
     assert here.run(*LOAD).code == 0
-    document = told(here, key_of(device))
+    document = explained(here, key_of(device))
     assert (document["fetch"]["rule"], document["mapping"]["rule"]) == ("fetch.not_shown", "fetch.not_shown")
     assert (document["presence"]["rule"], document["presence"]["missing_reads"]) == ("presence.missing", 1)
     unifi_away(here)
-    assert told(here, key_of(device))["presence"]["rule"] == "presence.as_remembered"
+    assert explained(here, key_of(device))["presence"]["rule"] == "presence.as_remembered"
 
 
 def test_a_client_is_told_that_clients_are_off(town: OpenTown) -> None:
@@ -151,5 +157,5 @@ def test_a_client_is_told_that_clients_are_off(town: OpenTown) -> None:
     client = next(
         client for site in here.estate.sites() for client in here.estate.clients(site.legacy_id) if client.mac
     )
-    document = told(here, f"client/{client.mac.lower()}")
+    document = explained(here, f"client/{client.mac.lower()}")
     assert (document["mapping"]["rule"], document["plan"]["rule"]) == ("clients.mode_off", "plan.not_written")

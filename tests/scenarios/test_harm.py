@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -13,29 +12,12 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_backbone import LOAD, clean, switch
-
-OpenTown = Callable[[Estate], Town]
-WRITES = "/api/now/identifyreconcile/enhanced"
+from tests.scenarios.desk import LOAD, WRITES, OpenTown, by_hand, clean, key_of, names, switch, value
 
 
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     return town(Estate.generate(seed=3, sites=2, devices=40))
-
-
-def by_hand(town: Town, key: str, **values: str) -> None:
-    item = oracle.by_native_key(town.app.instance, "UniFi")[key]
-    with town.app.instance.lock, town.app.instance.acting_as("admin"):
-        town.app.instance.update(item.class_name, item.sys_id, values)
-
-
-def value(town: Town, key: str, element: str) -> str:
-    return oracle.by_native_key(town.app.instance, "UniFi")[key].values.get(element, "")
-
-
-def names(town: Town) -> Iterable[str]:
-    return [item.name for item in oracle.config_items(town.app.instance, "UniFi") if item.native_keys]
 
 
 @pytest.mark.parametrize("effect", [Effect.RESET_AFTER, Effect.RESET_BEFORE, Effect.CUT_JSON])
@@ -77,7 +59,7 @@ def test_a_hand_edit_survives_a_rename_in_unifi_and_is_told(here: Town) -> None:
     """cmdb-model 6.9."""
     assert here.run(*LOAD).code == 0
     device = switch(here.estate)
-    key = f"device/{device.mac.lower()}"
+    key = key_of(device)
     by_hand(here, key, name="named by a person")
     here.estate.rename_device(device.mac, "renamed-in-unifi")
     second = here.run(*LOAD)
@@ -89,7 +71,7 @@ def test_a_hand_edit_survives_a_neighbour_being_linked_to_it(here: Town) -> None
     """An edge needs both its ends in the request; naming the far end again must not write it over."""
     assert here.run(*LOAD).code == 0
     device = switch(here.estate)
-    key = f"device/{device.mac.lower()}"
+    key = key_of(device)
     by_hand(here, key, name="named by a person", model_number="seen on the box")
     here.estate.add_device(site=device.site, model="U7PRO", name="new-ap", uplink=device.mac)
     second = here.run(*LOAD)
@@ -100,7 +82,7 @@ def test_a_hand_edit_survives_a_neighbour_being_linked_to_it(here: Town) -> None
 
 def test_a_full_load_keeps_hand_edits_too(here: Town) -> None:
     assert here.run(*LOAD).code == 0
-    key = f"device/{switch(here.estate).mac.lower()}"
+    key = key_of(switch(here.estate))
     by_hand(here, key, name="named by a person")
     assert here.run(*LOAD, "--full").code == 0
     assert value(here, key, "name") == "named by a person"
@@ -182,7 +164,7 @@ def test_a_name_that_is_somebody_elses_is_reported_with_whose_it_is(here: Town) 
         here.app.instance.insert("cmdb_ci_ip_switch", {"name": device.name or "", "serial_number": "FOREIGN1"})
     findings = here.run(*LOAD).document["findings"]
     told = [finding for finding in findings if finding["rule"] == "name.taken"]
-    assert [finding["record"] for finding in told] == [f"device/{device.mac.lower()}"]
+    assert [finding["record"] for finding in told] == [key_of(device)]
     assert device.name in told[0]["message"]
 
 
@@ -231,8 +213,8 @@ def test_two_devices_named_alike_and_five_unnamed_ones_stay_seven_cis_of_seven_n
     here = town(Estate.demo())
     document = here.run(*LOAD).document
     devices = [d for console in here.estate.consoles() for d in here.estate.devices(console.host_id) if d.adopted]
-    alike = {f"device/{d.mac.lower()}" for d in devices if d.name == "Access Point"}
-    unnamed = {f"device/{d.mac.lower()}" for d in devices if d.name is None}
+    alike = {key_of(d) for d in devices if d.name == "Access Point"}
+    unnamed = {key_of(d) for d in devices if d.name is None}
     assert (len(alike), len(unnamed) >= 5) == (2, True)
     there = oracle.by_native_key(here.app.instance, "UniFi")
     assert len({there[key].name for key in alike | unnamed}) == len(alike | unnamed)

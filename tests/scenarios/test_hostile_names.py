@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,9 +14,8 @@ import pytest
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_client_links import eligible
+from tests.scenarios.desk import OpenTown, eligible, key_of
 
-OpenTown = Callable[[Estate], Town]
 LOAD = ("load", "--env", "testing")
 
 NAMES = (
@@ -94,7 +93,7 @@ def test_every_record_is_written_once_under_a_clean_name(here: Hostile) -> None:
     before = {item.sys_id: item.values for item in oracle.config_items(here.instance) if not item.native_keys}
     first = here.run(*LOAD, "--json")
     items = oracle.by_native_key(here.instance, "UniFi")
-    assert {f"device/{d.mac.lower()}" for d in here.devices()} <= set(items)
+    assert {key_of(d) for d in here.devices()} <= set(items)
     assert sum(key.startswith("client/") for key in items) >= len(NAMES)
     for item in items.values():
         assert not raw(item.name) & set(item.name), item.name

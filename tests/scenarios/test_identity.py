@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -14,9 +13,7 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_backbone import LOAD, clean, switch
-
-OpenTown = Callable[[Estate], Town]
+from tests.scenarios.desk import LOAD, OpenTown, ci, clean, colons, decided, insert, key_of, stored, switch
 
 
 @pytest.fixture
@@ -24,38 +21,8 @@ def here(town: OpenTown) -> Town:
     return town(Estate.generate(seed=5, sites=1, devices=6))
 
 
-def insert(town: Town, table: str = "cmdb_ci_ip_switch", **values: str) -> str:
-    """A CI of somebody else's, by sys_id."""
-    with town.app.instance.lock, town.app.instance.acting_as("admin"):
-        return town.app.instance.insert(table, {"discovery_source": "ServiceNow", **values})["sys_id"]
-
-
-def stored(town: Town, sys_id: str) -> Mapping[str, str]:
-    row = town.app.instance.get("cmdb_ci", sys_id)
-    assert row is not None
-    return row
-
-
-def key_of(device: EstateDevice) -> str:
-    return f"device/{device.mac.lower()}"
-
-
-def ci(town: Town, device: EstateDevice) -> oracle.ConfigItem | None:
-    return oracle.by_native_key(town.app.instance, "UniFi").get(key_of(device))
-
-
 def others(town: Town, device: EstateDevice) -> list[EstateDevice]:
     return [d for d in town.estate.devices(device.host_id) if d.adopted and d.mac != device.mac]
-
-
-def told(document: Mapping[str, Any], device: EstateDevice) -> set[str]:
-    rules = {finding["rule"] for finding in document["findings"] if finding["record"] == key_of(device)}
-    return rules | {held["rule"] for held in document["held"] if held["key"] == key_of(device)}
-
-
-def colons(device: EstateDevice) -> str:
-    mac = device.mac.lower()
-    return ":".join(mac[at : at + 2] for at in range(0, 12, 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +87,7 @@ def test_a_line_of_the_decision_table(here: Town, case: str) -> None:
     assert {name: now[name] for name in line.theirs} == {name: before[name] for name in line.theirs}
     assert now["sys_class_name"] == line.table
     assert {name: now[name] for name in line.keeps} == line.keeps
-    assert (not line.rule) or line.rule in told(load.document, device)
+    assert (not line.rule) or line.rule in decided(load, device)
     assert load.document["written"]["created"] == 6 - (line.outcome != "own")
     assert not any(here.run(*LOAD).document["written"].values())
 
@@ -192,16 +159,16 @@ def bound(device: EstateDevice | str, sys_id: str) -> dict[str, str]:
 def test_a_held_device_is_bound_and_loaded_and_the_line_may_go(here: Town) -> None:
     device = switch(here.estate)
     theirs = insert(here, name=device.name or "")
-    assert told(here.run(*LOAD).document, device) >= {"identity.name_only"}
+    assert decided(here.run(*LOAD), device) >= {"identity.name_only"}
     load = here.run(*LOAD, **bound(colons(device), theirs))
     assert load.code == 0, load.err
-    assert "binding.followed" in told(load.document, device)
+    assert "binding.followed" in decided(load, device)
     item = ci(here, device)
     assert item is not None
     assert item.sys_id == theirs
     for variables in (bound(device, theirs), {}):
         silent = here.run(*LOAD, **variables)
-        assert (silent.code, "binding.followed" in told(silent.document, device)) == (0, False)
+        assert (silent.code, "binding.followed" in decided(silent, device)) == (0, False)
         assert not any(silent.document["written"].values())
 
 
@@ -276,7 +243,7 @@ def test_a_binding_that_cannot_be_followed_is_held_with_the_reason(here: Town, w
     before = ci(here, device)
     load = here.run(*LOAD, SNOWLOAD_BINDINGS=json.dumps(bindings))
     assert load.code == 3
-    assert f"binding.{why}" in told(load.document, device)
+    assert f"binding.{why}" in decided(load, device)
     assert ci(here, device) == before
     clean(here)
 

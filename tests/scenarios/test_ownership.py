@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -17,10 +17,7 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions, SilentField
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_backbone import LOAD, clean, switch
-from tests.scenarios.test_identity import ci, insert, key_of, stored, told
-
-OpenTown = Callable[[Estate], Town]
+from tests.scenarios.desk import LOAD, OpenTown, ci, clean, decided, insert, key_of, stored, switch
 
 
 @pytest.fixture
@@ -54,7 +51,7 @@ def test_a_hand_edit_is_noticed_though_nothing_changed_in_unifi_and_told_by_ever
     device = switch(here.estate)
     edit(here, device, model_number="seen on the box", firmware_version="0.0.1", short_description="mine")
     for _ in range(3):
-        assert "field.overridden_by_hand" in told(here.run(*LOAD).document, device)
+        assert "field.overridden_by_hand" in decided(here.run(*LOAD), device)
     now = held(here, device)
     assert (now["model_number"], now["short_description"]) == ("seen on the box", "mine")
     assert now["firmware_version"] != "0.0.1"
@@ -139,9 +136,9 @@ def test_a_reclassified_ci_is_followed_by_the_ledger(here: Town) -> None:
     assert item is not None
     with here.app.instance.lock, here.app.instance.acting_as("admin"):
         here.app.instance.change_class("cmdb_ci", item.sys_id, "cmdb_ci_netgear")
-    assert "ledger.reclassified" in told(here.run(*LOAD).document, device)
+    assert "ledger.reclassified" in decided(here.run(*LOAD), device)
     again = here.run(*LOAD)
-    assert "ledger.reclassified" not in told(again.document, device)
+    assert "ledger.reclassified" not in decided(again, device)
     assert stored(here, item.sys_id)["sys_class_name"] == "cmdb_ci_netgear"
     assert quiet(here)
 

@@ -13,52 +13,30 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from beast_dream_snow_loader.sandbox.estate import Estate
-from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
+from tests.scenarios.desk import (
+    LOAD,
+    PLAN,
+    OpenTown,
+    away,
+    by_hand,
+    could_write,
+    keeps,
+    key_of,
+    small,
+    switch,
+    unifi_away,
+)
 from tests.scenarios.in_process import InProcess
-from tests.scenarios.test_backbone import LOAD, switch
-from tests.scenarios.test_harm import by_hand
-from tests.scenarios.test_schemas import keeps
 
-OpenTown = Callable[[Estate], Town]
-PLAN = ("plan", "--env", "testing")
 HOSTILE = "<img src=x onerror=alert(1)>|[click](http://evil.example)\u202e`x`\u009b31m"
 
 
 @pytest.fixture
 def snowload(tmp_path: Path) -> InProcess:
     return InProcess(tmp_path / "home")
-
-
-def small() -> Estate:
-    return Estate.generate(seed=3, sites=2, devices=16)
-
-
-def a_switch(here: Town) -> EstateDevice:
-    return switch(here.estate)
-
-
-def key_of(device: EstateDevice) -> str:
-    return f"device/{device.mac.lower()}"
-
-
-def could_write(here: Town) -> list[str]:
-    """Requests to ServiceNow that might have changed something; a batch is judged by what the CMDB holds after it."""
-    harmless = ("/oauth_token.do", "/batch", "/identifyreconcile/queryEnhanced")
-    lines = (line for line in here.sandbox.log.lines("servicenow") if line.method != "GET")
-    return [line.path for line in lines if not line.path.endswith(harmless)]
-
-
-def away(here: Town) -> None:
-    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))
-
-
-def unifi_away(here: Town) -> None:
-    for server in (here.sandbox.site_manager, *(console.server for console in here.sandbox.consoles)):
-        server.faults.add(Fault(effect=Effect.STATUS, status=503, path="*"))
 
 
 def test_a_plan_counts_what_the_load_after_it_writes(town: OpenTown) -> None:
@@ -77,7 +55,7 @@ def test_a_plan_counts_what_the_load_after_it_writes(town: OpenTown) -> None:
 def test_a_changed_field_is_shown_from_old_to_new_with_its_reason(town: OpenTown) -> None:
     here = town(small())
     assert here.run(*LOAD).code in (0, 3)
-    device = a_switch(here)
+    device = switch(here.estate)
     here.estate.rename_device(device.mac, "renamed-by-a-test")
     (change,) = here.run(*PLAN, "--json").document["changes"]
     assert (change["change"], change["record"]) == ("update", key_of(device))
@@ -98,22 +76,22 @@ def loaded(here: Town) -> None:
 
 def changed(here: Town) -> None:
     loaded(here)
-    here.estate.rename_device(a_switch(here).mac, "renamed-by-a-test")
+    here.estate.rename_device(switch(here.estate).mac, "renamed-by-a-test")
 
 
 def gone(here: Town) -> None:
     loaded(here)
-    here.estate.remove_device(a_switch(here).mac)
+    here.estate.remove_device(switch(here.estate).mac)
 
 
 def edited(here: Town) -> None:
     loaded(here)
-    by_hand(here, key_of(a_switch(here)), name="theirs")
-    here.estate.rename_device(a_switch(here).mac, "renamed-by-a-test")
+    by_hand(here, key_of(switch(here.estate)), name="theirs")
+    here.estate.rename_device(switch(here.estate).mac, "renamed-by-a-test")
 
 
 def foreign(here: Town) -> None:
-    device = a_switch(here)
+    device = switch(here.estate)
     with here.app.instance.lock:
         here.app.instance.insert("cmdb_ci_ip_switch", {"name": device.name})
 
@@ -127,7 +105,7 @@ def queued(here: Town) -> None:
 
 def lost_answer(here: Town) -> None:
     loaded(here)
-    here.estate.rename_device(a_switch(here).mac, "renamed-by-a-test")
+    here.estate.rename_device(switch(here.estate).mac, "renamed-by-a-test")
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.RESET_AFTER, path="*/identifyreconcile/enhanced"))
     here.run(*LOAD)
     here.sandbox.servicenow.faults.clear()
@@ -166,7 +144,7 @@ def test_a_plan_sends_no_write_whatever_the_state(
 @pytest.mark.parametrize("form", ["table", "json", "markdown"])
 def test_text_from_a_device_stays_text(town: OpenTown, form: str) -> None:
     here = town(small())
-    here.estate.rename_device(a_switch(here).mac, HOSTILE)
+    here.estate.rename_device(switch(here.estate).mac, HOSTILE)
     text = here.run(*PLAN, "--format", form).out
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
     assert "onerror" in text
@@ -181,7 +159,7 @@ def test_text_from_a_device_stays_text(town: OpenTown, form: str) -> None:
 
 def test_a_plan_fits_a_terminal_of_80_columns(town: OpenTown) -> None:
     here = town(small())
-    here.estate.rename_device(a_switch(here).mac, "東京のスイッチ" * 12)
+    here.estate.rename_device(switch(here.estate).mac, "東京のスイッチ" * 12)
     text = on_a_terminal(here, *PLAN)
     assert "東京" in text
     assert max(cell_len(line) for line in text.splitlines()) <= 80
@@ -218,8 +196,8 @@ def test_a_plan_tells_class_per_kind_fill_rates_and_who_is_held(town: OpenTown) 
     rates = {rate["field"]: rate for rate in document["fill_rates"]}
     assert (rates["serial_number"]["percent"], rates["owned_by"]["percent"]) == (100, 0)
     (held,) = document["held"]
-    assert held["key"] == key_of(a_switch(here))
-    assert held["candidates"][0]["name"] == a_switch(here).name
+    assert held["key"] == key_of(switch(here.estate))
+    assert held["candidates"][0]["name"] == switch(here.estate).name
 
 
 def test_a_filter_plans_only_its_part(town: OpenTown) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
+from tests.scenarios.desk import OpenTown
 
-OpenTown = Callable[[Estate], Town]
 TABLES = ("cmn_location", "core_company", "cmdb_hardware_product_model")
 CREATE = 'create_locations = true\nlocation_parent = "Europe"\ncreate_manufacturer = true\ncreate_models = true\n'
 

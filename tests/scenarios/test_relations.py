@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_backbone import LOAD, clean, expected
+from tests.scenarios.desk import LOAD, OpenTown, clean, key_of, uplinks
 
-OpenTown = Callable[..., Town]
 RELATION = "/api/now/cmdb/instance/*/relation/*"
 FORBIDDEN = '{"error":{"message":"Operation Failed","detail":"ACL Exception Delete Failed due to security constraint"}}'
 ABORTED = '{"error":{"message":"Operation Failed","detail":"Operation was aborted by Business Rule \'Freeze\'."}}'
@@ -43,7 +41,9 @@ class Relations:
     def uplinks(self, device: EstateDevice | None = None) -> set[str]:
         """Native keys of what the CMDB says the device hangs on."""
         edges = oracle.edges(self.town.app.instance, "UniFi")
-        return {edge.child for edge in edges if edge.parent == key(device or self.moving) and "Connects" in edge.type}
+        return {
+            edge.child for edge in edges if edge.parent == key_of(device or self.moving) and "Connects" in edge.type
+        }
 
     def tree(self) -> set[tuple[str, str]]:
         edges = oracle.edges(self.town.app.instance, "UniFi")
@@ -53,18 +53,14 @@ class Relations:
         """The sys_id of the moving device's edge to ``upper``."""
         instance = self.town.app.instance
         there = oracle.by_native_key(instance, "UniFi")
-        ends = {"parent": there[key(self.moving)].sys_id, "child": there[key(upper)].sys_id}
+        ends = {"parent": there[key_of(self.moving)].sys_id, "child": there[key_of(upper)].sys_id}
         return next(row["sys_id"] for row in instance.find("cmdb_rel_ci", **ends))
 
     def deletes(self) -> int:
         return sum(1 for line in self.town.sandbox.log.lines("servicenow") if line.method == "DELETE")
 
 
-def key(device: EstateDevice) -> str:
-    return f"device/{device.mac.lower().replace(':', '')}"
-
-
-def rules(result: Any) -> list[str]:
+def edge_rules(result: Any) -> list[str]:
     return [finding["rule"] for finding in result.document["findings"] if finding["rule"].startswith(("rel", "unl"))]
 
 
@@ -73,7 +69,7 @@ def here(town: OpenTown) -> Relations:
     relations = Relations(town(Estate.generate(seed=3, sites=1, devices=24)))
     first = relations.load()
     assert first.code == 0, first.err
-    assert relations.uplinks() == {key(relations.first)}
+    assert relations.uplinks() == {key_of(relations.first)}
     return relations
 
 
@@ -83,8 +79,8 @@ def moved(here: Relations) -> Relations:
     here.estate.change_uplink(here.moving.mac, here.second.mac)
     once = here.load()
     assert (once.code, once.document["plan"]["link"], once.document["plan"]["unlink"]) == (0, 0, 0)
-    assert "relation.moving" in rules(once)
-    assert here.uplinks() == {key(here.first)}
+    assert "relation.moving" in edge_rules(once)
+    assert here.uplinks() == {key_of(here.first)}
     return here
 
 
@@ -92,7 +88,7 @@ def test_a_moved_uplink_is_relinked_by_the_second_complete_read_and_the_old_edge
     before = len(oracle.edges(moved.town.app.instance))
     twice = moved.load()
     assert (twice.code, twice.document["written"]["linked"], twice.document["written"]["unlinked"]) == (0, 1, 1)
-    assert moved.uplinks() == {key(moved.second)}
+    assert moved.uplinks() == {key_of(moved.second)}
     assert len(oracle.edges(moved.town.app.instance)) == before
     assert not any(moved.load().document["written"].values())
     clean(moved.town)
@@ -110,21 +106,21 @@ def test_an_uplink_that_flaps_back_changes_nothing(moved: Relations) -> None:
     for upper in (moved.first, moved.second, moved.first):
         moved.estate.change_uplink(moved.moving.mac, upper.mac)
         assert not any(moved.load().document["written"].values())
-    assert moved.uplinks() == {key(moved.first)}
+    assert moved.uplinks() == {key_of(moved.first)}
 
 
 def test_an_offline_devices_last_known_uplink_is_kept(moved: Relations) -> None:
     moved.estate.set_online(moved.moving.mac, False)
     for _ in range(2):
         assert moved.load().document["plan"]["unlink"] == 0
-    assert moved.uplinks() == {key(moved.first)}
+    assert moved.uplinks() == {key_of(moved.first)}
 
 
 def test_a_dry_run_shows_the_move_does_not_count_as_a_read_and_sends_nothing(moved: Relations) -> None:
     for _ in range(2):
         planned = moved.load("--dry-run")
         assert {row["change"] for row in planned.document["changes"]} == {"link", "unlink"}
-    assert (moved.deletes(), moved.uplinks()) == (0, {key(moved.first)})
+    assert (moved.deletes(), moved.uplinks()) == (0, {key_of(moved.first)})
 
 
 def test_an_edge_that_another_source_recorded_too_stays_and_is_told_once(moved: Relations) -> None:
@@ -132,9 +128,9 @@ def test_an_edge_that_another_source_recorded_too_stays_and_is_told_once(moved: 
     moved.town.app.instance.insert("sys_rel_source", {"name": "Discovery", "cmdb_rel_ci": row})
     twice = moved.load()
     assert (twice.code, twice.document["written"]["unlinked"]) == (0, 0)
-    assert "unlink.shared" in rules(twice)
-    assert moved.uplinks() == {key(moved.first), key(moved.second)}
-    assert not rules(moved.load())
+    assert "unlink.shared" in edge_rules(twice)
+    assert moved.uplinks() == {key_of(moved.first), key_of(moved.second)}
+    assert not edge_rules(moved.load())
 
 
 def test_an_edge_that_was_there_before_us_is_never_removed(here: Relations) -> None:
@@ -146,8 +142,8 @@ def test_an_edge_that_was_there_before_us_is_never_removed(here: Relations) -> N
     here.estate.change_uplink(here.moving.mac, here.second.mac)
     here.load()
     twice = here.load()
-    assert "unlink.not_ours" in rules(twice)
-    assert here.uplinks() == {key(here.first), key(here.second)}
+    assert "unlink.not_ours" in edge_rules(twice)
+    assert here.uplinks() == {key_of(here.first), key_of(here.second)}
     assert here.deletes() == 0
 
 
@@ -161,7 +157,7 @@ def test_a_refused_removal_names_the_right_that_is_missing_and_is_tried_again(mo
     assert (failure["change"], "cmdb_rel_ci" in failure["message"]) == ("unlink", True)
     moved.town.sandbox.servicenow.faults.clear()
     assert moved.load().document["written"]["unlinked"] == 1
-    assert moved.uplinks() == {key(moved.second)}
+    assert moved.uplinks() == {key_of(moved.second)}
 
 
 def test_an_outage_queues_the_removal_and_a_replay_sends_it_once(moved: Relations) -> None:
@@ -171,7 +167,7 @@ def test_an_outage_queues_the_removal_and_a_replay_sends_it_once(moved: Relation
     moved.town.sandbox.servicenow.faults.clear()
     replayed = moved.town.run("replay-queue", "--env", "testing", "--json")
     assert (replayed.code, replayed.document["sent"], replayed.document["left"]) == (0, 1, 0)
-    assert moved.uplinks() == {key(moved.second)}
+    assert moved.uplinks() == {key_of(moved.second)}
     assert not any(moved.load().document["written"].values())
 
 
@@ -182,7 +178,7 @@ def test_both_queued_by_an_outage_replay_in_order(moved: Relations) -> None:
     moved.town.sandbox.servicenow.faults.clear()
     replayed = moved.town.run("replay-queue", "--env", "testing", "--json")
     assert replayed.document["written"] | {"linked": 1, "unlinked": 1} == replayed.document["written"]
-    assert moved.uplinks() == {key(moved.second)}
+    assert moved.uplinks() == {key_of(moved.second)}
 
 
 @pytest.mark.parametrize("effect", [Effect.RESET_AFTER, Effect.RESET_BEFORE])
@@ -194,7 +190,7 @@ def test_a_removal_whose_answer_was_lost_is_looked_up_by_the_next_load(moved: Re
     moved.town.sandbox.servicenow.faults.clear()
     before = moved.deletes()
     after = moved.load()
-    assert (after.code, moved.uplinks()) == (0, {key(moved.second)})
+    assert (after.code, moved.uplinks()) == (0, {key_of(moved.second)})
     assert moved.deletes() - before == (0 if effect is Effect.RESET_AFTER else 1)
     assert not any(moved.load().document["written"].values())
 
@@ -203,10 +199,10 @@ def test_the_old_edge_stays_while_the_new_one_cannot_be_drawn(moved: Relations) 
     fault = Fault(effect=Effect.STATUS, status=403, path="/api/now/identifyreconcile/enhanced", body=ABORTED)
     moved.town.sandbox.servicenow.faults.add(fault)
     refused = moved.load()
-    assert (refused.code, moved.deletes(), moved.uplinks()) == (3, 0, {key(moved.first)})
+    assert (refused.code, moved.deletes(), moved.uplinks()) == (3, 0, {key_of(moved.first)})
     moved.town.sandbox.servicenow.faults.clear()
     moved.load()
-    assert moved.uplinks() == {key(moved.second)}
+    assert moved.uplinks() == {key_of(moved.second)}
 
 
 def test_a_device_moved_to_another_console_is_managed_by_that_one_after_two_reads(town: OpenTown) -> None:
@@ -217,7 +213,7 @@ def test_a_device_moved_to_another_console_is_managed_by_that_one_after_two_read
 
     def managers() -> set[str]:
         edges = oracle.edges(instance, "UniFi")
-        return {edge.child for edge in edges if edge.parent == key(relations.moving) and "Managed" in edge.type}
+        return {edge.child for edge in edges if edge.parent == key_of(relations.moving) and "Managed" in edge.type}
 
     (before,), there = managers(), len(oracle.by_native_key(instance, "UniFi"))
     other = next(site for site in estate.sites() if site.host_id != relations.moving.host_id)
@@ -234,17 +230,17 @@ def test_a_device_moved_to_another_console_is_managed_by_that_one_after_two_read
 def test_an_end_deleted_by_hand_is_told_made_anew_and_then_linked(moved: Relations) -> None:
     """R3.4: the edge is not sent to a CI that is not there, nor is a stub made of it."""
     instance = moved.town.app.instance
-    gone = oracle.by_native_key(instance, "UniFi")[key(moved.second)]
+    gone = oracle.by_native_key(instance, "UniFi")[key_of(moved.second)]
     with instance.lock, instance.acting_as("admin"):
         instance.delete(gone.class_name, gone.sys_id)
     twice = moved.load()
     assert twice.code == 0, twice.err
     told = [f["message"] for f in twice.document["findings"] if f["rule"] == "ledger.gone"]
-    assert [key(moved.second) in message for message in told] == [True]
-    there = oracle.by_native_key(instance, "UniFi")[key(moved.second)]
+    assert [key_of(moved.second) in message for message in told] == [True]
+    there = oracle.by_native_key(instance, "UniFi")[key_of(moved.second)]
     assert (there.name, there.values["serial_number"]) == (gone.name, gone.values["serial_number"])
-    assert moved.uplinks() == {key(moved.second)}
-    assert moved.tree() == {(lower, upper) for lower, upper in expected(moved.estate).items() if upper}
+    assert moved.uplinks() == {key_of(moved.second)}
+    assert moved.tree() == {(lower, upper) for lower, upper in uplinks(moved.estate).items() if upper}
     assert not any(moved.load().document["written"].values())
 
 
@@ -256,7 +252,7 @@ def test_a_load_reads_back_the_edges_it_drew_and_counts_what_it_inserted(here: R
     assert load.document["verify"] == {
         "checked": 1, "mismatches": 0, "links_checked": 2, "duplicates": 0, "ledger": ours, "cmdb": ours
     }  # fmt: skip
-    assert here.uplinks(added) == {key(here.first)}
+    assert here.uplinks(added) == {key_of(here.first)}
     assert load.document["links"]["rate"] == 1.0
     verified = here.load().document["verify"]
     assert (verified["links_checked"], verified["cmdb"]) == (0, None)
@@ -270,7 +266,7 @@ def test_an_edge_that_the_instance_drops_though_it_said_insert_is_told_by_name(h
     load = here.load()
     told = [f for f in load.document["findings"] if f["rule"] == "cmdb.write_not_kept"]
     assert (load.code, load.document["verify"]["mismatches"]) == (3, 1)
-    assert [(finding["record"], finding["field"]) for finding in told] == [(key(added), "relation")]
+    assert [(finding["record"], finding["field"]) for finding in told] == [(key_of(added), "relation")]
 
 
 def test_edges_to_a_record_that_is_held_wait_are_named_and_lower_the_linking_rate(town: OpenTown) -> None:
@@ -279,11 +275,11 @@ def test_edges_to_a_record_that_is_held_wait_are_named_and_lower_the_linking_rat
     upper, instance = relations.first, relations.town.app.instance
     for name in ("rack 1", "rack 2"):
         instance.insert("cmdb_ci_ip_switch", {"name": name, "serial_number": upper.mac.upper()})
-    below = {lower for lower, above in expected(relations.estate).items() if above == key(upper)}
+    below = {lower for lower, above in uplinks(relations.estate).items() if above == key_of(upper)}
     load = relations.load()
-    assert [held["key"] for held in load.document["held"]] == [key(upper)]
+    assert [held["key"] for held in load.document["held"]] == [key_of(upper)]
     told = {f["record"] for f in load.document["findings"] if f["rule"] == "relation.end_held"}
-    assert told - {key(upper)} == below
+    assert told - {key_of(upper)} == below
     links = load.document["links"]
     assert links["wanted"] - links["linked"] == links["orphans"] == len(below) + 2
     assert links["rate"] == round(links["linked"] / links["wanted"], 4)
@@ -334,14 +330,14 @@ def test_the_first_relation_type_the_instance_has_is_used_in_its_direction(
     types(here, *there)
     load = here.run(*LOAD)
     edges = oracle.edges(here.app.instance, "UniFi")
-    wanted = {(lower, upper) for lower, upper in expected(here.estate).items() if upper}
+    wanted = {(lower, upper) for lower, upper in uplinks(here.estate).items() if upper}
     assert {(edge.parent, edge.child) for edge in edges if edge.type == uplink} == wanted
-    (console,) = {key(d) for d in here.estate.devices(here.estate.consoles()[0].host_id) if d.is_console}
+    (console,) = {key_of(d) for d in here.estate.devices(here.estate.consoles()[0].host_id) if d.is_console}
     managed = {(edge.parent, edge.child) for edge in edges if edge.type != uplink}
-    pairs = {(device, console) for device in expected(here.estate) if device != console}
+    pairs = {(device, console) for device in uplinks(here.estate) if device != console}
     assert managed == (set() if manager is None else {(b, a) if reversed_ else (a, b) for a, b in pairs})
     assert {edge.type for edge in edges} == {uplink, *([manager] if manager else [])}
-    assert ("relation.type_absent" in rules(load)) is (manager is None)
+    assert ("relation.type_absent" in edge_rules(load)) is (manager is None)
 
 
 def test_a_type_that_went_away_since_it_was_looked_up_costs_its_edges_only_and_is_told_once(here: Relations) -> None:
@@ -353,11 +349,11 @@ def test_a_type_that_went_away_since_it_was_looked_up_costs_its_edges_only_and_i
     ]
     load = here.load("--json", SNOWLOAD_SERVICENOW__BATCH_SIZE="1")
     assert (load.code, load.document["written"]["created"], load.document["written"]["linked"]) == (3, 3, 3)
-    assert rules(load).count("relation.type_refused") == 1
+    assert edge_rules(load).count("relation.type_refused") == 1
     assert {failure["change"] for failure in load.document["failed"]} == {"link"}
     types(here.town, "Managed by::Manages", "Connects to::Connected by")
     assert here.load("--full").code in (0, 3)
-    assert {frozenset(here.uplinks(device)) for device in added} == {frozenset({key(here.first)})}
+    assert {frozenset(here.uplinks(device)) for device in added} == {frozenset({key_of(here.first)})}
 
 
 def test_edges_across_batches_consoles_and_parallel_lanes_are_each_drawn_once(town: OpenTown) -> None:
@@ -365,7 +361,7 @@ def test_edges_across_batches_consoles_and_parallel_lanes_are_each_drawn_once(to
     relations = Relations(town(estate))
     load = relations.load("--workers", "4", SNOWLOAD_SERVICENOW__BATCH_SIZE="7")
     assert (load.code, load.document["links"]["rate"]) == (0, 1.0), load.err
-    assert relations.tree() == {(lower, upper) for lower, upper in expected(estate).items() if upper}
+    assert relations.tree() == {(lower, upper) for lower, upper in uplinks(estate).items() if upper}
     clean(relations.town)
 
 
@@ -381,7 +377,7 @@ def test_the_map_of_outlets_draws_what_powers_what(town: OpenTown, tmp_path: Pat
     config.write_text(f'[mapping.outlets]\n"{device.mac}" = "{pdu.mac.lower()}"\n"00:00:5e:00:53:99" = "{pdu.mac}"\n')
     load = here.run(*LOAD, "--config", str(config))
     powered = [edge for edge in oracle.edges(instance, "UniFi") if edge.type == "Powered by::Powers"]
-    assert [(edge.parent, edge.child) for edge in powered] == [(key(device), key(pdu))]
+    assert [(edge.parent, edge.child) for edge in powered] == [(key_of(device), key_of(pdu))]
     orphans = [f["record"] for f in load.document["findings"] if f["rule"] == "relation.orphan"]
     assert orphans == ["device/00005e005399"]
     assert not any(here.run(*LOAD, "--config", str(config)).document["written"].values())
@@ -432,4 +428,4 @@ def test_edges_whose_answer_was_lost_are_ours_and_move_like_all_others(town: Ope
     here.estate.change_uplink(here.moving.mac, here.second.mac)
     here.load()
     assert here.load().document["written"]["unlinked"] == 1
-    assert here.uplinks() == {key(here.second)}
+    assert here.uplinks() == {key_of(here.second)}

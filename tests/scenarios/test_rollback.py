@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,9 +10,8 @@ import pytest
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
+from tests.scenarios.desk import LOAD, OpenTown, edges, key_of, switches
 
-OpenTown = Callable[[Estate], Town]
-LOAD = ("load", "--env", "testing", "--json")
 MOVING = frozenset({"sys_mod_count", "sys_updated_on", "sys_updated_by", "last_discovered"})
 
 
@@ -28,21 +27,12 @@ def held(here: Town) -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def edges(here: Town) -> list[tuple[str, str, str]]:
-    return [(edge.parent, edge.type, edge.child) for edge in oracle.edges(here.app.instance)]
-
-
 def renamed(here: Town, *names: str) -> list[str]:
     """So many devices with a name of their own, renamed."""
-    devices = [
-        device
-        for console in here.estate.consoles()
-        for device in here.estate.devices(console.host_id)
-        if device.name and device.adopted and device.model_code.startswith("US")
-    ]
+    devices = switches(here.estate)
     for device, name in zip(devices, names, strict=False):
         here.estate.rename_device(device.mac, name)
-    return [f"device/{device.mac.lower()}" for device in devices[: len(names)]]
+    return [key_of(device) for device in devices[: len(names)]]
 
 
 def test_updates_go_back_field_by_field_and_a_second_rollback_has_nothing_to_do(town: OpenTown) -> None:

@@ -14,14 +14,25 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
+from tests.scenarios.desk import (
+    LOAD,
+    RETIRED,
+    RETIRING,
+    WRITES,
+    OpenTown,
+    by_hand,
+    clean,
+    could_write,
+    keeps,
+    key_of,
+    leaves,
+    remove,
+    small,
+    status,
+    switch,
+    value,
+)
 from tests.scenarios.in_process import InProcess
-from tests.scenarios.test_backbone import LOAD, clean
-from tests.scenarios.test_disappearance import RETIRED, RETIRING, leaves, remove, status
-from tests.scenarios.test_harm import WRITES, by_hand, value
-from tests.scenarios.test_plan import a_switch, could_write, key_of, small
-from tests.scenarios.test_schemas import keeps
-
-OpenTown = Callable[[Estate], Town]
 
 
 @pytest.fixture
@@ -66,7 +77,7 @@ def test_a_saved_plan_writes_what_it_says_and_nothing_the_second_time(here: Town
     """L3: a change in UniFi after the plan is not in it."""
     file = save(here)
     plan = json.loads(file.read_text())["plan"]
-    before = a_switch(here)
+    before = switch(here.estate)
     here.estate.rename_device(before.mac, "renamed-after-the-plan")
     first = carry_out(here, file)
     assert first.code == 0, first.err
@@ -140,7 +151,7 @@ def test_a_plan_that_another_load_has_overtaken_is_refused(here: Town) -> None:
 
 def test_a_record_that_is_no_longer_new_is_not_created_nor_linked(here: Town) -> None:
     file = save(here)
-    device = a_switch(here)
+    device = switch(here.estate)
     with here.app.instance.lock, here.app.instance.acting_as("admin"):
         here.app.instance.insert("cmdb_ci_ip_switch", {"name": "bought", "serial_number": device.mac.upper()})
     ended = carry_out(here, file)

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from importlib import resources
-from typing import Any
-
-import jsonschema
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.scenarios.conftest import Town
-
-
-def keeps(document: dict[str, Any]) -> None:
-    name = document["schema"].removeprefix("snowload.").removesuffix("/1")
-    file = resources.files("beast_dream_snow_loader") / "schemas" / f"{name}.schema.json"
-    jsonschema.validate(document, json.loads(file.read_text(encoding="utf-8")))
-
+from tests.scenarios.desk import keeps
 
 ENDS = ("--env", "testing", "--json")
 

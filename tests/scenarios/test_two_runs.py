@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.scenarios.conftest import Town
-
-OpenTown = Callable[[Estate], Town]
-LOAD = ("load", "--env", "testing", "--json")
+from tests.scenarios.desk import LOAD, OpenTown
 
 
 def begun(here: Town) -> subprocess.Popen[str]:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash check docs clean
+.PHONY: setup demo test bench crash year truth presence check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -37,6 +37,9 @@ year: setup ## a year in the life of a CMDB: 60 runs, 1,000 devices; SEED=7 for 
 truth: setup ## 10,000 small inventories under faults: exit 0 exactly when the CMDB is right
 	$(BIN)/python -m tests.scenarios.truthfulness --seed $(SEED)
 
+presence: setup ## 10,000 inventories read badly, and well: only what is gone is retired
+	$(BIN)/python -m tests.presence.stories --seed $(SEED)
+
 check: setup ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -50,7 +53,6 @@ clean: ## remove what the other targets made
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build docs/_build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: constraints
 constraints: ## pin every dependency with hashes, for all supported Pythons
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --no-annotate --extra dev pyproject.toml -o constraints.txt

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beast_dream_snow_loader.core.bindings import objection, parse_key, read_bindings, review
@@ -36,10 +39,35 @@ def test_every_line_that_cannot_be_meant_is_told_at_once() -> None:
     assert "bound to another CI by an earlier line" in raised.value.problems[-1]
 
 
-@given(st.text(max_size=30))
-def test_no_text_is_taken_for_a_key_it_does_not_name(text: str) -> None:
-    key = parse_key(text)
-    assert key is None or key.mac in "".join(c for c in text.casefold() if c in "0123456789abcdef")
+_RECORD = st.sampled_from(
+    ["", "device/", "client/", "Device/", " CLIENT/", "console/", "device", "/", "device/device/"]
+)
+_PAIR = st.sampled_from(["00", "5e", "5E", "02", "aC"])
+_ODD = st.sampled_from(["", "0", "000", "fg", "\uff11\uff11", "\u0665\u0665", "0 0", "\u200b00", "0x"])
+_DIGITS = st.one_of(st.lists(_PAIR, min_size=6, max_size=6), st.lists(_PAIR | _ODD, min_size=5, max_size=7))
+_NEARLY = st.tuples(_RECORD, _DIGITS, st.sampled_from(["", ":", "-", ".", "/"]), st.sampled_from(["", " ", "\n"])).map(
+    lambda parts: parts[0] + parts[2].join(parts[1]) + parts[3]
+)
+"""What looks like a key, and often enough is one."""
+
+
+def test_no_text_is_taken_for_a_key_it_does_not_name() -> None:
+    """A key has the twelve hexadecimal digits of the text in their order, and the kind of record that stands before."""
+    met: Counter[str] = Counter()
+
+    @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a busy machine
+    @given(_NEARLY)
+    def told(text: str) -> None:
+        key = parse_key(text)
+        met["read" if key else "refused"] += 1
+        if key is not None:
+            record, slash, digits = text.strip().casefold().rpartition("/")
+            assert key.record == (record if slash else "device"), text
+            assert key.mac == "".join(c for c in digits if c not in ":-. "), text
+            assert re.fullmatch("[0-9a-f]{12}", key.mac), text
+
+    told()
+    assert min(met["read"], met["refused"]) >= 40, met
 
 
 def _known(key: SourceKey, sys_id: SysId) -> KnownState:

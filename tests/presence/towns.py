@@ -7,7 +7,7 @@ console ``d``, which Site Manager alone lists.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import orjson
 
-from beast_dream_snow_loader.core.observed import SITE_MANAGER, Device, Read, Snapshot, Subject
+from beast_dream_snow_loader.core.observed import SITE_MANAGER, Console, Device, Read, Site, Snapshot, Subject
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.unifi.client import Collection, Endpoint, by_offset_unmoved
 
@@ -34,6 +34,12 @@ class Place(NamedTuple):
 WEST, EAST, CAMERAS, AWAY = Place("c", "west"), Place("c", "east"), Place("c", ""), Place("d", "")
 PLACES = (WEST, EAST, CAMERAS, AWAY)
 BY_CLOUD, BY_CONSOLE = (CAMERAS, AWAY), (WEST, EAST)
+CONSOLES = (Console(key="c", name="The big one"), Console(key="d", name="The one away"))
+SITES = (
+    Site(console="c", short_name="west", name="West wing"),
+    Site(console="c", short_name="east", name="East wing"),
+    Site(console="d", short_name="east", name="Elsewhere"),
+)
 
 
 class Fault(StrEnum):
@@ -51,20 +57,39 @@ class Fault(StrEnum):
     CLOUD_AWAY = "Site Manager away"
     CLOUD_EMPTY = "Site Manager lists nothing"
     KEY_REMOVED = "Site Manager no longer read"
-    STALE = "stale"
     REPEATED = "counted before a crash"
     FILTERED = "filtered"
 
 
 HARMLESS = (Fault.NONE, Fault.SHIFTED_ONCE, Fault.REPEATED)
-COUNT_FOR_NOBODY = (Fault.STALE, Fault.FILTERED)
 STRIKE_ONE_LIST = (Fault.LIST_FAILED, Fault.TRUNCATED, Fault.SHIFTED, Fault.EMPTY, Fault.SITE_HIDDEN)
 
 
-def tells_truly(fault: Fault, hit: Place, place: Place) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a filtered run was asked for, in an operator's words, and the places that it covers."""
+
+    words: Mapping[str, str]
+    places: tuple[Place, ...] = ()
+
+
+FILTERS = (
+    Asked(words={"sites": "West wing"}, places=(WEST,)),
+    Asked(words={"sites": "d/east", "consoles": "c"}),
+    Asked(words={"sites": "EAST"}, places=(EAST,)),
+    Asked(words={"consoles": "The big one"}, places=(WEST, EAST, CAMERAS)),
+    Asked(words={"consoles": "d"}, places=(AWAY,)),
+    Asked(words={"kinds": "switch"}, places=PLACES),
+    Asked(words={"kinds": "ap"}),
+)
+
+
+def tells_truly(fault: Fault, hit: Place, asked: Asked | None, place: Place) -> bool:
     """Whether a read with this fault, which struck ``hit`` if it strikes one list, shows who is at ``place``."""
-    if fault in HARMLESS or fault in COUNT_FOR_NOBODY:
-        return fault in HARMLESS
+    if fault in HARMLESS:
+        return True
+    if asked is not None:
+        return place in asked.places
     if fault in STRIKE_ONE_LIST:
         return place != hit
     if fault is Fault.CONSOLE_AWAY:
@@ -74,13 +99,16 @@ def tells_truly(fault: Fault, hit: Place, place: Place) -> bool:
 
 @dataclass(slots=True)
 class Town:
-    """``there`` is the truth. ``looks`` are the moments at which each absent device was really looked for in vain."""
+    """``there`` is the truth. ``looks`` are the moments at which each absent device was really looked for in vain.
+    ``asked`` is the filter of the last read, if it had one."""
 
     chance: Random
     there: dict[str, Place] = field(default_factory=dict)
     last_at: dict[str, Place] = field(default_factory=dict)
     looks: dict[str, list[datetime]] = field(default_factory=dict)
     now: datetime = FOUNDED
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot(taken_at=FOUNDED))
+    asked: Asked | None = None
     met: Counter[str] = field(default_factory=Counter)
 
     @classmethod
@@ -93,31 +121,35 @@ class Town:
     def live(self, fault: Fault) -> None:
         """Some days go by; now and then a device is taken away, put back, or moved. It is moved only before a read that
         shows where to: what went to a list nobody may see is, to all that can be known, gone."""
-        self.now += timedelta(hours=self.chance.choice((1, 24, 24 * 3, 24 * 6)))
+        self.now += timedelta(hours=self.chance.choice((1, 24, 24 * 3, 24 * 6, 24 * 15)))
         mac, what = self.chance.choice(sorted(self.last_at)), self.chance.random()
-        if what < 0.2:
+        absent = sorted(self.last_at.keys() - self.there.keys())
+        if what < 0.25:
             self.there.pop(mac, None)
-        elif what < 0.25:
-            self.there[mac] = self.last_at[mac]
-        elif what < 0.3 and fault in HARMLESS and mac in self.there and self.there[mac] in BY_CONSOLE:
+        elif what < 0.35 and absent:
+            back = self.chance.choice(absent)
+            self.there[back] = self.last_at[back]
+        elif what < 0.5 and fault in HARMLESS and mac in self.there and self.there[mac] in BY_CONSOLE:
             self.there[mac] = self.chance.choice(BY_CONSOLE)
 
-    def read(self, fault: Fault) -> Snapshot:
-        """A read of now. Site Manager also lists what the consoles list."""
+    def read(self, fault: Fault) -> None:
+        """A read of now, in ``snapshot``. Site Manager also lists what the consoles list."""
         hit = self.chance.choice(BY_CONSOLE)
+        self.asked = self.chance.choice(FILTERS) if fault is Fault.FILTERED else None
         self.met[fault] += 1
         self._really_looked(fault, hit)
         lists = [*self._by_console(fault, hit), *self._by_cloud(fault)]
         seen = {device.mac: device for read, devices in reversed(lists) for device in devices}
-        for mac in seen if fault is not Fault.STALE else ():
+        for mac in seen:
             self.last_at[mac] = self.there[mac]
             self.looks.pop(mac, None)
         devices = tuple(seen[mac] for mac in sorted(seen))
-        return Snapshot(taken_at=self.now, devices=devices, reads=tuple(read for read, _ in lists if read is not None))
+        reads = tuple(read for read, _ in lists if read is not None)
+        self.snapshot = Snapshot(taken_at=self.now, consoles=CONSOLES, sites=SITES, devices=devices, reads=reads)
 
     def _really_looked(self, fault: Fault, hit: Place) -> None:
         for mac in self.last_at.keys() - self.there.keys():
-            if tells_truly(fault, hit, self.last_at[mac]):
+            if tells_truly(fault, hit, self.asked, self.last_at[mac]):
                 self.looks.setdefault(mac, []).append(self.now)
 
     def _at(self, *places: Place) -> list[str]:

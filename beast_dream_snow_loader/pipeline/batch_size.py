@@ -6,7 +6,7 @@ import threading
 
 QUICK_SECONDS = 2.0
 SLOW_SECONDS = 5.0
-"""Aim for five seconds a request: well below the instance's 60 s quota (reliability-performance 3.4)."""
+"""Aim for five seconds a request: well below the instance's 60 s quota (servicenow-api 8)."""
 
 
 class BatchSize:

@@ -257,7 +257,7 @@ def test_one_matching_row_ignoring_case_is_the_reference(client: ServiceNowAPICl
 
 
 def test_no_row_or_several_is_none_and_several_are_told(client: ServiceNowAPIClient, instance: Instance) -> None:
-    """cmdb-model 0.8: an ambiguous match counts as no match."""
+    """cmdb-model 6.6: an ambiguous match counts as no match."""
     two = [{"sys_id": sys_id(n), "name": "HQ"} for n in (5, 6)]
     instance.answer = Rows(cmn_location=two, cmdb_hardware_product_model=[])
     facts = client.facts(wishes(references=(HQ, MODEL)))

@@ -35,13 +35,14 @@ class Churn:
         self._foreign: list[str] = []
         self._number = 0
         self._used: set[str] = set()
+        self._outage = False
 
-    def happen(self, events: int) -> None:
-        """Consoles come back, then so many events, each kind equally likely; never two to the same device."""
-        self.trace, self._used = [], set()
+    def happen(self, events: int, *, outage: bool = False) -> None:
+        """Consoles come back, then so many events, never two to one device. ``outage``: ServiceNow is away next."""
+        self.trace, self._used, self._outage = [], set(), outage
         self._consoles_come_back()
         for _ in range(events):
-            name = self.random.choice(sorted(KINDS))
+            name = self.random.choice((*sorted(KINDS), *_OFTEN))
             if KINDS[name](self):
                 self.counts[name] += 1
 
@@ -253,6 +254,20 @@ class Churn:
     def hand_status(self) -> bool:
         return self._edit("hand_status", install_status="3", operational_status="2")
 
+    def hand_reused(self) -> bool:
+        """A CI that was retired is given another status, and its device comes back."""
+        retired = [device for device in self._gone if model.key_of(device.mac) in self.truth.retired]
+        free = [d for d in retired if d.host_id not in self.down and d.mac not in self._used]
+        row = self._ci(free[0]) if free else None
+        if row is None:
+            return False
+        with self.instance.lock, self.instance.acting_as("admin"):
+            self.instance.update("cmdb_ci", row["sys_id"], {"install_status": "6", "operational_status": "5"})
+        self._gone.remove(free[0])
+        self.estate.add_device(site=free[0].site, model=free[0].model_code, name=free[0].name, mac=free[0].mac)
+        self._used.add(free[0].mac)
+        return self._told(f"hand_reused {free[0].mac}")
+
     def hand_correlation(self) -> bool:
         return self._edit("hand_correlation", correlation_id=self._next("PRTG"))
 
@@ -332,8 +347,10 @@ class Churn:
     def deleted(self) -> bool:
         device = self._some(known=True)
         mine = self._ci(device) if device else None
-        if mine is None:
+        if mine is None or device is None:
             return False
+        if self._outage and mine["sys_class_name"] != model.class_of(device, self.instance):
+            return False  # what is queued for it would make it again in the class that Discovery has put it in
         with self.instance.lock, self.instance.acting_as("admin"):
             self.instance.delete("cmdb_ci", mine["sys_id"])
         return self._told(f"deleted {mine['name']!r}")
@@ -345,7 +362,9 @@ _UNIFI = (
     "came_online", "console_down", "roamed",
 )  # fmt: skip
 _SERVICENOW = (
-    "hand_named", "hand_model", "hand_unowned", "hand_status", "hand_correlation", "hand_described", "foreign_added",
-    "discovered_ours", "discovered_child_class", "discovered_first", "merged", "deleted",
+    "hand_named", "hand_model", "hand_unowned", "hand_status", "hand_reused", "hand_correlation", "hand_described",
+    "foreign_added", "discovered_ours", "discovered_child_class", "discovered_first", "merged", "deleted",
 )  # fmt: skip
+_OFTEN = ("removed", "removed", "removed", "returned", "returned", "hand_reused", "discovered_child_class")
+"""It takes three runs until what is removed is gone; few CIs are of a class that has a better one below it."""
 KINDS: dict[str, Callable[[Churn], bool]] = {name: getattr(Churn, name) for name in (*_UNIFI, *_SERVICENOW)}

@@ -20,6 +20,11 @@ from tests.scenarios.year.truth import Moment, Rows, Truth, moment_now
 _SIX_DAYS = 6 * 86400.0
 _LOAD = ("load", "--env", "testing", "--json")
 _OUTAGE_EVERY = 9
+_SETTINGS = {
+    "SNOWLOAD_CLIENTS__MODE": "create",
+    "SNOWLOAD_RETIRE__ENABLED": "true",
+    "SNOWLOAD_RETIRE__ALLOW_PERCENT": "100",  # its guard has scenarios of its own
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,18 +48,19 @@ class Simulation:
     def live(self, runs: int, events: int) -> Year:
         """Ends with the first run after which the CMDB is not what it should be."""
         with self.town:
-            self.town.run.variables |= {"SNOWLOAD_CLIENTS__MODE": "create"}
+            self.town.run.variables |= _SETTINGS
             self._furnish()
             for number in range(runs):
+                outage = bool(number) and number % _OUTAGE_EVERY == 0
                 if number:
                     pass_time(_SIX_DAYS, self.town.estate, self.town.app.instance, self.town.run.home)
-                    self.churn.happen(events)
-                problems = self._one_run(number, outage=bool(number) and number % _OUTAGE_EVERY == 0)
+                    self.churn.happen(events, outage=outage)
+                problems = self._one_run(number, outage=outage)
                 self.year.runs += 1
                 if problems:
                     self.year.problems = [f"run {number}:", *self.churn.trace, "--", *problems[:40]]
                     break
-        self.year.counts = self.churn.counts
+        self.year.counts = self.churn.counts + self.truth.counts
         return self.year
 
     def _furnish(self) -> None:
@@ -78,7 +84,13 @@ class Simulation:
             problems.append(f"exit {load.code}, not {expected}: {errors} {load.err[-500:]}")
         after = self._tables()
         moment = Moment(
-            before=before, after=after, started=started, ended=moment_now(), unread=frozenset(self.churn.down)
+            before=before,
+            after=after,
+            started=started,
+            ended=moment_now(),
+            unread=frozenset(self.churn.down),
+            day=number * _SIX_DAYS / 86400,
+            outage=outage,
         )
         problems += [*self.truth.judge(moment), *self._confirmed(expected), *self._sound()]
         return [*problems, *self._again(self._tables(), expected)]
@@ -151,4 +163,4 @@ def _named_again(place: str, before: Rows, after: Rows) -> bool:
 
 
 def kinds() -> set[str]:
-    return {*KINDS, "outage", "replayed", "unlinked"}
+    return {*KINDS, "outage", "replayed", "unlinked", "retired", "not_retired", "set_back", "back_and_kept"}

@@ -23,6 +23,8 @@ ALWAYS = ("firmware_version", "ip_address")
 _STAMPS = frozenset({"last_discovered", "discovery_source"})
 _SYSTEM = frozenset({"sys_updated_on", "sys_updated_by", "sys_mod_count"})
 _ADAPTER = "cmdb_ci_network_adapter"
+_IN_SERVICE, _RETIRED = ("1", "1"), ("7", "6")
+_GRACE = 14
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,13 +39,16 @@ class Ours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One run seen from outside: the tables before and after. ``unread`` are the consoles that were not read."""
+    """One run seen from outside: the tables before and after. ``unread`` are the consoles that were not read; ``day``
+    counts from the beginning of the year. ``outage``: ServiceNow was away first, and what was queued then was sent."""
 
     before: Rows
     after: Rows
     started: datetime
     ended: datetime
     unread: frozenset[str]
+    day: float = 0.0
+    outage: bool = False
 
 
 class Truth:
@@ -56,6 +61,10 @@ class Truth:
         self._wanted: set[tuple[str, str, str]] = set()
         self._theirs: set[tuple[str, str, str]] = set()
         self._problems: list[str] = []
+        self.retired: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self._seen_at: dict[str, str] = {}
+        self._missing_since: dict[str, float] = {}
 
     def stale(self) -> set[tuple[str, str, str]]:
         """Relations that we drew, are still there, and are no longer true: the lower end hangs somewhere else now.
@@ -99,9 +108,57 @@ class Truth:
             self._item(model.key_of(device.mac), self._mapped(device), moment, untouched, device, (bases, names))
         for client in clients:
             self._item(f"client/{client.mac.lower()}", self._of_client(client), moment, untouched, None, (bases, names))
-        self._edges(moment, devices, clients)
+        shown = self._seen(devices, clients)
+        leaving = self._absences(moment, shown, untouched)
+        self._edges(moment, devices, clients, shown | leaving)
         self._rest(moment, untouched)
         return self._problems
+
+    # Who is gone (cmdb-model 6.10).
+
+    def _seen(self, devices: list[EstateDevice], clients: list[EstateClient]) -> set[str]:
+        """Whoever is shown is missed no more, whatever it was."""
+        sites = {site.legacy_id: site.host_id for site in self.estate.sites()}
+        places = {model.key_of(device.mac): device.host_id for device in devices}
+        places |= {f"client/{client.mac.lower()}": sites[client.site] for client in clients}
+        self._seen_at |= places
+        for key in places:
+            self._missing_since.pop(key, None)
+        self.retired -= places.keys()
+        return set(places)
+
+    def _absences(self, moment: Moment, shown: set[str], untouched: set[str]) -> set[str]:
+        """Gone is what a complete read of its console has missed for 14 days; each run reads at least twice. What is
+        gone is retired, if it is our CI and its status is still what we wrote. The keys that are retired now."""
+        leaving = set()
+        for key in sorted(self.ours.keys() - shown - self.retired):
+            if self._seen_at[key] in moment.unread:
+                continue
+            since = self._missing_since.setdefault(key, moment.day)
+            before = moment.before.get(f"cmdb {self.ours[key].sys_id}")
+            if moment.day - since >= _GRACE and before and self._may_retire(key, before):
+                self._leaves(key, before, moment)
+                untouched.discard(f"cmdb {self.ours[key].sys_id}")
+                leaving.add(key)
+        self.retired |= leaving
+        self.counts["retired"] += len(leaving)
+        return leaving
+
+    def _may_retire(self, key: str, before: Row) -> bool:
+        if _status(before) == _IN_SERVICE and self.ours[key].created:
+            return True
+        self.counts["not_retired"] += 1
+        return False
+
+    def _leaves(self, key: str, before: Row, moment: Moment) -> None:
+        """Both fields, its last sign of life as it was, none of our relations."""
+        after = moment.after.get(f"cmdb {before['sys_id']}", {})
+        wanted = {**before, "install_status": _RETIRED[0], "operational_status": _RETIRED[1]}
+        for name in sorted((before.keys() | after.keys()) - _SYSTEM - {"discovery_source"}):
+            if after.get(name, "") != wanted.get(name, ""):
+                self._differs(f"{key}, which is gone", name, after.get(name, ""), wanted.get(name, ""))
+        left = {edge for edge in self._drawn_now() & self.edges - self._theirs if key in (edge[0], edge[2])}
+        self._problems += [f"relation {edge} is there though {key} is retired" for edge in sorted(left)]
 
     # One CI.
 
@@ -129,9 +186,11 @@ class Truth:
         device: EstateDevice | None,
         naming: tuple[Counter[str], Mapping[str, set[str]]],
     ) -> None:
-        known = self.ours.get(key)
+        known, earlier = self.ours.get(key), ""
         if known is not None and f"cmdb {known.sys_id}" not in moment.before:
-            known = None  # somebody deleted it: it is made again
+            # Somebody deleted it: it is made again, and what was queued for it still calls it by its earlier name.
+            earlier = known.written.get("name", "") if moment.outage and known.base == _base(device) else ""
+            known = None
         sys_id = self._target(key, moment)
         if sys_id is None:
             self._problem(f"{key} has {len(self._targets(key, moment))} CIs, not one")
@@ -140,7 +199,9 @@ class Truth:
         was_there = moment.before.get(f"cmdb {sys_id}")
         untouched.discard(f"cmdb {sys_id}")
         if device is not None:
-            mapped = {**mapped, "name": self._name(key, device, known, was_there, after, naming)}
+            kept = was_there is None and after.get("name", "") == earlier != ""
+            name = earlier if kept else self._name(key, device, known, was_there, after, naming)
+            mapped = {**mapped, "name": name}
         if was_there is None:
             self._created(key, mapped, after, moment, device)
             known = Ours(sys_id=sys_id, created=True, base=_base(device), written=_written(mapped))
@@ -193,6 +254,8 @@ class Truth:
         if known is None or known.sys_id != after["sys_id"]:
             known = Ours(sys_id=after["sys_id"], created=False, base=_base(device))
         wanted = dict(before)
+        if key in self.retired:
+            wanted |= self._back_in_service(before)
         fields = self.instance.fields(before["sys_class_name"])
         for name, value in mapped.items():
             if name in fields and self._goes_in(name, value, known, before):
@@ -205,6 +268,12 @@ class Truth:
         self._stamps(key, before, after, moment, online=online, fresh=device is not None)
         known.base = _base(device)
         return known
+
+    def _back_in_service(self, before: Row) -> dict[str, str]:
+        """A retired device is back: only what still is as we left it is set back."""
+        ours = _status(before) == _RETIRED
+        self.counts["set_back" if ours else "back_and_kept"] += 1
+        return {"install_status": _IN_SERVICE[0], "operational_status": _IN_SERVICE[1]} if ours else {}
 
     def _goes_in(self, name: str, value: str, known: Ours, before: Row) -> bool:
         held = before.get(name, "")
@@ -280,7 +349,9 @@ class Truth:
 
     # Relations and everything else.
 
-    def _edges(self, moment: Moment, devices: list[EstateDevice], clients: list[EstateClient]) -> None:
+    def _edges(
+        self, moment: Moment, devices: list[EstateDevice], clients: list[EstateClient], judged: set[str]
+    ) -> None:
         wanted = model.edges_of(devices, self.estate)
         shown = {model.key_of(device.mac) for device in devices}
         for client in clients:
@@ -293,7 +364,7 @@ class Truth:
         self._problems += [f"relation {edge} is missing" for edge in sorted(wanted - told - waiting)]
         extra = {edge for edge in drawn - before if (keys.get(edge[0]), edge[1], keys.get(edge[2])) not in wanted}
         self._problems += [f"relation {edge} was drawn and is not true" for edge in sorted(extra)]
-        self._problems += list(self._removed(before - drawn, keys, wanted))
+        self._problems += list(self._removed(before - drawn, keys, wanted, judged))
         self.edges |= wanted
         self._theirs -= told - told_before
         self._wanted = wanted
@@ -308,12 +379,17 @@ class Truth:
         return {(keys.get(parent, parent), kind, keys.get(child, child)) for parent, kind, child in drawn}
 
     def _removed(
-        self, gone: set[tuple[str, str, str]], keys: Mapping[str, str], wanted: set[tuple[str, str, str]]
+        self,
+        gone: set[tuple[str, str, str]],
+        keys: Mapping[str, str],
+        wanted: set[tuple[str, str, str]],
+        judged: set[str],
     ) -> Iterator[str]:
-        """Only relations that we drew, and that are no longer true, may go."""
+        """Only relations that we drew, and that are no longer true, may go; of what is missing they stay until it, or
+        what it hangs on, is retired (``judged``: shown, or retired now)."""
         for parent, kind, child in sorted(gone):
             told = (keys.get(parent, parent), kind, keys.get(child, child))
-            if told not in self.edges - self._theirs or told in wanted:
+            if told not in self.edges - self._theirs or told in wanted or not {told[0], told[2]} & judged:
                 yield f"relation {told} was removed"
 
     def _drawn(self, rows: Rows) -> set[tuple[str, str, str]]:
@@ -343,6 +419,10 @@ class Truth:
 
     def _problem(self, text: str) -> None:
         self._problems.append(text)
+
+
+def _status(row: Row) -> tuple[str, str]:
+    return row.get("install_status", ""), row.get("operational_status", "")
 
 
 def _base(device: EstateDevice | None) -> str:

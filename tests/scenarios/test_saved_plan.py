@@ -96,7 +96,7 @@ def test_a_saved_plan_writes_what_it_says_and_nothing_the_second_time(here: Town
 
 
 def test_what_a_plan_held_is_held_and_told_when_it_is_applied(here: Town) -> None:
-    device = a_switch(here)
+    device = switch(here.estate)
     with here.app.instance.lock, here.app.instance.acting_as("admin"):
         for number in (1, 2):
             here.app.instance.insert(
@@ -195,7 +195,7 @@ def test_a_plan_is_refused_elsewhere_under_other_settings_and_when_it_is_old(her
     assert (other.code, "target" in other.err) == (4, True)
     mapped = carry_out(here, file, SNOWLOAD_CLIENTS__MODE="create")
     assert (mapped.code, "changed since" in mapped.err) == (4, True)
-    bound = carry_out(here, file, SNOWLOAD_BINDINGS=json.dumps({key_of(a_switch(here)): "0" * 32}))
+    bound = carry_out(here, file, SNOWLOAD_BINDINGS=json.dumps({key_of(switch(here.estate)): "0" * 32}))
     assert (bound.code, "bindings" in bound.err) == (4, True)
     old = carry_out(here, file, SNOWLOAD_PLAN__MAX_AGE_HOURS="0.0000001")
     assert (old.code, "hours old" in old.err) == (4, True)

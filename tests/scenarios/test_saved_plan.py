@@ -195,6 +195,8 @@ def test_a_plan_is_refused_elsewhere_under_other_settings_and_when_it_is_old(her
     assert (other.code, "target" in other.err) == (4, True)
     mapped = carry_out(here, file, SNOWLOAD_CLIENTS__MODE="create")
     assert (mapped.code, "changed since" in mapped.err) == (4, True)
+    retiring = carry_out(here, file, SNOWLOAD_RETIRE__ENABLED="true")
+    assert (retiring.code, "retire" in retiring.err) == (4, True)
     bound = carry_out(here, file, SNOWLOAD_BINDINGS=json.dumps({key_of(switch(here.estate)): "0" * 32}))
     assert (bound.code, "bindings" in bound.err) == (4, True)
     old = carry_out(here, file, SNOWLOAD_PLAN__MAX_AGE_HOURS="0.0000001")
@@ -216,8 +218,18 @@ def test_a_plan_that_was_touched_or_does_not_read_is_an_integrity_error(here: To
     assert here.writes() == 0
 
 
-@pytest.mark.parametrize("more", [("--site", "x"), ("--console", "x"), ("--kind", "switch"), ("--full",)])
-def test_filters_do_not_go_with_a_saved_plan(here: Town, more: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--site", "x"),
+        ("--console", "x"),
+        ("--kind", "switch"),
+        ("--full",),
+        ("--allow-upgrade",),
+        ("--allow-retire", "50"),
+    ],
+)
+def test_what_decided_over_a_plan_does_not_go_with_a_saved_one(here: Town, more: tuple[str, ...]) -> None:
     ended = carry_out(here, here.run.home / "any.plan", *more)
     assert (ended.code, more[0] in ended.err) == (2, True)
 

@@ -6,15 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.logins import CREDENTIALS
 from tests.conftest import Snowload
-
-CREDENTIALS = {
-    "SERVICENOW_INSTANCE": "http://127.0.0.1:9",
-    "SERVICENOW_USERNAME": "u",
-    "SERVICENOW_PASSWORD": "canary-password-1",
-    "UNIFI_SITE_MANAGER_URL": "http://127.0.0.1:9",
-    "UNIFI_API_KEY": "canary-key-2",
-}
 
 
 @pytest.mark.parametrize("command", ["load", "validate", "health", "doctor", "report", "replay-queue"])

@@ -14,7 +14,7 @@ import pytest
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
 from beast_dream_snow_loader.sandbox.town import Account, Sandbox
-from tests.cli.test_bad_input import CREDENTIALS
+from tests.cli.logins import CREDENTIALS
 from tests.conftest import Snowload
 
 LOAD = ("load", "--env", "testing", "--json")

@@ -194,7 +194,7 @@ def test_a_device_is_never_written_to_a_ci_that_is_no_hardware(here: Town) -> No
     before = stored(here, service)
     load = here.run(*LOAD, **bound(device, service))
     assert load.code == 3
-    assert "binding.not_hardware" in told(load.document, device)
+    assert "binding.not_hardware" in decided(load, device)
     assert stored(here, service) == before
 
 
@@ -203,7 +203,7 @@ def test_a_wrong_binding_is_put_right_by_giving_the_native_key_to_the_right_ci(h
     wrong, right = insert(here, name="wrong", serial_number="BOX-1"), insert(here, name="right", serial_number="BOX-2")
     assert here.run(*LOAD, **bound(device, wrong)).code == 0
     refused = here.run(*LOAD, **bound(device, right))
-    assert "binding.contradicts" in told(refused.document, device)
+    assert "binding.contradicts" in decided(refused, device)
     with here.app.instance.lock, here.app.instance.acting_as("admin"):
         (row,) = here.app.instance.find("sys_object_source", id=key_of(device))
         here.app.instance.update("sys_object_source", row["sys_id"], {"target_sys_id": right})

@@ -120,6 +120,10 @@ def fault(code: str, **more: Any) -> IreOptions:
     return IreOptions(item_faults=(ItemFault(code=code, **more),))
 
 
+def refuse(town: Town, key: str) -> None:
+    town.app.backend.set_options(ire=fault("MISSING_MATCHING_ATTRIBUTES", native_key=key, times=None))
+
+
 # The CMDB's tables.
 
 

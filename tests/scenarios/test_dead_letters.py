@@ -17,9 +17,9 @@ from tests.scenarios.desk import (
     OpenTown,
     clean,
     could_write,
-    fault,
     keeps,
     one_switch,
+    refuse,
     switch,
 )
 
@@ -37,10 +37,6 @@ def poisoned(here: Town) -> Town:
     assert here.run(*LOAD, **HELD_BACK).code == 8
     refuse(here, one_switch(here.estate))
     return here
-
-
-def refuse(town: Town, key: str) -> None:
-    town.app.backend.set_options(ire=fault("MISSING_MATCHING_ATTRIBUTES", native_key=key, times=None))
 
 
 def keys(town: Town) -> set[str]:

@@ -8,7 +8,6 @@ import pty
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,19 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_backbone import LOAD, clean, switch
-from tests.scenarios.test_classes import one_switch
-from tests.scenarios.test_dead_letters import refuse
-from tests.scenarios.test_read_only import HELD_BACK, REPLAY, changing_requests
-from tests.scenarios.test_schemas import keeps
+from tests.scenarios.desk import (
+    HELD_BACK,
+    LOAD,
+    REPLAY,
+    OpenTown,
+    clean,
+    could_write,
+    keeps,
+    one_switch,
+    refuse,
+    switch,
+)
 
-OpenTown = Callable[..., Town]
 HOSTILE = "evil\x1b[31m\u202etxt"
 
 
@@ -166,6 +171,6 @@ def test_a_replay_asks_once_whether_the_instance_is_there_and_sends_nothing_whil
     assert len([path for path in here.servicenow_reads() if "oauth" not in path]) == 1
     load = here.run(*LOAD)
     assert (load.code, load.document["queued"]) == (8, 1)
-    assert changing_requests(here) == []
+    assert could_write(here) == []
     here.app.backend.set_options(hibernating=False)
     assert here.run(*REPLAY).document["sent"] == 1

@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from beast_dream_snow_loader.core.identity import SourceKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +36,31 @@ class LoadOptions:
     allow_retire: float | None = None
     """Percent of a group of CIs that this run may retire; None: as the settings say."""
     report_file: Path | None = None
+    errors_file: Path | None = None
+    retry_failed: str | None = None
+    """Only the records that this run (``last``: the last load) did not write."""
+    resume: str | None = None
+    """Finish what this run (``last``: the last load) did not get to."""
+    keys: frozenset[SourceKey] = frozenset()
+    """Only these records; empty: all."""
     plan_file: Path | None = None
     """A saved plan to apply; then nothing is read from UniFi and no filter has a meaning."""
     on_failure: Literal["keep", "rollback"] = "keep"
     lock_timeout: str = "0s"
     """How long to wait for another run on the same target to end."""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What decides which records a run is about, so that another run can be about the same."""
+        return {
+            "sites": list(self.sites),
+            "consoles": list(self.consoles),
+            "kinds": list(self.kinds),
+            "keys": sorted(map(str, self.keys)),
+            "full": self.full,
+            "allow_upgrade": self.allow_upgrade,
+            "allow_retire": self.allow_retire,
+        }
 
     @property
     def command(self) -> str:

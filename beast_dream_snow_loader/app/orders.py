@@ -19,7 +19,10 @@ def order_of(options: LoadOptions, here: Ground, run_id: str) -> Order:
         rules=mapping_rules(here.settings),
         bindings=read_bindings(here.settings.bindings),
         scope=Scope(
-            sites=frozenset(options.sites), consoles=frozenset(options.consoles), kinds=frozenset(options.kinds)
+            sites=frozenset(options.sites),
+            consoles=frozenset(options.consoles),
+            kinds=frozenset(options.kinds),
+            keys=options.keys,
         ),
         dry_run=options.dry_run,
         read_only=settings.read_only,

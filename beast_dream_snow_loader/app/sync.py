@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from beast_dream_snow_loader.app.earlier_runs import RESUMES, Resumed, as_asked, refuse_mixed, to_resume, with_failed
 from beast_dream_snow_loader.app.failing import failed
+from beast_dream_snow_loader.app.failures import as_lines
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
@@ -30,19 +32,45 @@ from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import exit_code_of
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import Run
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.runner import Load
 from beast_dream_snow_loader.state.store import Store
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One load as it was asked for. ``file`` is the saved plan to apply, ``resumed`` the run to be finished."""
+
+    options: LoadOptions
+    file: PlanFile | None = None
+    resumed: Resumed | None = None
+
+    def begun(self) -> dict[str, Any]:
+        """What is remembered of the run from its start: a killed one can be finished from it."""
+        told: dict[str, Any] = {"asked": self.options.asked}
+        if self.file is not None:
+            told["from_plan"] = self.file.told()
+        if self.resumed is not None:
+            told[RESUMES] = {"run_id": self.resumed.run.id}
+        return told
+
+
 def load(options: LoadOptions, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
+    result = _attempted(options, listener)
+    if options.errors_file is None or isinstance(result.error, BadArgument):
+        return result
+    return _kept(result, options.errors_file, as_lines(result))
+
+
+def _attempted(options: LoadOptions, listener: Listener) -> Result:
     try:
-        refuse_unwritable(report=options.report_file)
+        refuse_unwritable(report=options.report_file, errors=options.errors_file)
+        refuse_mixed(options)
         file = _plan_file(options)
         with ground(options.place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
-            return _load(options, file, here, store, stop, listener)
+            return _load(_task(options, file, here, store), here, store, stop, listener)
     except SnowloadError as error:
         return failed("load", error, environment=options.place.environment or "")
 
@@ -54,37 +82,43 @@ def _plan_file(options: LoadOptions) -> PlanFile | None:
     return read_plan(options.plan_file)
 
 
-def _load(
-    options: LoadOptions, file: PlanFile | None, here: Ground, store: Store, stop: Stop, listener: Listener
-) -> Result:
-    if file is not None:
-        refuse_elsewhere(file, here)
+def _task(options: LoadOptions, file: PlanFile | None, here: Ground, store: Store) -> Task:
+    resumed = to_resume(options, here, store)
+    if resumed is None:
+        return Task(options=with_failed(options, here, store), file=file)
+    options = as_asked(options, resumed.run)
+    return Task(options=options, file=_plan_file(options), resumed=resumed)
+
+
+def _load(task: Task, here: Ground, store: Store, stop: Stop, listener: Listener) -> Result:
+    if task.file is not None:
+        refuse_elsewhere(task.file, here)
     run = Run(
         id=new_run_id(here.clock.now()),
         command="load",
         environment=here.environment,
         target=here.target,
         started_at=here.clock.now(),
-        report={"from_plan": file.told()} if file is not None else {},
+        report=task.begun(),
     )
     heard = Heard()
+    options = task.options
     with listening(here, run.id, listener, heard, options.place.verbosity) as told:
         wiring = wire(here, store, told, dry_run=options.dry_run, stopping=stop)
-        return _recorded(options, file, here, store, replace(wiring, heard=heard), run, stop)
+        return _recorded(task, here, store, replace(wiring, heard=heard), run, stop)
 
 
-def _recorded(
-    options: LoadOptions, file: PlanFile | None, here: Ground, store: Store, wiring: Wiring, run: Run, stop: Stop
-) -> Result:
+def _recorded(task: Task, here: Ground, store: Store, wiring: Wiring, run: Run, stop: Stop) -> Result:
+    options, file = task.options, task.file
     order = order_of(options, here, run.id)
     if options.dry_run:
         work = Load(wiring.world, order, ordered(file, store) if file is not None else None)
-        result = _run(options, file, here, wiring, work, run, stop)
+        result = _run(task, here, store, wiring, work, run, stop)
         return _reported(result, filter(None, (options.report_file,)))
     wait = time_to_wait(options.lock_timeout, "--lock-timeout", "5m").total_seconds()
     with holding(here, store, wiring, run, wait) as held:
         saved = ordered(file, store) if file is not None else None
-        result = _run(options, file, here, held, Load(held.world, order, saved), run, stop)
+        result = _run(task, here, store, held, Load(held.world, order, saved), run, stop)
         if options.on_failure == "rollback" and _went_wrong(result) and not stop():
             result = _undone(here, store, held, run, result, stop)
         return _finished(options, here, store, run, result)
@@ -105,9 +139,8 @@ def _undone(here: Ground, store: Store, wiring: Wiring, run: Run, result: Result
     return replace(result, body={**result.body, "rollback": document(undo)})
 
 
-def _run(
-    options: LoadOptions, file: PlanFile | None, here: Ground, wiring: Wiring, work: Load, run: Run, stop: Stop
-) -> Result:
+def _run(task: Task, here: Ground, store: Store, wiring: Wiring, work: Load, run: Run, stop: Stop) -> Result:
+    options, file = task.options, task.file
     error: SnowloadError | None = None
     try:
         work.run()
@@ -117,9 +150,11 @@ def _run(
     status, code = status_of(report, strict=options.strict)
     changes = list(plan_rows(report.plan)) if options.dry_run and report.plan is not None else []
     modes = {"dry_run": options.dry_run, "read_only": here.settings.servicenow.read_only}
-    body = {**modes, **report.document(), "changes": changes}
+    body = {**modes, "asked": options.asked, **report.document(), "changes": changes}
     if file is not None:
         body["from_plan"] = {**file.told(), **_renewed(work.outcome)}
+    if task.resumed is not None:
+        body[RESUMES] = task.resumed.told(store)
     return Result(
         command="load",
         status=status.value,
@@ -177,10 +212,15 @@ def _finished(options: LoadOptions, here: Ground, store: Store, run: Run, result
 
 
 def _reported(result: Result, files: Iterable[Path]) -> Result:
-    """The result, with the error when its report could not be written: what was done is done and recorded."""
+    for file in files:
+        result = _kept(result, file, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))
+    return result
+
+
+def _kept(result: Result, file: Path, data: bytes) -> Result:
+    """The result, with the error when the file could not be written: what was done is done and recorded."""
     try:
-        for file in files:
-            write_private(file, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))
+        write_private(file, data)
     except SnowloadError as error:
         return replace(result, error=result.error or error, exit_code=result.exit_code or exit_code_of(error))
     return result

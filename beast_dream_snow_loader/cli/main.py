@@ -23,6 +23,7 @@ from beast_dream_snow_loader.cli.commands import (
     sandbox,
     validate,
 )
+from beast_dream_snow_loader.cli.optional_values import OptionalValues
 
 app = typer.Typer(
     name="snowload",
@@ -52,7 +53,7 @@ def _root(
     """Keep a ServiceNow CMDB true to a UniFi network inventory."""
 
 
-app.command("load", epilog=load.EXAMPLES)(load.load)
+app.command("load", cls=OptionalValues, epilog=load.EXAMPLES)(load.load)
 app.command("plan", epilog=plan.EXAMPLES)(plan.plan)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)

@@ -22,6 +22,7 @@ def render(result: Result) -> None:
     _needs_a_person(body)
     _left_out(body)
     show_findings(body.get("findings", []))
+    _resumed(body)
     line(_verdict(result))
     if body.get("report_file"):
         line(f"report: {body['report_file']}")
@@ -47,6 +48,12 @@ def render_rollback(result: Result) -> None:
     show_findings(body.get("findings", []))
     written = {**body.get("written", {}), "deleted": body.get("deleted", 0), "dropped": body.get("dropped", 0)}
     line(f"rollback of {body['undoes']}: {result.status}; " + ", ".join(f"{k} {v}" for k, v in written.items()))
+
+
+def _resumed(body: Mapping[str, Any]) -> None:
+    if resumed := body.get("resumes"):
+        line(f"finishing run {resumed['run_id']}, which had written {resumed['written_before']} changes")
+        line(f"  sent without an answer: {resumed['unknown']}, of which {resumed['found_done']} had happened")
 
 
 def _counts(body: Mapping[str, Any]) -> None:

@@ -51,6 +51,17 @@ def load(
     allow_retire: AllowRetire = None,
     sandbox: UseSandbox = False,
     report: Annotated[Path | None, typer.Option("--report", help="Write the JSON report to this file too.")] = None,
+    errors: Annotated[
+        Path | None, typer.Option("--errors", help="Write what was not written to this file: a JSON object per record.")
+    ] = None,
+    retry_failed: Annotated[
+        str | None,
+        typer.Option("--retry-failed", metavar="[RUN]", help="Only the records that the last load, or RUN, left out."),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="[RUN]", help="Finish the last load, or RUN, after it was killed or stopped."),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -79,6 +90,9 @@ def load(
         workers=workers,
         allow_retire=allow_retire,
         report_file=report,
+        errors_file=errors,
+        retry_failed=retry_failed,
+        resume=resume,
         on_failure=on_failure,
         lock_timeout=lock_timeout,
     )

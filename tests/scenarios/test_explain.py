@@ -61,6 +61,12 @@ def test_a_device_is_found_by_every_spelling_of_what_it_is_known_by(here: Town) 
     assert explained(here, serial)["key"] == key_of(device)
 
 
+def test_a_refused_login_is_told_and_ends_with_its_code_though_the_rest_is_explained(here: Town) -> None:
+    ended = here.run("explain", a_switch(here).mac, "--env", "testing", "--json", SERVICENOW_PASSWORD="wrong")
+    assert ended.code == 7, ended.err
+    assert ended.document["mapping"]["fields"]
+
+
 def test_what_names_nobody_is_refused_with_the_nearest_and_what_names_several_with_all(here: Town) -> None:
     device = switch(here.estate)
     nobody = here.run("explain", f"{device.name}x", "--env", "testing", "--json")

@@ -214,6 +214,14 @@ def test_a_wrong_binding_is_put_right_by_giving_the_native_key_to_the_right_ci(h
     assert stored(here, wrong)["name"] == "wrong"
 
 
+def test_a_match_that_others_have_retired_is_kept_up_to_date_and_told(here: Town) -> None:
+    device = switch(here.estate)
+    theirs = insert(here, name="old", serial_number=device.mac.upper(), install_status="7", operational_status="6")
+    load = here.run(*LOAD)
+    assert "identity.retired" in told(load.document, device)
+    assert stored(here, theirs)["install_status"] == "7"
+
+
 def test_a_binding_outweighs_the_engine(here: Town) -> None:
     device = switch(here.estate)
     insert(here, name="the engine's choice", serial_number=device.mac.upper())

@@ -16,6 +16,7 @@ from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
 from beast_dream_snow_loader.core.matching import Match, MatchedBy
 from beast_dream_snow_loader.core.names import last_form, named, next_form, planned_names
 from beast_dream_snow_loader.core.recognition import Decision, Trial, Verdict, accepted, judge, second_look
+from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.steps.base_class import elsewhere, in_base_class
@@ -58,6 +59,7 @@ def recognise(
     work = _Recognition(
         world=world, order=order, items=dict(desired.items), entries=entries, open=new, result=result,
         taken={entry.sys_id: key for key, entry in entries.items()},
+        statuses=Statuses.of(desired.choices, order.rules),
     )  # fmt: skip
     work.without_engine([key for key in new if work.items[key].class_name == BASE_CLASS])
     while work.open:
@@ -91,6 +93,7 @@ class _Recognition:
     taken: dict[SysId, SourceKey]
     open: list[SourceKey]
     result: Recognised
+    statuses: Statuses
     cleared: set[SourceKey] = field(default_factory=set)
     owners: dict[SysId, tuple[SourceKey, ...]] = field(default_factory=dict)
     hardware: set[SysId] = field(default_factory=set)
@@ -212,6 +215,8 @@ class _Recognition:
         if owner != item.key:
             self.result.held[item.key] = _shared(item.key, owner, candidate)
             return
+        if candidate is not None and self.statuses.ended(candidate.values):
+            self.result.findings.append(_retired(item, sys_id))
         known = _known(item, verdict, sys_id, candidate)
         self.result.accepted[item.key] = self.entries[item.key] = known
         if verdict.weak:
@@ -247,6 +252,20 @@ def _name_taken(item: ConfigItem, verdict: Verdict) -> Finding:
     why = verdict.held.reason if verdict.held else "its name belongs to another CI"
     message = f"{item.label or item.key}: {why}. Another form of the name is used."
     return Finding(record=str(item.key), rule="name.taken", severity=Severity.WARNING, message=message, field="name")
+
+
+def _retired(item: ConfigItem, sys_id: SysId) -> Finding:
+    message = (
+        f"The CI {sys_id} that it is was set to Retired by others, and UniFi shows it at work: it is kept up to date, "
+        "its status is left to its owner."
+    )
+    return Finding(
+        record=str(item.key),
+        rule="identity.retired",
+        severity=Severity.WARNING,
+        message=message,
+        field="install_status",
+    )
 
 
 def _weak(item: ConfigItem, sys_id: SysId, candidate: Candidate | None) -> Finding:

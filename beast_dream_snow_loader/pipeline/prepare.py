@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, Plan
 from beast_dream_snow_loader.core.class_moves import moves_up
@@ -32,11 +33,13 @@ from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.probe import probe
-from beast_dream_snow_loader.pipeline.steps.recall import recall
+from beast_dream_snow_loader.pipeline.steps.recall import Recalled, recall
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.steps.rows import fill
 from beast_dream_snow_loader.pipeline.steps.survey import survey
 from beast_dream_snow_loader.pipeline.world import Order, World
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,28 +175,26 @@ class Preparation:
         if self._outcome.away is None:
             mine = {key: desired.items[key] for key in keys_in(self._order.scope, desired)}
             wished = wishes(replace(desired, items=mine), self._order.rules)
-            try:
-                return fill(self._world, self._order, facts, wished.references)
-            except AWAY as error:
-                self._outcome.away = error
+            return self._attempt(lambda: fill(self._world, self._order, facts, wished.references)) or facts
         return facts
 
     def _recall(self) -> KnownState:
         with self._steps.step("recall") as counted:
-            try:
-                if self._outcome.away is None:
-                    probe(self._world)
-                recalled = recall(self._world, self._order, reachable=self._outcome.away is None)
-            except AWAY as error:
-                self._outcome.away = error
-                recalled = recall(self._world, self._order, reachable=False)
-            except UNREADABLE as error:
-                self._found(reduced("recall.unreadable", f"What the CMDB holds cannot be checked: {error.message}"))
-                recalled = recall(self._world, self._order, reachable=False)
+            told = "What the CMDB holds cannot be checked"
+            recalled = self._attempt(self._probed_recall, "recall.unreadable", told) or self._remembered()
             self._found(*recalled.findings)
             self._outcome.held.extend(recalled.held)
             counted.records = len(recalled.known.items)
         return recalled.known
+
+    def _probed_recall(self) -> Recalled:
+        if self._outcome.away is not None:
+            return self._remembered()
+        probe(self._world)
+        return recall(self._world, self._order, reachable=True)
+
+    def _remembered(self) -> Recalled:
+        return recall(self._world, self._order, reachable=False)
 
     def _recognise(self, desired: DesiredState, known: KnownState) -> tuple[DesiredState, KnownState]:
         scope = keys_in(self._order.scope, desired)
@@ -201,12 +202,10 @@ class Preparation:
         if not (new or self._order.bindings) or self._outcome.away is not None:
             return desired, known
         with self._steps.step("recognise", total=len(new)) as counted:
-            try:
-                recognised = recognise(self._world, self._order, desired, new, known)
-            except AWAY as error:
-                self._outcome.away = error
-                return desired, known
+            recognised = self._attempt(lambda: recognise(self._world, self._order, desired, new, known))
             counted.records = len(new)
+        if recognised is None:
+            return desired, known
         told = set(self._outcome.findings)  # by the first look, when a CI turned out to be gone meanwhile
         self._found(*(finding for finding in recognised.findings if finding not in told))
         self._outcome.trials = recognised.trials
@@ -255,15 +254,14 @@ class Preparation:
         if not wanted or self._outcome.away is not None:
             return plan
         with self._steps.step("attach", total=len(wanted)) as counted:
-            try:
-                clients = attach(self._world, self._order, wanted, known, desired.looked)
-            except AWAY as error:
-                self._outcome.away = error
-                return plan
-            except UNREADABLE as error:
-                self._found(reduced("client.unreadable", f"CIs of clients cannot be looked for: {error.message}"))
-                return plan
+            clients = self._attempt(
+                lambda: attach(self._world, self._order, wanted, known, desired.looked),
+                "client.unreadable",
+                "CIs of clients cannot be looked for",
+            )
             counted.records = len(wanted)
+        if clients is None:
+            return plan
         self._found(*clients.findings)
         self._outcome.plan = replace(
             plan,
@@ -281,12 +279,19 @@ class Preparation:
 
     def _looked(self, read: Callable[[], KnownState]) -> KnownState | None:
         """None when the instance cannot be looked at; the run goes on without."""
+        return self._attempt(read, "drift.unreadable", "Changes made by hand cannot be seen")
+
+    def _attempt(self, ask: Callable[[], T], rule: str = "", without: str = "") -> T | None:
+        """What the instance answers; None, and the run goes on, when it is away or, where a ``rule`` says how that is
+        told, will not let us read."""
         try:
-            return read()
+            return ask()
         except AWAY as error:
             self._outcome.away = error
         except UNREADABLE as error:
-            self._found(reduced("drift.unreadable", f"Changes made by hand cannot be seen: {error.message}"))
+            if not rule:
+                raise
+            self._found(reduced(rule, f"{without}: {error.message}"))
         return None
 
     def _found(self, *findings: Finding) -> None:

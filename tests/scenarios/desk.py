@@ -127,6 +127,11 @@ def refuse(town: Town, key: str) -> None:
 # The CMDB's tables.
 
 
+def keys(town: Town) -> set[str]:
+    """The native keys of the CIs that are ours."""
+    return set(oracle.by_native_key(town.app.instance, "UniFi"))
+
+
 def ci(town: Town, thing: EstateDevice) -> oracle.ConfigItem | None:
     return oracle.by_native_key(town.app.instance, "UniFi").get(key_of(thing))
 

@@ -6,7 +6,6 @@ import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
-from beast_dream_snow_loader.sandbox.servicenow import oracle
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import (
@@ -18,6 +17,7 @@ from tests.scenarios.desk import (
     clean,
     could_write,
     keeps,
+    keys,
     one_switch,
     refuse,
     switch,
@@ -37,10 +37,6 @@ def poisoned(here: Town) -> Town:
     assert here.run(*LOAD, **HELD_BACK).code == 8
     refuse(here, one_switch(here.estate))
     return here
-
-
-def keys(town: Town) -> set[str]:
-    return set(oracle.by_native_key(town.app.instance, "UniFi"))
 
 
 def test_the_load_that_parks_a_write_names_it_and_ends_partial(poisoned: Town) -> None:

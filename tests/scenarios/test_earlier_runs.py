@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,8 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
 from tests.scenarios.conftest import Town
-from tests.scenarios.test_backbone import LOAD, clean
-from tests.scenarios.test_classes import one_switch
-from tests.scenarios.test_dead_letters import keys, refuse
-from tests.scenarios.test_harm import WRITES, names
-from tests.scenarios.test_schemas import keeps
+from tests.scenarios.desk import LOAD, WRITES, OpenTown, clean, keeps, keys, names, one_switch, refuse
 
-OpenTown = Callable[..., Town]
 SMALL = {"SNOWLOAD_SERVICENOW__BATCH_SIZE": "4", "SNOWLOAD_SERVICENOW__BATCH_SIZE_MAX": "4"}
 
 

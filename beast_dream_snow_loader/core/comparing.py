@@ -143,19 +143,24 @@ def decide(item: ConfigItem, known: KnownItem | None, policy: Policy) -> Iterato
             yield FieldDecision(element=element, owner=owner, rule=FieldReason.NEW, new=new)
             continue
         written = known.written.get(element)
-        believed = known.unkept.get(element, known.overridden.get(element, written))
-        held = believed if known.stored is None else known.stored.get(element, written)
-        if element == "serial_number":
-            held = held or written
+        held = _held(element, known)
         rule = _rule(element, owner, new, held, known, policy)
         yield FieldDecision(element=element, owner=owner, rule=rule, new=new, held=held, written=written)
 
 
+def _held(element: str, known: KnownItem) -> str | None:
+    """What the CMDB holds: as read, else as the ledger remembers it."""
+    written = known.written.get(element)
+    if known.stored is None:
+        return known.unkept.get(element, known.overridden.get(element, written))
+    return known.stored.get(element, written)
+
+
 def serial_is_ours_to_send(item: ConfigItem, known: KnownItem) -> bool:
     """False when the CI holds another serial number: that one stays, and ours is not even looked up (2.4)."""
-    if not known.send_serial:
+    if not (known.send_serial or known.created_by_us):
         return False
-    held = (known.stored or {}).get("serial_number") or known.written.get("serial_number", "")
+    held = _held("serial_number", known)
     if not held:
         return known.created_by_us or _seen_empty("serial_number", known)
     new = item.values.get("serial_number", "")
@@ -168,7 +173,7 @@ def _rule(element: str, owner: Ownership, new: str, held: str | None, known: Kno
     if owner is Ownership.ONCE:
         return _once(element, known)
     if element == "serial_number":
-        return _serial(new, held, known, full=policy.full)
+        return _serial(new, held, known, policy)
     if owner is Ownership.ALWAYS:
         return _follows(element, new, held, known, full=policy.full)
     if known.created_by_us:
@@ -187,16 +192,19 @@ def _once(element: str, known: KnownItem) -> FieldReason:
     return FieldReason.EMPTY if fills else FieldReason.ONCE
 
 
-def _serial(new: str, held: str | None, known: KnownItem, *, full: bool) -> FieldReason:
-    """Never replaces another serial number that is not empty (cmdb-model 6.3)."""
-    if not known.send_serial:
+def _serial(new: str, held: str | None, known: KnownItem, policy: Policy) -> FieldReason:
+    """Never replaces another serial number that is not empty (cmdb-model 6.3), not even one that a person gave."""
+    if known.created_by_us:
+        if _by_hand("serial_number", new, held, known) and (held or not policy.overwrite):
+            return FieldReason.OVERRIDDEN
+    elif not known.send_serial:
         return FieldReason.SERIAL_THEIRS
     if not held:
         ours = known.created_by_us or _seen_empty("serial_number", known)
         return FieldReason.EMPTY if ours else FieldReason.UNREAD
     if not same("serial_number", held, new):
         return FieldReason.SERIAL_THEIRS
-    return FieldReason.FULL if full and known.created_by_us else FieldReason.SAME
+    return FieldReason.FULL if policy.full and known.created_by_us else FieldReason.SAME
 
 
 def _follows(element: str, new: str, held: str | None, known: KnownItem, *, full: bool) -> FieldReason:
@@ -208,10 +216,13 @@ def _follows(element: str, new: str, held: str | None, known: KnownItem, *, full
 
 def _ours(element: str, new: str, held: str | None, known: KnownItem, policy: Policy) -> FieldReason:
     """Three ways: what we wrote, what is there, what UniFi says now."""
-    by_hand = held is not None and not same(element, held, known.written.get(element)) and not same(element, held, new)
-    if by_hand and not policy.overwrite:
+    if _by_hand(element, new, held, known) and not policy.overwrite:
         return FieldReason.OVERRIDDEN
     return _follows(element, new, held, known, full=policy.full)
+
+
+def _by_hand(element: str, new: str, held: str | None, known: KnownItem) -> bool:
+    return held is not None and not same(element, held, known.written.get(element)) and not same(element, held, new)
 
 
 def _fill(held: str | None, known: KnownItem) -> FieldReason:

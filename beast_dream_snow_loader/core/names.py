@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.desired import ConfigItem
@@ -30,6 +30,12 @@ def next_form(item: ConfigItem) -> ConfigItem | None:
     """The item under the form after the one it has; None at the last."""
     following = _forms_from(item)[1:]
     return named(item, following[0]) if following else None
+
+
+def without(item: ConfigItem, taken: Collection[str]) -> ConfigItem:
+    """The item without the name forms that are ``taken`` (in lower case); the last, with its whole MAC, stays."""
+    free = tuple(form for form in item.name_forms if form.casefold() not in taken) or item.name_forms[-1:]
+    return replace(named(item, free[0]), name_forms=free)
 
 
 def last_form(item: ConfigItem) -> ConfigItem:

@@ -92,6 +92,10 @@ class Cmdb(Protocol):
         """The sys_ids of hardware, or of CIs of any class, with these serial numbers, by serial in upper case. Serials
         that cannot be asked for safely are left out. Rejected, NotAuthorised when these cannot be read."""
 
+    def by_name(self, names: Iterable[str]) -> Mapping[str, Sequence[SysId]]:
+        """The sys_ids of hardware with these names, whoever it belongs to, by name in lower case. Rejected,
+        NotAuthorised when it cannot be read."""
+
     def hardware(self, sys_ids: Iterable[SysId]) -> frozenset[SysId]:
         """Those of these CIs that are hardware of whatever class. Rejected, NotAuthorised when it cannot be read."""
 

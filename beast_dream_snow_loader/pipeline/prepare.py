@@ -35,6 +35,7 @@ from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.probe import probe
 from beast_dream_snow_loader.pipeline.steps.recall import Recalled, recall
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
+from beast_dream_snow_loader.pipeline.steps.rename import freely_named
 from beast_dream_snow_loader.pipeline.steps.rows import fill
 from beast_dream_snow_loader.pipeline.steps.survey import survey
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -223,8 +224,25 @@ class Preparation:
                 gone = frozenset(key for key in _touched(plan) if seen.items[key].stored is None)
                 plan, known = self._planned(desired, seen), seen
                 self._outcome.known = seen
+            if self._outcome.away is None:
+                plan = self._freely_named(desired, known, plan)
             counted.records = len(plan.items) + len(plan.links)
         return plan, known, gone
+
+    def _freely_named(self, desired: DesiredState, known: KnownState, plan: Plan) -> Plan:
+        try:
+            found = freely_named(self._world.cmdb, desired, known, plan, self._planned)
+        except AWAY as error:
+            self._outcome.away = error
+            return plan
+        except UNREADABLE as error:
+            self._found(
+                reduced("name.unchecked", f"Whose names those of renamed CIs are cannot be read: {error.message}")
+            )
+            return plan
+        self._outcome.desired = found.desired
+        self._found(*(finding for finding in found.findings if finding not in self._outcome.findings))
+        return found.plan
 
     def _healed(self, known: KnownState, gone: frozenset[SourceKey]) -> KnownState:
         def read() -> KnownState:

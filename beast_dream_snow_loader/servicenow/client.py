@@ -113,6 +113,10 @@ class ServiceNowAPIClient:
         """The sys_ids of hardware, or of CIs of any class, with these serial numbers, by serial in upper case."""
         return stored.by_serial(self._reader, serials, BASE_CLASS if anywhere else "cmdb_ci_hardware")
 
+    def by_name(self, names: Iterable[str]) -> Mapping[str, Sequence[SysId]]:
+        """The sys_ids of hardware with these names, by name in lower case."""
+        return stored.by_name(self._reader, names)
+
     def hardware(self, sys_ids: Iterable[SysId]) -> frozenset[SysId]:
         """Those of these CIs that are hardware of whatever class."""
         return stored.hardware(self._reader, sys_ids)

@@ -28,13 +28,15 @@ class _Operator(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """One condition. ``values`` holds one value, several only for ``IN``."""
+    """One condition. ``values`` holds one value; several for ``IN``, and for ``=`` where any of them will do."""
 
     field: str
     operator: _Operator
     values: tuple[str, ...]
 
     def __str__(self) -> str:
+        if self.operator is _Operator.EQUALS:
+            return "^OR".join(f"{self.field}={value}" for value in self.values)
         return f"{self.field}{self.operator}{','.join(self.values)}"
 
     def holds(self, row: Mapping[str, str]) -> bool:
@@ -59,6 +61,13 @@ class Query:
 
     def equals(self, field: str, value: str) -> Query:
         return self._and(field, _Operator.EQUALS, (_checked(value),))
+
+    def equals_any(self, field: str, values: Iterable[str]) -> Query:
+        """For texts, which ``IN`` does not take because they may hold commas."""
+        checked = tuple(_checked(value) for value in dict.fromkeys(values))
+        if not checked:
+            raise ValueError("at least one value is needed")
+        return self._and(field, _Operator.EQUALS, checked)
 
     def starts_with(self, field: str, value: str) -> Query:
         return self._and(field, _Operator.STARTS_WITH, (_checked(value),))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote
 
 from beast_dream_snow_loader.core.identity import SysId, parse_sys_id
 from beast_dream_snow_loader.core.known import Candidate
@@ -14,6 +15,11 @@ from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader, chunks
 
 _PLAIN_SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+_UNSAFE = re.compile("[\\^\u2028\u2029]|javascript:", re.IGNORECASE)
+_ENOUGH = 3
+"""Characters of a beginning that do not bring half the table."""
+_QUERY = 3000
+"""Characters of a query, as of one for a hundred sys_ids."""
 _SHOWN = ("name", "sys_class_name", "serial_number", "mac_address", "ip_address", "discovery_source", "duplicate_of")
 
 
@@ -75,6 +81,50 @@ def by_serial(reader: Reader, serials: Iterable[str], table: str) -> dict[str, l
         for row in answer:
             found.setdefault(row["serial_number"].upper(), []).append(row["sys_id"])
     return found
+
+
+def by_name(reader: Reader, names: Iterable[str]) -> dict[str, list[SysId]]:
+    """The sys_ids of hardware with these names, by name in lower case. Raises NotAuthorised, Rejected.
+
+    A name that would end the query is looked for by its beginning; one that begins so is not asked about.
+    """
+    wanted = {name.casefold() for name in names}
+    askable, rest = _askable(names)
+    queries = [Query().equals_any("name", part) for part in _portions(askable)]
+    queries += [Query().starts_with("name", start) for start in dict.fromkeys(rest)]
+    found: dict[str, list[SysId]] = {}
+    for row in reader.all_of([TableRead(table=HARDWARE, query=query, fields=("name",)) for query in queries]):
+        if row["name"].casefold() in wanted:
+            found.setdefault(row["name"].casefold(), []).append(SysId(row["sys_id"]))
+    return found
+
+
+def _askable(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The names to ask for, and the beginnings of those that cannot be."""
+    whole: list[str] = []
+    starts: list[str] = []
+    for name in names:
+        try:
+            Query().equals("name", name)
+            whole.append(name)
+        except ValueError:
+            start = _UNSAFE.split(name, maxsplit=1)[0].strip()
+            starts += [start] if len(start) >= _ENOUGH else []
+    return whole, starts
+
+
+def _portions(names: Iterable[str]) -> Iterator[list[str]]:
+    """So many at a time that the address stays short, percent-encoded as it will be."""
+    portion: list[str] = []
+    length = 0
+    for name in dict.fromkeys(names):
+        length += len(quote(name)) + len("^ORname=")
+        if portion and length > _QUERY:
+            yield portion
+            portion, length = [], len(quote(name))
+        portion.append(name)
+    if portion:
+        yield portion
 
 
 def _rows(

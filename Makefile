@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash year truth presence check docs clean constraints
+.PHONY: setup demo test bench crash queue year truth presence check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -29,6 +29,9 @@ bench: setup ## what takes time, measured; not part of the suite because machine
 crash: setup ## a load of 200 CIs ended at every input/output call, before and after it; takes an hour
 	$(BIN)/python -m tests.crash.sweep --devices 200
 	$(BIN)/python -m tests.crash.sweep --devices 200 --points 1000 --power
+
+queue: setup ## 10,000 queued writes, 100 kills and full disks while they are queued and sent; takes an hour
+	$(BIN)/python -m tests.crash.queue_kills --devices 3400 --kills 100
 
 SEED ?= 1
 year: setup ## a year in the life of a CMDB: 60 runs, 1,000 devices; SEED=7 for another one

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from beast_dream_snow_loader.errors import BadArgument, StateError
+from beast_dream_snow_loader.state.faults import unwritten
 from beast_dream_snow_loader.state.private_files import private_directory
 
 
@@ -49,11 +50,10 @@ def write_private(path: Path, data: bytes) -> None:
             target.write_bytes(data)
         else:
             _replace(target, data)
-    except (OSError, RuntimeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "a loop of links"
-        raise StateError(
-            f"File {path} cannot be written: {why}.", next_step="Free space or mend its rights, or name another file."
-        ) from None
+    except OSError as error:
+        raise unwritten(path, error) from None
+    except RuntimeError:
+        raise StateError(f"File {path} cannot be written: a loop of links.", next_step="Name another file.") from None
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -120,7 +120,8 @@ def logging_to(config: LoggingConfig, stream: TextIO | None = None) -> Iterator[
         root.setLevel(before)
         for handler in handlers:
             root.removeHandler(handler)
-            handler.close()
+            with suppress(OSError):  # a full disk costs the last lines of the log, not the run
+                handler.close()
 
 
 class PrivateFile(RotatingFileHandler):

@@ -67,14 +67,23 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     plan = replace(plan, unlinks=unlinks, retirements=retirements)
     if order.dry_run:
         return Replayed(plan=plan, held=held)
-    settlements = _send(world, order, plan, entries, held)
+    kept = {str(one.key) for one in held} | _waiting_for_an_end(entries, queued, known)
+    settlements = _send(world, order, plan, entries, kept)
     parked = [entry for entry in world.journal.parked() if entry.id not in before]
     return Replayed(plan=plan, settlements=settlements, held=held, parked=parked)
 
 
+def _waiting_for_an_end(entries: Iterable[JournalEntry], queued: DesiredState, known: KnownState) -> set[str]:
+    """Edges of which an end is neither in the CMDB nor about to be: further back in the queue, or parked."""
+    ends = known.items.keys() | queued.items.keys()
+    links = (e.change for e in entries if isinstance(e.change, LinkChange) and e.change.lower_sys_id is None)
+    return {link.subject for link in links if not {link.relation.lower, link.relation.upper} <= ends}
+
+
 def _send(
-    world: World, order: Order, plan: Plan, entries: Sequence[JournalEntry], held: Sequence[Held]
+    world: World, order: Order, plan: Plan, entries: Sequence[JournalEntry], kept: set[str]
 ) -> Sequence[Settlement]:
+    """``kept`` stays queued though the plan does not hold it."""
     applier = Applier(world, order, plan)
     applier.load(plan.lanes)
     applier.link()
@@ -82,7 +91,7 @@ def _send(
     applier.unlink(plan.unlinks_before_retiring)
     applier.retire(plan.retirements)
     applier.unlink(plan.unlinks_of(retired(applier.settlements)))
-    kept = {str(one.key) for one in held} | {link.subject for link in applier.unlinked()}
+    kept |= {link.subject for link in applier.unlinked()}
     edges: tuple[Change, ...] = (*plan.links, *plan.client_links, *plan.unlinks)
     planned: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements)
     kept |= {e.change.subject for e in entries if e.change.type in _OF_A_ROLLBACK}

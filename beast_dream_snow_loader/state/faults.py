@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+from pathlib import Path
 from typing import NoReturn
 
 from sqlalchemy import Engine, event
@@ -17,6 +19,18 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _DISK_FULL = "53100"
 _PRIMARY = 0xFF
 """SQLite's extended result codes keep the primary one in the lowest byte."""
+
+
+def unwritten(file: Path, fault: OSError) -> StateError:
+    """The error for a file that could not be written."""
+    if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StateFull(
+            f"File {file} cannot be written: the disk is full.",
+            next_step="Free space and run the command again: what was not saved is done anew.",
+        )
+    return StateError(
+        f"File {file} cannot be written: {fault.strerror}.", next_step="Mend its rights, or name another file."
+    )
 
 
 def translate_faults(engine: Engine, name: str, way_back: str) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from beast_dream_snow_loader.clock import Clock, SystemClock, rfc3339
 from beast_dream_snow_loader.errors import StateError, StateLocked
+from beast_dream_snow_loader.state.faults import unwritten
 from beast_dream_snow_loader.state.private_files import private_directory
 
 POLL_SECONDS = 0.2
@@ -47,7 +48,8 @@ def one_run_per_target(
         _write_note(note, run_id, clock)
         yield
     finally:
-        note.unlink(missing_ok=True)
+        with suppress(OSError):  # the note names the holder for people; one that stays names a process that is gone
+            note.unlink()
         lock.release()
 
 
@@ -93,17 +95,15 @@ def _taken(lock: FileLock) -> bool:
 
 def _write_note(note: Path, run_id: str, clock: Clock) -> None:
     beside = note.with_suffix(".new")
-    beside.unlink(missing_ok=True)
     text = json.dumps({"pid": os.getpid(), "run_id": run_id, "since": rfc3339(clock.now())})
     try:
+        beside.unlink(missing_ok=True)
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
         beside.chmod(0o600)  # whatever the umask took away
         beside.replace(note)
     except OSError as error:
-        raise StateError(
-            f"File {note} cannot be written: {error.strerror}.", next_step="Free space or mend the rights there."
-        ) from None
+        raise unwritten(note, error) from None
 
 
 def _read_note(note: Path) -> Holder | None:

@@ -111,3 +111,13 @@ def test_an_instance_left_alone_by_its_breaker_is_away(here: Town) -> None:
     load = here.run(*LOAD, SNOWLOAD_CIRCUIT_BREAKER__FAILURE_THRESHOLD="1")
     assert (load.code, load.document["queued"]) == (8, 1), load.err
     assert len(here.servicenow_reads()) == 1
+
+
+def test_a_replay_of_a_part_leaves_edges_queued_whose_ends_are_further_back(here: Town) -> None:
+    queued = here.run(*LOAD, **HELD_BACK).document["queued"]
+    part = here.run(*REPLAY, "--limit", "7")
+    assert part.code == 0, part.err
+    assert part.document["sent"] + part.document["left"] == queued
+    assert here.run(*REPLAY).document["left"] == 0
+    assert not any(here.run(*LOAD).document["written"].values())
+    clean(here)

@@ -1,0 +1,207 @@
+"""A queue filled and drained by programs that are killed all the time and whose disk is full now and then (Q6).
+
+``python -m tests.crash.queue_kills --devices 3400 --kills 100`` is 10,000 writes and 100 kills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from errno import ENOSPC
+from pathlib import Path
+from typing import Any
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.crash.checker import SOURCE, Place, faults
+from tests.crash.harness import KILLED, Action, Arm, Ended, Forge, Kinds, build_shim
+
+LOAD = ("load", "--env", "testing", "--json")
+REPLAY = ("replay-queue", "--env", "testing", "--json")
+HELD_BACK = {"SNOWLOAD_SERVICENOW__MODE": "read-only"}
+DISKS_FULL = 4
+"""Per phase, spread over its kills."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Seen:
+    """What a trial saw. ``violations`` is empty when the promise was kept."""
+
+    writes: int = 0
+    ended: Counter[str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Trial:
+    """One queue. Half of the kills fall while it is filled, half while it is drained."""
+
+    devices: int
+    kills: int
+    seed: int = 1
+    seen: Seen = field(default_factory=Seen)
+
+    def run(self) -> Seen:
+        started = time.monotonic()
+        estate = Estate.generate(seed=self.seed, sites=max(1, self.devices // 250), devices=self.devices)
+        with tempfile.TemporaryDirectory() as name, Place(estate=estate) as place, _forge(Path(name)) as forge:
+            bench = _Bench(forge=forge, place=place, trial=self, random=random.Random(self.seed))
+            bench.fill()
+            self.seen.seconds["fill"] = round(time.monotonic() - started, 1)
+            bench.drain()
+            self.seen.seconds["drain"] = round(time.monotonic() - started - self.seen.seconds["fill"], 1)
+        return self.seen
+
+
+def _forge(directory: Path) -> Forge:
+    return Forge(directory=directory, library=build_shim(directory))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Bench:
+    forge: Forge
+    place: Place
+    trial: Trial
+    random: random.Random
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    def fill(self) -> None:
+        """Read-only loads, killed again and again; half way some devices get another name, which supersedes."""
+        calls = self._program(LOAD, HELD_BACK, Arm(kinds=Kinds.FILES)).calls
+        self.forge.clear()
+        held: set[str] = set()
+        kills = self.trial.kills // 2
+        for number in range(kills):
+            if number == kills // 2:
+                self._rename()
+            self._program(LOAD, HELD_BACK, self._arm(calls, number, kills))
+            now = self._waiting()
+            if lost := held - now:
+                self.trial.seen.violations.append(f"fill {number}: {len(lost)} queued writes are gone")
+            held = now
+        whole = self._program(LOAD, HELD_BACK)
+        self.trial.seen.writes = len(self._waiting())
+        self._must(whole, 8, "the last load in read-only mode")
+        if whole.code == 8 and whole.document["queued"] != self.trial.seen.writes:
+            self.trial.seen.violations.append(f"{whole.document['queued']} told, {self.trial.seen.writes} wait")
+        if self.place.writes():
+            self.trial.seen.violations.append("a write left in read-only mode")
+
+    def drain(self) -> None:
+        """Replays of a part of the queue, so that there is something left for each kill; then all the rest."""
+        kills = self.trial.kills - self.trial.kills // 2
+        part = (*REPLAY, "--limit", str(max(4, self.trial.seen.writes // (kills + 2))))
+        calls = self._program(part, {}, Arm(kinds=Kinds.FILES)).calls
+        for number in range(kills):
+            self._program(part, {}, self._arm(calls, number, kills))
+            self.trial.seen.violations += [f"drain {number}: {one}" for one in self._doubles()]
+        last = self._program(REPLAY, {})
+        self._must(last, 0, "the last replay")
+        if self._waiting():
+            self.trial.seen.violations.append(f"{len(self._waiting())} writes still wait")
+        self.trial.seen.violations += [*faults(self.place), *self._misnamed(), *self._repeated()]
+        before = self.place.writes()
+        self._must(self._program(LOAD, {}), 0, "the load afterwards")
+        if self.place.writes() != before:
+            self.trial.seen.violations.append(f"the load afterwards sent {self.place.writes() - before} writes")
+
+    def _arm(self, calls: int, number: int, kills: int) -> Arm:
+        """Killed before or after a call of its own choice; now and then the disk is full from there on."""
+        at = self.random.randint(1, calls * 3 // 4)  # no two runs make the same number of calls
+        if number % max(4, kills // DISKS_FULL) == 1:
+            return Arm(at=at, action=Action.FAIL_FOREVER, kinds=Kinds.FILES, number=ENOSPC)
+        side = self.random.choice((Action.KILL_BEFORE, Action.KILL_AFTER))
+        return Arm(at=at, action=side, kinds=Kinds.FILES)
+
+    def _program(self, command: tuple[str, ...], variables: Mapping[str, str], arm: Arm | None = None) -> Ended:
+        environment = {**self.place.sandbox.environment(), **variables}
+        ended = self.forge.run(*command, environment=environment, arm=arm)
+        full = arm is not None and arm.action is Action.FAIL_FOREVER
+        name = "killed" if ended.code == KILLED else f"disk full, exit {ended.code}" if full else f"exit {ended.code}"
+        self.trial.seen.ended[name] += 1
+        if ended.code not in (0, 3, 5, 8, KILLED):
+            self.trial.seen.violations.append(f"{' '.join(command)} {arm} ended {ended.code}: {ended.err[-400:]}")
+        if ended.code in (0, 8) and (told := _waits(ended)) != (there := len(self._waiting())):
+            self.trial.seen.violations.append(f"{' '.join(command)} {arm}: {told} wait, it says, and {there} do")
+        return ended
+
+    def _must(self, ended: Ended, code: int, what: str) -> None:
+        if ended.code != code:
+            self.trial.seen.violations.append(f"{what} ended {ended.code}: {ended.err[-300:]}")
+
+    def _rename(self) -> None:
+        for console in self.place.estate.consoles():
+            for device in self.place.estate.devices(console.host_id)[:10]:
+                if device.adopted and device.name:
+                    self.renamed[f"device/{device.mac.lower()}"] = f"renamed-{device.mac[-4:].lower()}"
+                    self.place.estate.rename_device(device.mac, f"renamed-{device.mac[-4:].lower()}")
+
+    def _waiting(self) -> set[str]:
+        """Subjects that are not over, read from the database itself."""
+        return set(self._rows("SELECT subject FROM journal WHERE state IN ('open', 'unknown', 'later')"))
+
+    def _repeated(self) -> Iterator[str]:
+        """A write that was brought about twice."""
+        twice = self._rows("SELECT subject FROM journal WHERE state = 'done' GROUP BY subject HAVING count(*) > 1")
+        yield from (f"{subject} was written twice" for subject in twice)
+        yield from (
+            f"{subject} was settled before an older write of the queue for it"
+            for subject in self._rows(
+                "SELECT a.subject FROM journal a JOIN journal b ON a.subject = b.subject AND a.id < b.id "
+                "WHERE a.state = 'done' AND b.state = 'done' AND a.settled_at > b.settled_at"
+            )
+        )
+
+    def _rows(self, query: str) -> list[str]:
+        file = next((self.forge.directory / "state").rglob("state.sqlite"), None)
+        if file is None:
+            return []
+        with closing(sqlite3.connect(file)) as connection:
+            try:
+                return [str(row[0]) for row in connection.execute(query)]
+            except sqlite3.OperationalError:
+                return []  # killed before there were tables
+
+    def _doubles(self) -> Iterator[str]:
+        instance = self.place.app.instance
+        doubles: Mapping[str, Any] = {**oracle.duplicate_keys(instance, SOURCE), **oracle.duplicate_edges(instance)}
+        yield from (f"{value} is there {len(ids)} times" for value, ids in doubles.items())
+
+    def _misnamed(self) -> Iterator[str]:
+        """The newest of the writes that waited is the one that counts."""
+        there = oracle.by_native_key(self.place.app.instance, SOURCE)
+        for key, name in self.renamed.items():
+            if key not in there or name not in there[key].name:
+                yield f"{key} is not called {name}"
+
+
+def _waits(ended: Ended) -> int:
+    """How many writes wait by the document of a replay, or of a load that may have left none unseen."""
+    document = ended.document
+    return int(document.get("left", document["queued"]))
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--devices", type=int, default=3400)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args(arguments)
+    seen = Trial(devices=asked.devices, kills=asked.kills, seed=asked.seed).run()
+    told = {"writes": seen.writes, "ended": dict(seen.ended), "seconds": seen.seconds}
+    sys.stdout.write(json.dumps({**told, "violations": seen.violations[:20]}, indent=2) + "\n")
+    return 1 if seen.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

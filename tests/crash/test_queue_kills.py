@@ -1,0 +1,22 @@
+"""A queue outlives kills and full disks and is drained in order, each write once (Q6; at full size: `make queue`)."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.crash.queue_kills import Trial
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("cc") is None, reason="the shim needs a C compiler"),
+    pytest.mark.timeout(300),
+]
+
+
+def test_a_thousand_queued_writes_survive_kills_and_full_disks_and_are_sent_once() -> None:
+    seen = Trial(devices=340, kills=8).run()
+    assert seen.violations == []
+    assert seen.writes >= 1000
+    assert seen.ended["killed"] >= 4
+    assert sum(count for how, count in seen.ended.items() if how.startswith("disk full")) >= 2

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.core.naming import name_forms
 from beast_dream_snow_loader.core.observed import Presence
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.core.values import WireValues, Witness
+from beast_dream_snow_loader.core.visible import look
 from beast_dream_snow_loader.core.wanted_rows import WantedRows
 
 NAME_LENGTH = 255
@@ -39,13 +40,13 @@ def map_devices(
         taken_at=taken_at,
     )
     serials = _serials(placed, findings)
-    holders = Counter(place.name.casefold() for place in placed.values())
+    holders = Counter(look(place.name) for place in placed.values())
     items: dict[SourceKey, ConfigItem] = {}
     for mac, place in placed.items():
-        shared = not place.named or holders[place.name.casefold()] > 1
+        shared = not place.named or holders[look(place.name)] > 1
         forms = name_forms(place.name, place.site_name, mac, shared=shared, limit=NAME_LENGTH)
         if shared:
-            findings.append(_shared(place, holders[place.name.casefold()]))
+            findings.append(_shared(place, holders[look(place.name)]))
         items[SourceKey("device", mac)] = _item(place, forms, serials[mac], made)
     return items
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from beast_dream_snow_loader.core.normalize import cut
+from beast_dream_snow_loader.core.visible import look
 
 K = TypeVar("K")
 
@@ -33,15 +34,15 @@ def _short(ending: str, limit: int) -> str:
 
 
 def settle(forms: Mapping[K, tuple[str, ...]], taken: Collection[str] = ()) -> dict[K, int]:
-    """Per record the index of the first form that no other record has and that is not ``taken``; case is ignored.
+    """Per record the index of the first form that no other record has and that is not ``taken``, as people see them.
 
     Where names collide all of them go on to their next form, so that the outcome does not depend on order. A record
     at its last form stays; the others go on.
     """
     level = dict.fromkeys(forms, 0)
-    used = {name.casefold() for name in taken}
+    used = {look(name) for name in taken}
     while True:
-        names = {key: forms[key][level[key]].casefold() for key in forms}
+        names = {key: look(forms[key][level[key]]) for key in forms}
         counts = Counter(names.values())
         movable = [
             key

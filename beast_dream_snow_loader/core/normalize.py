@@ -8,12 +8,12 @@ import unicodedata
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from beast_dream_snow_loader.core.visible import seen
+
 _SEPARATORS = str.maketrans("", "", ":-. ")
 _HEX12 = re.compile(r"[0-9a-fA-F]{12}\Z")
 _V4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 _VERSION = re.compile(r"[vV]?(\d+(?:\.\d+){0,2})")
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_DROPPED = frozenset(("Cc", "Cs"))
 _JOINING = frozenset(("Mn", "Mc", "Me"))
 _ZERO_WIDTH_JOINER = "\u200d"
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -76,19 +76,13 @@ def _usable_v4(plain: str) -> bool:
 
 
 def text(value: str | None, limit: int | None = None) -> str:
-    """Fit for a form: NFC, no control or bidirectional characters, single spaces, trimmed, at most ``limit`` long."""
+    """Fit for a form: NFC, nothing that nobody sees, single spaces, trimmed, at most ``limit`` long."""
     if not value:
         return ""
     if not (value.isascii() and value.isprintable()):
-        value = "".join(_kept(character) for character in unicodedata.normalize("NFC", value))
+        value = seen(value)
     single = " ".join(value.split()) if " " in value else value
     return single if limit is None else cut(single, limit)
-
-
-def _kept(character: str) -> str:
-    if character.isspace():
-        return " "
-    return "" if character in _BIDI or unicodedata.category(character) in _DROPPED else character
 
 
 def cut(value: str, limit: int) -> str:

@@ -129,3 +129,23 @@ def test_times_are_written_in_utc() -> None:
     there = datetime(2026, 1, 10, 9, 0, tzinfo=timezone(timedelta(hours=1)))
     assert normalize.cmdb_time(there) == "2026-01-10 08:00:00"
     assert normalize.parse_cmdb_time("2026-01-10T08:00:00Z") is None
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("\u200b\ufeff", ""),
+        ("\u2060\u00ad\u180e\u3164\u2800\ufe0f\u200d", ""),
+        ("hq\u200b-core", "hq-core"),
+        ("hq\ufe0f-co\u200dre", "hq-core"),
+        ("e\u200b\u0301", "é"),
+        ("ap 👨‍👩‍👧", "ap 👨‍👩‍👧"),
+        ("❤️ ⚠️ 1️⃣", "❤️ ⚠️ 1️⃣"),
+        ("🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("क्\u200dष", "क्\u200dष"),
+    ],
+)
+def test_what_nobody_sees_is_no_part_of_a_text_but_shapes_of_what_is_seen_stay(told: str, kept: str) -> None:
+    assert normalize.text(told) == kept
+    assert normalize.text(kept) == kept

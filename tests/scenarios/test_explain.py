@@ -62,7 +62,7 @@ def test_a_device_is_found_by_every_spelling_of_what_it_is_known_by(here: Town) 
 
 
 def test_a_refused_login_is_told_and_ends_with_its_code_though_the_rest_is_explained(here: Town) -> None:
-    ended = here.run("explain", a_switch(here).mac, "--env", "testing", "--json", SERVICENOW_PASSWORD="wrong")
+    ended = here.run("explain", switch(here.estate).mac, "--env", "testing", "--json", SERVICENOW_PASSWORD="wrong")
     assert ended.code == 7, ended.err
     assert ended.document["mapping"]["fields"]
 

@@ -218,7 +218,7 @@ def test_a_match_that_others_have_retired_is_kept_up_to_date_and_told(here: Town
     device = switch(here.estate)
     theirs = insert(here, name="old", serial_number=device.mac.upper(), install_status="7", operational_status="6")
     load = here.run(*LOAD)
-    assert "identity.retired" in told(load.document, device)
+    assert "identity.retired" in decided(load, device)
     assert stored(here, theirs)["install_status"] == "7"
 
 

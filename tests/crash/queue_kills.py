@@ -30,6 +30,8 @@ REPLAY = ("replay-queue", "--env", "testing", "--json")
 HELD_BACK = {"SNOWLOAD_SERVICENOW__MODE": "read-only"}
 DISKS_FULL = 4
 """Per phase, spread over its kills."""
+FILLING = 0.3
+"""Share of the kills that fall while the queue is filled; each of the others has a part of it to send."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class Seen:
 
 @dataclass(slots=True, kw_only=True)
 class Trial:
-    """One queue. Half of the kills fall while it is filled, half while it is drained."""
+    """One queue, filled and drained. ``kills`` are those that really fell."""
 
     devices: int
     kills: int
@@ -80,11 +82,10 @@ class _Bench:
         calls = self._program(LOAD, HELD_BACK, Arm(kinds=Kinds.FILES)).calls
         self.forge.clear()
         held: set[str] = set()
-        kills = self.trial.kills // 2
-        for number in range(kills):
+        kills = max(2, int(self.trial.kills * FILLING))
+        for number in self._killing(LOAD, HELD_BACK, calls, kills):
             if number == kills // 2:
                 self._rename()
-            self._program(LOAD, HELD_BACK, self._arm(calls, number, kills))
             now = self._waiting()
             if lost := held - now:
                 self.trial.seen.violations.append(f"fill {number}: {len(lost)} queued writes are gone")
@@ -99,11 +100,10 @@ class _Bench:
 
     def drain(self) -> None:
         """Replays of a part of the queue, so that there is something left for each kill; then all the rest."""
-        kills = self.trial.kills - self.trial.kills // 2
+        kills = self.trial.kills - max(2, int(self.trial.kills * FILLING))
         part = (*REPLAY, "--limit", str(max(4, self.trial.seen.writes // (kills + 2))))
         calls = self._program(part, {}, Arm(kinds=Kinds.FILES)).calls
-        for number in range(kills):
-            self._program(part, {}, self._arm(calls, number, kills))
+        for number in self._killing(part, {}, calls, kills):
             self.trial.seen.violations += [f"drain {number}: {one}" for one in self._doubles()]
         last = self._program(REPLAY, {})
         self._must(last, 0, "the last replay")
@@ -115,13 +115,24 @@ class _Bench:
         if self.place.writes() != before:
             self.trial.seen.violations.append(f"the load afterwards sent {self.place.writes() - before} writes")
 
-    def _arm(self, calls: int, number: int, kills: int) -> Arm:
-        """Killed before or after a call of its own choice; now and then the disk is full from there on."""
-        at = self.random.randint(1, calls * 3 // 4)  # no two runs make the same number of calls
-        if number % max(4, kills // DISKS_FULL) == 1:
-            return Arm(at=at, action=Action.FAIL_FOREVER, kinds=Kinds.FILES, number=ENOSPC)
-        side = self.random.choice((Action.KILL_BEFORE, Action.KILL_AFTER))
-        return Arm(at=at, action=side, kinds=Kinds.FILES)
+    def _killing(self, command: tuple[str, ...], variables: Mapping[str, str], calls: int, kills: int) -> Iterator[int]:
+        """The number of each kill, when it has fallen: before or after a call chosen by the seed. Now and then the disk
+        is full from a call on. A run that ends before its call has fewer of them than the first one had."""
+        fallen, full = 0, max(1, kills // DISKS_FULL)
+        while fallen < kills:
+            if fallen % full == 0:
+                at = self.random.randint(1, calls)
+                self._program(
+                    command, variables, Arm(at=at, action=Action.FAIL_FOREVER, kinds=Kinds.FILES, number=ENOSPC)
+                )
+            side = self.random.choice((Action.KILL_BEFORE, Action.KILL_AFTER))
+            arm = Arm(at=self.random.randint(1, calls), action=side, kinds=Kinds.FILES)
+            ended = self._program(command, variables, arm)
+            if ended.code == KILLED:
+                yield fallen
+                fallen += 1
+            else:
+                calls = max(1, min(calls, ended.calls))
 
     def _program(self, command: tuple[str, ...], variables: Mapping[str, str], arm: Arm | None = None) -> Ended:
         environment = {**self.place.sandbox.environment(), **variables}

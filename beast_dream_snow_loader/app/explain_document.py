@@ -155,7 +155,7 @@ def _match(explained: Explained) -> Told:
     known = explained.ledger.items.get(explained.key)
     held = next((held for held in explained.outcome.held if held.key == explained.key), None)
     last = explained.trials[-1] if explained.trials else None
-    rule = "ledger.known" if known else held.rule if held else last.verdict.rule if last else None
+    rule = held.rule if held else "ledger.known" if known else last.verdict.rule if last else None
     sys_id = known.sys_id if known else last.verdict.sys_id if last else None
     return {
         "rule": rule,

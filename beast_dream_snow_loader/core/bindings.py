@@ -69,10 +69,12 @@ def review(bindings: Bindings, known: KnownState, present: Collection[SourceKey]
         if key not in present:
             findings.extend(_idle(key, settled=ours is not None))
         elif ours is not None and ours.sys_id != sys_id:
-            held[key] = _held(key, "binding.contradicts", _contradiction(key, ours.sys_id, sys_id))
+            both = (Candidate(sys_id=sys_id), Candidate(sys_id=ours.sys_id))
+            held[key] = _held(key, "binding.contradicts", _contradiction(key, ours.sys_id, sys_id), *both)
         elif ours is None and doubled[sys_id] > 1:
             others = ", ".join(str(other) for other, bound in bindings.items() if bound == sys_id and other != key)
-            held[key] = _held(key, "binding.doubled", f"[bindings] gives the CI {sys_id} to {others} as well")
+            why = f"[bindings] gives the CI {sys_id} to {others} as well"
+            held[key] = _held(key, "binding.doubled", why, Candidate(sys_id=sys_id))
     return Review(held=held, findings=tuple(findings))
 
 

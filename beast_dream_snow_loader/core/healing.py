@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
-from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
+from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, KnownState
 from beast_dream_snow_loader.core.shown import shown
 
 AT_LEAST = 100
@@ -110,12 +110,12 @@ def healed(
         return _follows(known, living[0], rows[living[0]], seen)
     if len(living) > 1:
         reason = f"its native key leads to {len(living)} CIs: {', '.join(living)}"
-        return Healing(item=known, held=Held(key=known.key, rule="identity.several", reason=reason))
+        return Healing(item=known, held=_held(known, "identity.several", reason, living))
     if seen.alive:
         return Healing(item=known)
     if taken:
         reason = f"its CI {known.sys_id} was merged into {', '.join(sorted(taken))}, which is another record's"
-        return Healing(item=known, held=Held(key=known.key, rule="identity.shared", reason=reason))
+        return Healing(item=known, held=_held(known, "identity.shared", reason, [*sorted(taken), known.sys_id]))
     message = f"{_who(known)} is no longer in the CMDB (sys_id {known.sys_id}): planned as new."
     return Healing(item=None, findings=(_told(known, "ledger.gone", Severity.WARNING, message),))
 
@@ -166,6 +166,11 @@ def count_of(row: Mapping[str, str]) -> int | None:
 
 
 MOD_COUNT = "sys_mod_count"
+
+
+def _held(known: KnownItem, rule: str, reason: str, sys_ids: Iterable[SysId]) -> Held:
+    candidates = tuple(Candidate(sys_id=sys_id) for sys_id in sys_ids)
+    return Held(key=known.key, rule=rule, reason=reason, candidates=candidates)
 
 
 def _who(known: KnownItem) -> str:

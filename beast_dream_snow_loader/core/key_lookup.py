@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from beast_dream_snow_loader.core.identity import SourceKey, parse_sys_id
 from beast_dream_snow_loader.core.known import KnownState
@@ -14,7 +15,11 @@ from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument
 
 _MOST = 10
-_WAYS = ("native key", "MAC", "sys_id", "serial number", "name")
+_NONE: Mapping[str, Collection[SourceKey]] = MappingProxyType({})
+_CANDIDATE = "candidate"
+_WAYS = ("native key", "MAC", "sys_id", _CANDIDATE, "serial number", "name")
+Candidates = Mapping[str, Collection[SourceKey]]
+"""The held records that each CI might be, by sys_id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +30,10 @@ class Meant:
     by: str
 
 
-def meant(text: str, snapshot: Snapshot | None, known: KnownState) -> Meant:
-    """Raises BadArgument when the text names nobody, with the nearest names, or several records."""
-    book = _book(snapshot, known)
+def meant(text: str, snapshot: Snapshot | None, known: KnownState, candidates: Candidates = _NONE) -> Meant:
+    """Raises BadArgument when the text names nobody, with the nearest names, or several records. The sys_id of a CI
+    that a held record might be names that record."""
+    book = _book(snapshot, known, candidates)
     for by in _WAYS:
         keys = sorted(book[by].get(_spelled(by, text), frozenset()))
         if len(keys) == 1:
@@ -42,9 +48,10 @@ def meant(text: str, snapshot: Snapshot | None, known: KnownState) -> Meant:
 _Book = Mapping[str, dict[str, frozenset[SourceKey]]]
 
 
-def _book(snapshot: Snapshot | None, known: KnownState) -> _Book:
+def _book(snapshot: Snapshot | None, known: KnownState, candidates: Candidates) -> _Book:
     book: dict[str, dict[str, frozenset[SourceKey]]] = {by: {} for by in _WAYS}
-    for by, text, key in (*_of_snapshot(snapshot), *_of_known(known)):
+    held = ((_CANDIDATE, sys_id, key) for sys_id, keys in candidates.items() for key in keys)
+    for by, text, key in (*_of_snapshot(snapshot), *_of_known(known), *held):
         spelled = _spelled(by, text)
         if spelled:
             book[by][spelled] = book[by].get(spelled, frozenset()) | {key}
@@ -82,7 +89,7 @@ def _same_for_all(key: SourceKey) -> Iterator[tuple[str, str, SourceKey]]:
 def _spelled(by: str, text: str) -> str:
     if by == "MAC":
         return mac12(text) or ""
-    if by == "sys_id":
+    if by in ("sys_id", _CANDIDATE):
         return parse_sys_id(text) or ""
     return text.strip().casefold()
 

@@ -122,6 +122,11 @@ class Candidate:
     values: Mapping[str, str] = field(default_factory=dict)
     """The mapped fields as stored now."""
 
+    @property
+    def bare(self) -> bool:
+        """Nothing is known of it yet but its sys_id."""
+        return self == Candidate(sys_id=self.sys_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:

@@ -30,6 +30,7 @@ from beast_dream_snow_loader.pipeline.steps.recognise import recognise
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 _WRITES = 50
+_RUNS = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def explain(world: World, order: Order, text: str) -> Explained:
     source, snapshot = _read(world, order)
     if snapshot is None and not ledger.items and isinstance(source.answer, SnowloadError):
         raise source.answer
-    explained = Explained(meant=meant(text, snapshot, ledger), outcome=LoadOutcome(), ledger=ledger)
+    explained = Explained(meant=meant(text, snapshot, ledger, _candidates(world)), outcome=LoadOutcome(), ledger=ledger)
     if isinstance(source.answer, SnowloadError):
         explained.troubles.append(source.answer)
     _prepare(replace(world, source=source), order, explained)
@@ -102,6 +103,16 @@ def _read(world: World, order: Order) -> tuple[_Read, Snapshot | None]:
         return source, fetch(replace(world, source=source), order).snapshot
     except SnowloadError:
         return source, None
+
+
+def _candidates(world: World) -> dict[str, set[SourceKey]]:
+    """The records that recent runs held, by the CIs that they named for them."""
+    found: dict[str, set[SourceKey]] = {}
+    for run in world.memory.runs(limit=_RUNS):
+        for held in run.report.get("held", ()):
+            for candidate in held["candidates"]:
+                found.setdefault(candidate["sys_id"], set()).add(SourceKey.parse(held["key"]))
+    return found
 
 
 def _prepare(world: World, order: Order, explained: Explained) -> None:

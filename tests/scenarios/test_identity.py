@@ -6,12 +6,14 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
 from beast_dream_snow_loader.sandbox.servicenow import oracle
+from beast_dream_snow_loader.sandbox.servicenow.by_hand import merge_ci
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, OpenTown, ci, clean, colons, decided, insert, key_of, stored, switch
 
@@ -298,3 +300,49 @@ def test_a_replacement_under_the_old_name_gets_its_own_ci_and_the_old_one_keeps_
     assert stored(here, before.sys_id)["name"] == old.name
     assert stored(here, before.sys_id)["serial_number"] == old.mac.upper()
     assert not oracle.duplicate_names(here.app.instance)
+
+
+def _candidates(document: Mapping[str, Any], device: EstateDevice) -> dict[str, tuple[str, str, str]]:
+    (held,) = [one for one in document["held"] if one["key"] == key_of(device)]
+    return {one["sys_id"]: (one["class"], one["serial_number"], one["discovery_source"]) for one in held["candidates"]}
+
+
+def _as_told(town: Town, sys_id: str) -> tuple[str, str, str]:
+    row = stored(town, sys_id)
+    return row["sys_class_name"], row["serial_number"], row["discovery_source"]
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_record_whose_ci_became_another_records_is_held_with_both_and_found_by_either(
+    here: Town, merged: bool
+) -> None:
+    assert here.run(*LOAD).code == 0
+    device, other = switch(here.estate), others(here, switch(here.estate))[0]
+    mine, theirs = ci(here, device), ci(here, other)
+    assert mine is not None
+    assert theirs is not None
+    with here.app.instance.lock, here.app.instance.acting_as("admin"):
+        if merged:
+            merge_ci(here.app.instance, mine.sys_id, theirs.sys_id)
+        else:
+            here.app.instance.update("cmdb_ci", mine.sys_id, {"duplicate_of": theirs.sys_id})
+    load = here.run(*LOAD)
+    assert "identity.shared" in decided(load, device)
+    there = [sys_id for sys_id in (theirs.sys_id, mine.sys_id) if here.app.instance.get("cmdb_ci", sys_id)]
+    assert _candidates(load.document, device) == {sys_id: _as_told(here, sys_id) for sys_id in there}
+    shown = here.run("explain", device.mac, "--env", "testing", "--json").document
+    assert (shown["match"]["rule"], len(shown["match"]["candidates"])) == ("identity.shared", len(there))
+
+
+def test_a_binding_that_contradicts_earlier_loads_shows_both_cis_and_either_explains_the_record(here: Town) -> None:
+    device, bound_to = switch(here.estate), insert(here, name="right", serial_number="BOX-2")
+    assert here.run(*LOAD).code == 0
+    mine = ci(here, device)
+    assert mine is not None
+    load = here.run(*LOAD, **bound(device, bound_to))
+    both = {sys_id: _as_told(here, sys_id) for sys_id in (bound_to, mine.sys_id)}
+    assert _candidates(load.document, device) == both
+    for sys_id in both:
+        shown = here.run("explain", sys_id, "--env", "testing", "--json", **bound(device, bound_to))
+        assert (shown.code, shown.document["key"]) == (0, key_of(device))
+        assert shown.document["match"]["rule"] == "binding.contradicts"

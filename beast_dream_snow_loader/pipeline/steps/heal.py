@@ -17,6 +17,7 @@ from beast_dream_snow_loader.core.healing import (
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
 from beast_dream_snow_loader.pipeline.guard import reduced
+from beast_dream_snow_loader.pipeline.steps.describe import described
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -56,7 +57,7 @@ def heal(
     after = _after(known, healings)
     findings = tuple(finding for one in healings.values() for finding in one.findings)
     held = tuple(one.held for one in healings.values() if one.held is not None)
-    return Healed(known=_with_edits(world, order, after, seen), findings=findings, held=held)
+    return Healed(known=_with_edits(world, order, after, seen), findings=findings, held=described(world, held))
 
 
 def _healings(

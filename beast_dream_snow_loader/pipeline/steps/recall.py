@@ -47,7 +47,8 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
     some_are_away = counted is not None and counted < len(known.items) - len(base)
     keys = list(known.items) if some_are_away or order.full else due(known, order.check_within_runs)
     doubted = contradicted(order.bindings, known)  # their native keys may have been given to other CIs meanwhile
-    healed = heal(world, order, known, list(dict.fromkeys((*keys, *base, *doubted))), counted)
+    named = order.scope.keys & known.items.keys()
+    healed = heal(world, order, known, list(dict.fromkeys((*keys, *base, *doubted, *sorted(named)))), counted)
     doubles = doubles_in_base(world, base) if base else ()
     return Recalled(known=healed.known, findings=(*healed.findings, *doubles), held=healed.held)
 

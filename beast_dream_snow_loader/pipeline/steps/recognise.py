@@ -20,6 +20,7 @@ from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.steps.base_class import elsewhere, in_base_class
+from beast_dream_snow_loader.pipeline.steps.describe import described
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -50,7 +51,7 @@ def recognise(
     """
     reviewed = review(order.bindings, known, desired.items)
     result = Recognised(
-        held=dict(reviewed.held),
+        held={held.key: held for held in described(world, reviewed.held.values())},
         findings=list(reviewed.findings),
         mine={key: known.items[key].sys_id for key in keys if key in known.items},
     )

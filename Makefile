@@ -26,9 +26,11 @@ test: setup check ## everything: checks, then the suite
 bench: setup ## what takes time, measured; not part of the suite because machines differ
 	$(BIN)/python -m pytest -m bench
 
-crash: setup ## a load of 200 CIs ended at every input/output call, before and after it; takes an hour
+crash: setup ## loads, replays and rollbacks ended at every input/output call, before and after it; takes hours
 	$(BIN)/python -m tests.crash.sweep --devices 200
 	$(BIN)/python -m tests.crash.sweep --devices 200 --points 1000 --power
+	$(BIN)/python -m tests.crash.sweep --devices 2000 --points 1000
+	$(BIN)/python -m tests.crash.sweep --devices 12 --sites 1 --story every
 
 queue: setup ## 10,000 queued writes, 100 kills and full disks while they are queued and sent; takes an hour
 	$(BIN)/python -m tests.crash.queue_kills --devices 3400 --kills 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import ChangeType, FieldChange, ItemChange, UnlinkChange
@@ -96,14 +96,18 @@ def _retire(item: KnownItem, retired: Mapping[str, str]) -> ItemChange:
     )
 
 
+def retired_by_us(items: Iterable[KnownItem], statuses: Statuses) -> frozenset[SourceKey]:
+    """Those that hold our Retired; what a person retired is that person's, edges and all."""
+    return frozenset(item.key for item in items if item.retired_at is not None and statuses.ended(item.written))
+
+
 def edges_of(
-    changes: Sequence[ItemChange], relations: Mapping[str, KnownRelation], planned: Iterable[UnlinkChange] = ()
+    leaving: Collection[SourceKey], relations: Mapping[str, KnownRelation], planned: Iterable[UnlinkChange] = ()
 ) -> Iterator[UnlinkChange]:
-    """The edges of the CIs to be retired, which hang on nothing from then on; those ``planned`` already left out, and
-    those that were there before we came to draw them."""
-    leaving = {change.item.key for change in changes}
+    """The edges of CIs that are retired, or about to be, which hang on nothing from then on; those ``planned`` already
+    left out, and those that were there before we came to draw them."""
     going = {unlink.subject for unlink in planned}
     for key, relation in sorted(relations.items()):
-        ends = sorted({relation.parent, relation.child} & leaving)
+        ends = sorted({relation.parent, relation.child} & set(leaving))
         if ends and relation.ours and key not in going:
             yield UnlinkChange(known=relation, reason=f"{ends[0]} was retired")

@@ -19,7 +19,7 @@ from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.parking import without_parked
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.presence import Attendance, State, take_attendance
-from beast_dream_snow_loader.core.retirement import edges_of
+from beast_dream_snow_loader.core.retirement import edges_of, retired_by_us
 from beast_dream_snow_loader.core.scope import Scope, keys_in, narrowed, resolved
 from beast_dream_snow_loader.core.status import DECIDED, Statuses
 from beast_dream_snow_loader.core.validation import accepted, check
@@ -124,7 +124,10 @@ class Preparation:
         seen_off = see_off(self._world, self._order, attendance, known, self._statuses, away=away)
         self._found(*seen_off.findings)
         self._outcome.attendance = seen_off.attendance
-        unlinks = (*prepared.plan.unlinks, *edges_of(seen_off.retirements, known.relations, prepared.plan.unlinks))
+        absent = (known.items[key] for key in seen_off.attendance.of(State.RETIRED))
+        left = retired_by_us(filter(self._order.scope.covers, absent), self._statuses)  # by a run that was cut short
+        leaving = left | {change.item.key for change in seen_off.retirements}
+        unlinks = (*prepared.plan.unlinks, *edges_of(leaving, known.relations, prepared.plan.unlinks))
         self._outcome.plan = plan = replace(prepared.plan, retirements=seen_off.retirements, unlinks=unlinks)
         set_back = {change.item.key for change in plan.items if change.send.keys() & set(DECIDED)}
         looked_at = {key for key in attendance.of(State.RETURNED) if known.items[key].stored is not None}

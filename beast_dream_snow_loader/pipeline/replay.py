@@ -63,7 +63,7 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     retirements = _queued_retirements(world, order, entries, known)
     plan = replace(plan, client_links=_queued_clients(entries, known))
     unlinks = _queued_unlinks(entries, known, plan)
-    unlinks = (*unlinks, *edges_of(retirements, known.relations, unlinks))
+    unlinks = (*unlinks, *edges_of({change.item.key for change in retirements}, known.relations, unlinks))
     plan = replace(plan, unlinks=unlinks, retirements=retirements)
     if order.dry_run:
         return Replayed(plan=plan, held=held)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.sandbox.estate import Estate
@@ -13,6 +14,7 @@ from beast_dream_snow_loader.sandbox.town import Account, Sandbox
 SOURCE = "UniFi"
 _MOVING = frozenset({"sys_id", "last_discovered", "first_discovered", "location", "model_id", "manufacturer"})
 """Fields that differ between two equal loads: made by the instance, or times."""
+_READING_POSTS = ("/queryEnhanced", "/v1/batch", "/oauth_token.do")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,17 +36,44 @@ class Place:
         self.app.close()
 
     def writes(self) -> int:
-        return sum(1 for line in self.sandbox.log.lines("servicenow") if line.path.endswith("/enhanced"))
+        """Requests so far that changed the CMDB, or might have."""
+        lines = (line for line in self.sandbox.log.lines("servicenow") if line.status < 400)
+        return sum(1 for line in lines if line.method != "GET" and not line.path.endswith(_READING_POSTS))
+
+
+def ours(place: Place) -> Mapping[str, list[oracle.ConfigItem]]:
+    """Our CIs by key: its native key, or what stands in for it where the engine did not write."""
+    found: dict[str, list[oracle.ConfigItem]] = defaultdict(list)
+    for item in oracle.config_items(place.app.instance, SOURCE):
+        plain = item.values.get("correlation_id", "") if item.values.get("discovery_source") == SOURCE else ""
+        for key in item.native_keys or filter(None, (plain,)):
+            found[key].append(item)
+    return found
+
+
+def edges(place: Place) -> Mapping[str, tuple[str, str, str]]:
+    """By sys_id: parent, type, child, as keys where the ends are ours."""
+    instance = place.app.instance
+    keys = {item.sys_id: key for key, items in ours(place).items() for item in items}
+    types = {row["sys_id"]: row["name"] for row in instance.rows("cmdb_rel_type")}
+    return {
+        row["sys_id"]: (
+            keys.get(row["parent"], row["parent"]),
+            types.get(row["type"], row["type"]),
+            keys.get(row["child"], row["child"]),
+        )
+        for row in instance.rows("cmdb_rel_ci")
+    }
 
 
 def devices(estate: Estate) -> dict[str, str]:
-    """Native key → native key of its uplink, of every adopted device."""
+    """Key → key of its uplink, of every adopted device."""
     adopted = [d for console in estate.consoles() for d in estate.devices(console.host_id) if d.adopted]
     return {f"device/{d.mac.lower()}": f"device/{d.uplink.lower()}" if d.uplink else "" for d in adopted}
 
 
-def faults(place: Place) -> Iterator[str]:
-    """Everything that is lost, doubled or astray."""
+def doubled(place: Place) -> Iterator[str]:
+    """What is there twice: wrong whatever happened."""
     instance = place.app.instance
     for what, found in (
         ("native key", oracle.duplicate_keys(instance, SOURCE)),
@@ -52,27 +81,32 @@ def faults(place: Place) -> Iterator[str]:
         ("relation", oracle.duplicate_edges(instance)),
     ):
         yield from (f"{what} {value} is there {len(ids)} times" for value, ids in found.items())
-    yield from (f"{row} points at nothing" for row in oracle.orphans(instance))
+    yield from (f"{key} is there {len(items)} times" for key, items in ours(place).items() if len(items) > 1)
+
+
+def faults(place: Place) -> Iterator[str]:
+    """Everything that is lost, doubled or astray after a load."""
+    yield from doubled(place)
+    yield from (f"{row} points at nothing" for row in oracle.orphans(place.app.instance))
     wanted = devices(place.estate)
-    there = {key for item in oracle.config_items(instance, SOURCE) for key in item.native_keys}
-    yield from (f"{key} is lost" for key in sorted(wanted.keys() - there))
-    drawn = {(edge.parent, edge.child) for edge in oracle.edges(instance, SOURCE) if "Connects" in edge.type}
+    there = ours(place)
+    yield from (f"{key} is lost" for key in sorted(wanted.keys() - there.keys()))
+    drawn = {(parent, child) for parent, kind, child in edges(place).values() if "Connects" in kind}
     uplinks = {(key, uplink) for key, uplink in wanted.items() if uplink}
     yield from (f"the uplink {lower} → {upper} is lost" for lower, upper in sorted(uplinks - drawn))
     yield from (f"the uplink {lower} → {upper} is not true" for lower, upper in sorted(drawn - uplinks))
 
 
 def contents(place: Place) -> dict[str, object]:
-    """The CMDB as far as two loads of one estate must agree: CIs by native key with their values, and edges."""
-    instance = place.app.instance
+    """The CMDB as far as two loads of one estate must agree: CIs by key with their values, and edges."""
     items = {
-        item.native_keys: {
+        key: {
             element: value
             for element, value in item.values.items()
             if element not in _MOVING and not element.startswith("sys_")
         }
         | {"class": item.class_name}
-        for item in oracle.config_items(instance, SOURCE)
-        if item.native_keys
+        for key, found in ours(place).items()
+        for item in found
     }
-    return {"items": items, "edges": oracle.edges(instance, SOURCE)}
+    return {"items": items, "edges": sorted(edges(place).values())}

@@ -9,32 +9,35 @@ import ctypes
 import json
 import os
 import sys
+import threading
+import traceback
+from pathlib import Path
 from typing import Any
 
-from beast_dream_snow_loader.app import drain, sync
 from beast_dream_snow_loader.cli import main
-from beast_dream_snow_loader.cli.commands import load, replay
-from beast_dream_snow_loader.servicenow import client
-from beast_dream_snow_loader.state import store
-from beast_dream_snow_loader.unifi import source
-
-IMPORTED = (drain, sync, load, replay, client, store, source)
-"""What a command would import when it is called."""
 
 
 def serve() -> None:
-    _warm_up()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     for line in sys.stdin:
-        answers.write(json.dumps(_run(json.loads(line))) + "\n")
+        order = json.loads(line)
+        answers.write(json.dumps(_warm_up(order) if order["here"] else _run(order)) + "\n")
 
 
-def _warm_up() -> None:
-    """A command that ends at once has imported most of what a load needs."""
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
+def _warm_up(order: dict[str, Any]) -> dict[str, Any]:
+    """A whole command in this process, so that no child has to import or compile anything any more."""
+    before = dict(os.environ), sys.argv, os.dup(1), os.dup(2)
+    _become(order)
+    code = _code()
+    sys.stdout.flush()
+    os.environ.clear()
+    os.environ.update(before[0])
+    sys.argv = before[1]
+    for number, kept in ((1, before[2]), (2, before[3])):
+        os.dup2(kept, number)
+    if (threads := threading.active_count()) != 1:
+        raise RuntimeError(f"{threads} threads are left: none of them would be there in a child.")
+    return {"code": code, "calls": 0}
 
 
 def _run(order: dict[str, Any]) -> dict[str, Any]:
@@ -51,26 +54,41 @@ def _run(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _child(order: dict[str, Any], writing: int) -> None:
-    os.environ.clear()
-    os.environ.update(order["environment"])
-    os.chdir(order["directory"])
-    for number, name in ((1, order["out"]), (2, order["err"])):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
-    sys.argv = ["snowload", *order["arguments"]]
-    code = 0
-    shim = _armed(order.get("arm"))
+    _become(order)
+    code = 1
+    shim = _armed(order["arm"], order["told"])
     try:
-        main.run()
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
+        code = _code()
     finally:
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()  # code 1 and a traceback, as the interpreter would have it
         sys.stdout.flush()
         calls = shim.shim_disarm() if shim else 0
         os.write(writing, str(calls).encode())
         os._exit(code)
 
 
-def _armed(arm: dict[str, Any] | None) -> Any:
+def _become(order: dict[str, Any]) -> None:
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    os.chdir(order["directory"])
+    Path(order["told"]).write_text("", encoding="utf-8")
+    for number, name in ((1, order["out"]), (2, order["err"])):
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+    sys.argv = ["snowload", *order["arguments"]]
+
+
+def _code() -> int:
+    try:
+        main.run()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    return 0
+
+
+def _armed(arm: dict[str, Any] | None, told: str) -> Any:
     if arm is None:
         return None
     shim = ctypes.CDLL(os.environ.get("LD_PRELOAD") or arm["library"])
@@ -84,6 +102,8 @@ def _armed(arm: dict[str, Any] | None) -> Any:
         arm["shadow"].encode(),
         ctypes.c_uint(arm["tear"]),
     )
+    if arm["tell"]:
+        shim.shim_tell(ctypes.c_int(os.open(told, os.O_WRONLY)))
     return shim
 
 

@@ -13,8 +13,11 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from tests.crash.states import State
+
 ROOT = Path(__file__).parents[2]
 KILLED = -9
+_SAID = ("out", "err", "told")
 
 
 class Action(IntEnum):
@@ -36,7 +39,8 @@ class Kinds(IntEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
     """What happens at which call. ``at`` 0: nothing, the calls are only counted. ``power``: what was not synced is
-    lost with the kill; ``tear`` > 0 seeds which sectors of it reached the disk all the same."""
+    lost with the kill; ``tear`` > 0 seeds which sectors of it reached the disk all the same. ``tell``: each call is
+    written down."""
 
     at: int = 0
     action: Action = Action.KILL_BEFORE
@@ -44,14 +48,18 @@ class Arm:
     number: int = 0
     power: bool = False
     tear: int = 0
+    tell: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
+    """``told``: a line per call, its number, name, and what was sent."""
+
     code: int
     calls: int
     out: str
     err: str
+    told: tuple[str, ...] = ()
 
     @property
     def document(self) -> dict[str, Any]:
@@ -73,6 +81,7 @@ class Forge:
 
     directory: Path
     library: Path
+    state: State
     package: Path = ROOT
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
@@ -93,12 +102,17 @@ class Forge:
         self._process.stdin.close()
         self._process.wait(30)
 
-    def run(self, *arguments: str, environment: Mapping[str, str], arm: Arm | None = None) -> Ended:
-        """One command to its end, whichever that is; after a loss of power its state is what the disk had."""
+    def run(
+        self, *arguments: str, environment: Mapping[str, str], arm: Arm | None = None, warm_up: bool = False
+    ) -> Ended:
+        """One command to its end, whichever that is; after a loss of power its state is what the disk had.
+
+        ``warm_up``: in the fork server itself, once, so that all that follow start with everything imported.
+        """
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        state, shadow = self.directory / "state", self.directory / "shadow"
+        state, shadow = self.state.directory, self.directory / "shadow"
         state.mkdir(exist_ok=True, mode=0o700)
         powered = arm is not None and arm.power
         if powered:
@@ -106,22 +120,19 @@ class Forge:
         order = {
             "arguments": arguments,
             "environment": {"PATH": os.environ["PATH"], "HOME": str(self.directory), **environment}
-            | {"SNOWLOAD_STATE_DIR": str(state)},
+            | self.state.variables(),
             "directory": str(self.directory),
-            "out": str(self.directory / "out"),
-            "err": str(self.directory / "err"),
+            **{name: str(self.directory / name) for name in _SAID},
             "arm": self._arm(arm, state, shadow) if arm is not None else None,
+            "here": warm_up,
         }
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        told = json.loads(self._process.stdout.readline())
-        if powered and told["code"] == KILLED:
+        answer = json.loads(self._process.stdout.readline())
+        if powered and answer["code"] == KILLED:
             _forget(state, shadow)
-        out, err = ((self.directory / name).read_text(encoding="utf-8", errors="replace") for name in ("out", "err"))
-        return Ended(code=told["code"], calls=told["calls"], out=out, err=err)
-
-    def clear(self) -> None:
-        shutil.rmtree(self.directory / "state", ignore_errors=True)
+        out, err, told = ((self.directory / name).read_text(encoding="utf-8", errors="replace") for name in _SAID)
+        return Ended(code=answer["code"], calls=answer["calls"], out=out, err=err, told=tuple(told.splitlines()))
 
     def _arm(self, arm: Arm, state: Path, shadow: Path) -> dict[str, object]:
         return {
@@ -133,6 +144,7 @@ class Forge:
             "below": str(state),
             "shadow": str(shadow) if arm.power else "",
             "tear": arm.tear,
+            "tell": arm.tell,
         }
 
 

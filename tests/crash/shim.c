@@ -34,6 +34,7 @@ struct unsynced {
 
 static volatile int armed;
 static long calls, stop_at;
+static int told = -1;
 static int action, error_number, counted;
 static char below[PATH_MAX], shadow[PATH_MAX];
 static unsigned tear;
@@ -49,6 +50,16 @@ void shim_arm(long at, int what, int kinds, int number, const char *directory, c
   snprintf(shadow, sizeof shadow, "%s", kept);
   calls = 0, stop_at = at, action = what, counted = kinds, error_number = number, tear = torn;
   armed = 1;
+}
+
+/* From now on every counted call is told to `fd`: its number, its name, and the first line of what is sent. */
+void shim_tell(int fd) { told = fd; }
+
+static void tell(long number, const char *name, const char *data, size_t length) {
+  size_t shown = 0;
+  if (told < 0 || !number) return;
+  while (data && shown < length && shown < 100 && data[shown] >= ' ' && data[shown] <= '~') shown++;
+  dprintf(told, "%ld %s %.*s\n", number, name, (int)shown, data ? data : "");
 }
 
 long shim_disarm(void) {
@@ -173,6 +184,7 @@ static ssize_t file_write(int fd, const void *data, size_t length, off_t offset,
   long mine = 0;
   int kind = !armed ? 0 : path_of(fd, path) ? FILES : is_socket(fd) ? SOCKETS : 0;
   int fate = kind ? boundary(kind, &mine) : 0;
+  tell(mine, "write", kind == SOCKETS ? data : NULL, length);
   if (fate < 0) return -1;
   if (fate > 0 && kind == FILES) length = length / 2 ? length / 2 : 1;
   off_t place = positioned ? offset : kind == FILES ? lseek(fd, 0, SEEK_CUR) : 0;
@@ -191,6 +203,7 @@ static int sync_with(int (*real)(int), int fd) {
   long mine = 0;
   int ours = armed && path_of(fd, path);
   if (ours && boundary(FILES, &mine) < 0) return -1;
+  tell(mine, "fsync", NULL, 0);
   int done = real(fd);
   if (ours && done == 0) LOCKED(synced(path));
   after(mine);
@@ -212,6 +225,7 @@ int ftruncate64(int fd, off_t length) {
   char path[PATH_MAX];
   long mine = 0;
   if (armed && path_of(fd, path) && boundary(FILES, &mine) < 0) return -1;
+  tell(mine, "ftruncate", NULL, 0);
   int done = real(fd, length);
   after(mine);
   return done;
@@ -225,6 +239,7 @@ int unlink(const char *name) {
   long mine = 0;
   int ours = armed && strncmp(name, below, strlen(below)) == 0;
   if (ours && boundary(FILES, &mine) < 0) return -1;
+  tell(mine, "unlink", NULL, 0);
   int done = real(name);
   if (ours && done == 0 && *shadow) {
     shadow_of(name, kept);
@@ -241,6 +256,7 @@ int rename(const char *from, const char *to) {
   long mine = 0;
   int ours = armed && strncmp(to, below, strlen(below)) == 0;
   if (ours && boundary(FILES, &mine) < 0) return -1;
+  tell(mine, "rename", NULL, 0);
   int done = real(from, to);
   if (ours && done == 0 && *shadow) {
     shadow_of(from, old);
@@ -255,6 +271,7 @@ ssize_t send(int fd, const void *data, size_t length, int flags) {
   REAL(ssize_t, "send", int, const void *, size_t, int);
   long mine;
   if (boundary(SOCKETS, &mine) < 0) return -1;
+  tell(mine, "send", data, length);
   ssize_t done = real(fd, data, length, flags);
   after(mine);
   return done;
@@ -264,6 +281,7 @@ ssize_t recv(int fd, void *data, size_t length, int flags) {
   REAL(ssize_t, "recv", int, void *, size_t, int);
   long mine;
   if (boundary(SOCKETS, &mine) < 0) return -1;
+  tell(mine, "recv", NULL, 0);
   ssize_t done = real(fd, data, length, flags);
   after(mine);
   return done;
@@ -273,6 +291,7 @@ int connect(int fd, const struct sockaddr *address, socklen_t length) {
   REAL(int, "connect", int, const struct sockaddr *, socklen_t);
   long mine;
   if (boundary(SOCKETS, &mine) < 0) return -1;
+  tell(mine, "connect", NULL, 0);
   int done = real(fd, address, length);
   after(mine);
   return done;

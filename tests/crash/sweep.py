@@ -12,16 +12,24 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from beast_dream_snow_loader.sandbox.estate import Estate
-from tests.crash.checker import Place, contents, faults
+from tests.crash.books import astray
+from tests.crash.checker import Place, contents, doubled, faults
 from tests.crash.harness import KILLED, ROOT, Action, Arm, Ended, Forge, build_shim
+from tests.crash.states import FileState, ServerState, State
+from tests.crash.stories import FIRST, LOAD, STORIES, Stage, Story
 
-LOAD = ("load", "--env", "testing", "--json")
+SENT_AGAIN = 2
+"""Requests that a restart may send again: the one in flight in each of the lanes of the estates used here."""
+BEFORE, AFTER = 12, 24
+"""Calls around a write: the intent takes about ten, answer and receipt about twenty."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,67 +49,132 @@ class Trials:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clean:
+    """What a story comes to when nothing happens: the CMDB, and how many writes that took."""
+
+    contents: Mapping[str, object]
+    writes: int
+
+
+class Judge(Protocol):
+    """What may be expected of a command that met its fate."""
+
+    def at_once(self, story: Story, place: Place, ended: Ended) -> Iterator[str]:
+        """What is wrong already, before anything is put right."""
+
+
+class Killed:
+    """Nothing, but that it does not say it has done what it has not."""
+
+    def at_once(self, story: Story, place: Place, ended: Ended) -> Iterator[str]:
+        if ended.code == 0 and story.whole and (found := next(faults(place), None)):
+            yield f"exit 0 with {found}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Which estate, and which program (``package``: another copy of it, with a fault planted)."""
+    """Which estate, what is going on, and which program (``package``: another copy of it, with a fault planted).
+
+    ``server``: the URL of a schema on PostgreSQL in place of a file.
+    """
 
     seed: int = 3
     sites: int = 1
     devices: int = 12
+    story: Story = FIRST
+    server: str = ""
     package: Path = ROOT
 
     def estate(self) -> Estate:
         return Estate.generate(seed=self.seed, sites=self.sites, devices=self.devices)
 
-    def calls(self) -> int:
-        """How many boundaries a load of this estate has."""
-        with tempfile.TemporaryDirectory() as name, self._forge(Path(name)) as forge, Place(estate=self.estate()) as at:
-            return forge.run(*LOAD, environment=at.sandbox.environment(), arm=Arm()).calls
+    def told(self, forge: Forge) -> tuple[str, ...]:
+        """A line for each boundary of the command."""
+        with Place(estate=self.estate()) as place:
+            stage = self._stage(forge, place)
+            self.story.before(stage)
+            return stage.run(*self.story.command(stage), arm=Arm(tell=True)).told
 
-    def run(self, arms: Iterable[Arm]) -> Trials:
+    def run(self, forge: Forge, arms: Iterable[Arm], judge: Judge | None = None) -> Trials:
         """Each of ``arms`` in turn, on a fresh CMDB and a fresh state."""
-        with tempfile.TemporaryDirectory() as name, self._forge(Path(name)) as forge:
-            expected = self._clean(forge)
-            trials = Trials()
-            for arm in arms:
-                trials = trials.add(self._trial(forge, arm, expected))
-            return trials
-
-    def _forge(self, directory: Path) -> Forge:
-        return Forge(directory=directory, library=build_shim(directory), package=self.package)
-
-    def _clean(self, forge: Forge) -> dict[str, object]:
-        with Place(estate=self.estate()) as place:
-            ended = forge.run(*LOAD, environment=place.sandbox.environment())
-            assert ended.code == 0, ended.err
-            found = contents(place)
-            forge.clear()
-            return found
-
-    def _trial(self, forge: Forge, arm: Arm, expected: dict[str, object]) -> Trials:
-        forge.clear()
-        trials = Trials(points=1)
-        with Place(estate=self.estate()) as place:
-            environment = place.sandbox.environment()
-            first = forge.run(*LOAD, environment=environment, arm=arm)
-            trials.ended["killed" if first.code == KILLED else str(first.code)] += 1
-            if first.code == 0 and list(faults(place)):
-                trials.violations.append(f"{arm}: exit 0 with {next(faults(place))}")
-            again = forge.run(*LOAD, environment=environment)
-            trials.violations += [f"{arm}: {one}" for one in self._wrong(place, again, expected)]
-            before = place.writes()
-            third = forge.run(*LOAD, environment=environment)
-            if third.code != 0 or place.writes() != before:
-                trials.violations.append(f"{arm}: the third run ended {third.code}, {place.writes() - before} writes")
+        clean = self._clean(forge)
+        trials = Trials()
+        for arm in arms:
+            trials = trials.add(self._trial(forge, arm, clean, judge or Killed()))
         return trials
 
-    @staticmethod
-    def _wrong(place: Place, again: Ended, expected: dict[str, object]) -> Iterator[str]:
-        if again.code != 0:
-            yield f"the restart ended {again.code}: {again.err[-300:] or again.out[-300:]}"
-        found = list(faults(place))
+    @contextmanager
+    def forge(self) -> Iterator[Forge]:
+        """The program, ready to run; the same for every story."""
+        with tempfile.TemporaryDirectory() as name, self._state(Path(name) / "state") as state:
+            library = build_shim(Path(name))
+            with Forge(directory=Path(name), library=library, state=state, package=self.package) as forge:
+                self._warm_up(forge)
+                yield forge
+
+    @contextmanager
+    def _state(self, directory: Path) -> Iterator[State]:
+        if not self.server:
+            yield FileState(directory)
+            return
+        state = ServerState(directory, self.server)
+        try:
+            yield state
+        finally:
+            state.close()
+
+    def _warm_up(self, forge: Forge) -> None:
+        with Place(estate=self.estate()) as place:
+            ended = forge.run(*LOAD, environment=place.sandbox.environment(), warm_up=True)
+            assert ended.code == 0, ended.err
+
+    def _stage(self, forge: Forge, place: Place) -> Stage:
+        forge.state.clear()
+        return Stage(forge=forge, place=place, variables=self.story.variables)
+
+    def _clean(self, forge: Forge) -> Clean:
+        """The story without a crash."""
+        with Place(estate=self.estate()) as place:
+            stage = self._stage(forge, place)
+            self.story.before(stage)
+            before = place.writes()
+            ended = stage.run(*self.story.command(stage))
+            assert ended.code == 0, ended.err
+            if (again := self.story.again(stage)) is not None:
+                stage.prepare(*again)
+            return Clean(contents=contents(place), writes=place.writes() - before)
+
+    def _trial(self, forge: Forge, arm: Arm, clean: Clean, judge: Judge) -> Trials:
+        trials = Trials(points=1)
+        with Place(estate=self.estate()) as place:
+            stage = self._stage(forge, place)
+            self.story.before(stage)
+            before = place.writes()
+            first = stage.run(*self.story.command(stage), arm=arm)
+            trials.ended["killed" if first.code == KILLED else str(first.code)] += 1
+            problems = [*judge.at_once(self.story, place, first), *self._mended(stage, clean, before)]
+            trials.violations += [f"{self.story.name}: {arm}: {one}" for one in problems]
+        return trials
+
+    def _mended(self, stage: Stage, clean: Clean, before: int) -> Iterator[str]:
+        """What is wrong after what people then do, and after that once more."""
+        place = stage.place
+        if (again := self.story.again(stage)) is not None:
+            ended = stage.run(*again)
+            if ended.code != 0:
+                yield f"the restart ended {ended.code}: {ended.err[-300:] or ended.out[-300:]}"
+        if (sent := place.writes() - before) > clean.writes + SENT_AGAIN:
+            yield f"{sent} writes in place of {clean.writes}: more than a batch per lane was sent again"
+        found = [*(faults(place) if self.story.whole else doubled(place))]
         yield from found[:3]
-        if not found and contents(place) != expected:
-            yield "the CMDB is not that of a load without a crash"
+        if not found and contents(place) != clean.contents:
+            yield "the CMDB is not what it would be without the crash"
+        yield from itertools.islice(astray(place, stage.forge.state), 3)
+        writes = place.writes()
+        if (quiet := self.story.quiet(stage)) is not None:
+            ended = stage.run(*quiet)
+            if ended.code != 0 or place.writes() != writes:
+                yield f"once more ended {ended.code}, with {place.writes() - writes} writes"
 
 
 def every_point(calls: int) -> list[Arm]:
@@ -116,14 +189,44 @@ def some_points(calls: int, count: int, seed: int, **more: bool) -> list[Arm]:
     return [Arm(at=chosen.randint(1, calls), action=chosen.choice(sides), **more) for _ in range(count)]
 
 
+def near_writes(told: Sequence[str], count: int, seed: int, **more: bool) -> list[Arm]:
+    """``count`` of those around the requests that change something: from the intent before to the receipt after."""
+    chosen = random.Random(seed)
+    written = [int(line.split()[0]) for line in told if is_write(line)]
+    around = sorted(
+        {at for call in written for at in range(call - BEFORE, call + AFTER)} & set(range(1, len(told) + 1))
+    )
+    sides = (Action.KILL_BEFORE, Action.KILL_AFTER)
+    return [Arm(at=chosen.choice(around), action=chosen.choice(sides), **more) for _ in range(count)]
+
+
+def is_write(line: str) -> bool:
+    """Whether a told call is the beginning of a request that changes something in ServiceNow."""
+    _, name, *sent = line.split()
+    if name != "send" or len(sent) < 2 or sent[0] not in ("POST", "PATCH", "DELETE"):
+        return False
+    return sent[1].startswith("/api/now/") and not sent[1].partition("?")[0].endswith(("/queryEnhanced", "/v1/batch"))
+
+
+def torn(arms: Iterable[Arm]) -> list[Arm]:
+    """The same with the power lost: what was not synced is gone but for some sectors, other ones each time."""
+    return [replace(arm, power=True, tear=number) for number, arm in enumerate(arms, 1)]
+
+
 def spread(sweep: Sweep, arms: Sequence[Arm], workers: int) -> Trials:
     """The same sweep over several processes."""
-    shares = [arms[start::workers] for start in range(workers)]
+    shares = [(sweep, arms[start::workers]) for start in range(workers)]
     with ProcessPoolExecutor(workers) as pool:
         total = Trials()
-        for trials in pool.map(sweep.run, shares):
+        for trials in pool.map(_share, shares):
             total = total.add(trials)
     return total
+
+
+def _share(share: tuple[Sweep, Sequence[Arm]]) -> Trials:
+    sweep, arms = share
+    with sweep.forge() as forge:
+        return sweep.run(forge, arms)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,16 +236,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--points", type=int, default=0, help="that many random ones; 0: every one, before and after")
     parser.add_argument("--power", action="store_true", help="lose what was not synced")
+    parser.add_argument("--story", choices=("every", *STORIES), default=FIRST.name)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
-    sweep = Sweep(seed=given.seed, sites=given.sites, devices=given.devices)
-    calls = sweep.calls()
+    stories = STORIES.values() if given.story == "every" else [STORIES[given.story]]
+    return max(_swept(given, story) for story in stories)
+
+
+def _swept(given: argparse.Namespace, story: Story) -> int:
+    sweep = Sweep(seed=given.seed, sites=given.sites, devices=given.devices, story=story)
+    with sweep.forge() as forge:
+        calls = len(sweep.told(forge))
     arms = some_points(calls, given.points, given.seed) if given.points else every_point(calls)
-    if given.power:
-        arms = [Arm(at=arm.at, action=arm.action, power=True, tear=place + 1) for place, arm in enumerate(arms)]
-    trials = spread(sweep, arms, given.workers)
-    print(f"{calls} calls, {trials.points} points: {dict(trials.ended)}, {len(trials.violations)} violations")  # noqa: T201
-    print("\n".join(itertools.islice(trials.violations, 20)))  # noqa: T201
+    trials = spread(sweep, torn(arms) if given.power else arms, given.workers)
+    seen = f"{trials.points} points: {dict(trials.ended)}, {len(trials.violations)} violations"
+    print(f"{story.name}: {calls} calls, {seen}", *trials.violations[:20], sep="\n", flush=True)  # noqa: T201
     return 1 if trials.violations else 0
 
 

@@ -1,27 +1,87 @@
-"""A load ended at any moment leaves nothing lost and nothing doubled (L7; the whole sweep is `make crash`)."""
+"""A command ended at any moment leaves nothing lost and nothing doubled (L7, Q1, Q2, Q7; every point: `make crash`)."""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.crash.harness import Arm
-from tests.crash.sweep import Sweep, some_points
+from tests.contracts.conftest import LOCAL_POSTGRES, own_schema
+from tests.crash.harness import Action, Arm, Forge
+from tests.crash.stories import BASE_CLASS, CHANGED, FIRST, QUEUED, ROLLED_BACK, UNDONE, Story
+from tests.crash.sweep import Sweep, near_writes, some_points, torn
 
-POINTS = 30
+DEVICES = 8
 pytestmark = [
     pytest.mark.skipif(shutil.which("cc") is None, reason="the shim needs a C compiler"),
     pytest.mark.timeout(300),
 ]
 
 
-@pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
-def test_a_load_ended_at_any_call_is_made_whole_by_the_next_one(power: bool) -> None:
-    sweep = Sweep()
-    arms = some_points(sweep.calls(), POINTS, seed=7)
-    if power:
-        arms = [Arm(at=arm.at, action=arm.action, power=True, tear=place + 1) for place, arm in enumerate(arms)]
-    trials = sweep.run(arms)
+@pytest.fixture(scope="module")
+def forge() -> Iterator[Forge]:
+    with Sweep(devices=DEVICES).forge() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def on_server() -> Iterator[Forge]:
+    with (
+        own_schema(os.environ.get("SNOWLOAD_TEST_POSTGRES_URL") or LOCAL_POSTGRES) as url,
+        Sweep(devices=DEVICES, server=url).forge() as opened,
+    ):
+        yield opened
+
+
+def points(told: Sequence[str], count: int, seed: int) -> list[Arm]:
+    """Half of them anywhere, half around the writes, where more can go wrong."""
+    return [*some_points(len(told), count // 2, seed), *near_writes(told, count - count // 2, seed)]
+
+
+def at(told: Sequence[str], text: str, nth: int = 0) -> Arm:
+    """Killed just before this request leaves."""
+    return Arm(at=int([line for line in told if text in line][nth].split()[0]), action=Action.KILL_BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("story", "count"),
+    [(FIRST, 20), (CHANGED, 14), (QUEUED, 10), (BASE_CLASS, 12), (UNDONE, 6), (ROLLED_BACK, 8)],
+    ids=lambda value: value.name if isinstance(value, Story) else "",
+)
+def test_whatever_was_going_on_when_it_was_killed_is_made_whole_by_the_next_command(
+    story: Story, count: int, forge: Forge
+) -> None:
+    sweep = Sweep(story=story, devices=DEVICES)
+    trials = sweep.run(forge, points(sweep.told(forge), count, seed=7))
     assert trials.violations == []
-    assert trials.ended["killed"] >= POINTS * 0.9
+    assert trials.ended["killed"] >= count * 0.9
+
+
+def test_so_it_is_when_the_power_was_lost_and_with_it_all_that_was_not_synced(forge: Forge) -> None:
+    sweep = Sweep(devices=DEVICES)
+    trials = sweep.run(forge, torn(points(sweep.told(forge), 20, seed=8)))
+    assert trials.violations == []
+    assert trials.ended["killed"] >= 18
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("story", [FIRST, QUEUED], ids=lambda story: story.name)
+def test_so_it_is_with_the_state_on_a_server(story: Story, on_server: Forge) -> None:
+    sweep = Sweep(story=story, devices=DEVICES)
+    trials = sweep.run(on_server, points(sweep.told(on_server), 5, seed=9))
+    assert trials.violations == []
+    assert trials.ended["killed"] >= 4
+
+
+def test_edges_of_a_ci_whose_retirement_was_the_last_thing_done_are_removed_by_the_next_load(forge: Forge) -> None:
+    sweep = Sweep(story=CHANGED, devices=DEVICES)
+    arm = at(sweep.told(forge), "GET /api/now/table/cmdb_rel_ci", nth=-1)
+    assert sweep.run(forge, [arm]).violations == []
+
+
+def test_cis_that_a_killed_rollback_had_deleted_are_known_to_be_gone(forge: Forge) -> None:
+    sweep = Sweep(story=ROLLED_BACK, devices=DEVICES)
+    arm = at(sweep.told(forge), "DELETE /api/now/table/cmdb_ci", nth=3)
+    assert sweep.run(forge, [arm]).violations == []

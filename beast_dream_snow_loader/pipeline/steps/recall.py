@@ -56,9 +56,9 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
 def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
     """Look up what was sent without an answer, before anything is repeated.
 
-    A create whose CI is there by its native key was done, so was a retirement whose CI says Retired, an unlink whose
-    edge is gone, and a link whose edge is there and was not before. Everything else is queued: a plan or a replay sends
-    it if it is still needed.
+    A create whose CI is there by its native key was done, so was a retirement whose CI says Retired, a deletion whose
+    CI is gone, an unlink whose edge is gone, and a link whose edge is there and was not before. Everything else is
+    queued: a plan or a replay sends it if it is still needed.
     """
     entries = world.journal.unknown()
     if not entries:
@@ -123,7 +123,7 @@ def _settled(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
         for change in creates
         if len(there.get(change.item.key, ())) == 1
     ]
-    return [*created, *_retired(world, entries)]
+    return [*created, *_retired(world, entries), *_deleted(world, entries)]
 
 
 def _unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
@@ -173,6 +173,26 @@ def _retired(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
         for change in changes
         if decided(change.send).items() <= stored.get(ids[change.subject], {}).items()
     ]
+
+
+def _deleted(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+    changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.DELETE]
+    ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
+    there = world.cmdb.read_back(ids.values(), ()) if ids else {}
+    return [
+        Settlement(change=change, receipt=_removed(change))
+        for change in changes
+        if change.subject in ids and ids[change.subject] not in there
+    ]
+
+
+def _removed(change: ItemChange) -> Receipt:
+    return Receipt(
+        subject=change.subject,
+        outcome=Outcome.DONE,
+        operation=Operation.DELETED,
+        message="found gone after an interrupted run",
+    )
 
 
 def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:

@@ -1,0 +1,40 @@
+"""Whether the state says what the CMDB shows: a change without a record cannot be undone, resumed or audited (Q1, S3).
+
+For a CMDB in which everything of ours was made by the runs of this state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.crash.checker import Place, edges, ours
+from tests.crash.states import State
+
+
+def astray(place: Place, state: State) -> Iterator[str]:
+    """Where journal and ledger differ from the CMDB."""
+    yield from _items(place, state)
+    yield from _edges(place, state)
+    for subject, kept in state.rows("SELECT subject, state FROM journal WHERE state IN ('open', 'unknown', 'later')"):
+        yield f"{subject} is left {kept} in the journal"
+
+
+def _items(place: Place, state: State) -> Iterator[str]:
+    there = {key: items[0].sys_id for key, items in ours(place).items()}
+    kept = {row[0]: row[1:] for row in state.rows("SELECT key, sys_id, created_by_us FROM ledger_items")}
+    made = set(state.rows("SELECT subject, sys_id FROM journal WHERE state = 'done' AND operation = 'inserted'"))
+    yield from (f"{key} is in the ledger and not in the CMDB" for key in sorted(kept.keys() - there.keys()))
+    for key, sys_id in there.items():
+        if key not in kept:
+            yield f"{key} is in the CMDB and not in the ledger"
+        elif kept[key][0] != sys_id or not kept[key][1]:
+            yield f"the ledger does not say that we made {key}"
+        elif (key, sys_id) not in made:
+            yield f"no entry of the journal made {key}"
+
+
+def _edges(place: Place, state: State) -> Iterator[str]:
+    there = set(edges(place).values())
+    kept = {tuple(row[:3]): row[3] for row in state.rows("SELECT parent, type, child, ours FROM ledger_relations")}
+    yield from (f"the edge {edge} is in the ledger and not in the CMDB" for edge in sorted(kept.keys() - there))
+    yield from (f"the ledger does not say that we drew {edge}" for edge in sorted(there) if not kept.get(edge))

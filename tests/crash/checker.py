@@ -110,3 +110,9 @@ def contents(place: Place) -> dict[str, object]:
         for item in found
     }
     return {"items": items, "edges": sorted(edges(place).values())}
+
+
+def touched(place: Place, strangers: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Which of these CIs of others are no longer what they were; by sys_id."""
+    instance = place.app.instance
+    yield from (sys_id for sys_id, row in strangers.items() if (instance.get("cmdb_ci", sys_id) or {}) != row)

@@ -97,6 +97,7 @@ def _armed(arm: dict[str, Any] | None, told: str) -> Any:
         ctypes.c_long(arm["at"]),
         ctypes.c_int(arm["action"]),
         ctypes.c_int(arm["kinds"]),
+        ctypes.c_int(arm["failing"]),
         ctypes.c_int(arm["number"]),
         arm["below"].encode(),
         arm["shadow"].encode(),

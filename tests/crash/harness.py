@@ -13,7 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from tests.crash.states import State
+from tests.crash.states import FileState, State
 
 ROOT = Path(__file__).parents[2]
 KILLED = -9
@@ -38,13 +38,15 @@ class Kinds(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """What happens at which call. ``at`` 0: nothing, the calls are only counted. ``power``: what was not synced is
+    """What happens at which call of these kinds. ``at`` 0: nothing, the calls are only counted. ``failing``: the kinds
+    that fail, where any does. ``power``: what was not synced is
     lost with the kill; ``tear`` > 0 seeds which sectors of it reached the disk all the same. ``tell``: each call is
     written down."""
 
     at: int = 0
     action: Action = Action.KILL_BEFORE
     kinds: Kinds = Kinds.BOTH
+    failing: Kinds = Kinds.BOTH
     number: int = 0
     power: bool = False
     tear: int = 0
@@ -77,13 +79,17 @@ def build_shim(directory: Path) -> Path:
 
 @dataclass(slots=True, kw_only=True)
 class Forge:
-    """A running fork server. ``package``: the directory whose ``beast_dream_snow_loader`` runs."""
+    """A running fork server. ``package``: the directory whose ``beast_dream_snow_loader`` runs; ``state``: a database
+    file below ``directory``, if nothing else is said."""
 
     directory: Path
     library: Path
-    state: State
     package: Path = ROOT
+    state: State | None = None
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.state = self.state or FileState(self.directory / "state")
 
     def __enter__(self) -> Forge:
         paths = os.pathsep.join((str(self.package), str(ROOT)))
@@ -134,12 +140,16 @@ class Forge:
         out, err, told = ((self.directory / name).read_text(encoding="utf-8", errors="replace") for name in _SAID)
         return Ended(code=answer["code"], calls=answer["calls"], out=out, err=err, told=tuple(told.splitlines()))
 
+    def clear(self) -> None:
+        self.state.clear()
+
     def _arm(self, arm: Arm, state: Path, shadow: Path) -> dict[str, object]:
         return {
             "library": str(self.library),
             "at": arm.at,
             "action": int(arm.action),
             "kinds": int(arm.kinds),
+            "failing": int(arm.failing),
             "number": arm.number,
             "below": str(state),
             "shadow": str(shadow) if arm.power else "",

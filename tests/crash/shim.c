@@ -35,7 +35,7 @@ struct unsynced {
 static volatile int armed;
 static long calls, stop_at;
 static int told = -1;
-static int action, error_number, counted;
+static int action, error_number, counted, failing;
 static char below[PATH_MAX], shadow[PATH_MAX];
 static unsigned tear;
 static struct unsynced *pending;
@@ -45,10 +45,10 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   static type (*real)(__VA_ARGS__);                 \
   if (!real) real = (type(*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
 
-void shim_arm(long at, int what, int kinds, int number, const char *directory, const char *kept, unsigned torn) {
+void shim_arm(long at, int what, int kinds, int hit, int number, const char *directory, const char *kept, unsigned torn) {
   snprintf(below, sizeof below, "%s", directory);
   snprintf(shadow, sizeof shadow, "%s", kept);
-  calls = 0, stop_at = at, action = what, counted = kinds, error_number = number, tear = torn;
+  calls = 0, stop_at = at, action = what, counted = kinds, failing = hit, error_number = number, tear = torn;
   armed = 1;
 }
 
@@ -156,6 +156,7 @@ static int boundary(int kind, long *mine) {
   long number = *mine = ++calls;
   if (action == KILL_BEFORE && number == stop_at) die();
   pthread_mutex_unlock(&lock);
+  if (!(failing & kind)) return 0;
   if (action == SHORT_ONCE) return number == stop_at;
   int fails = action == FAIL_ONCE ? number == stop_at : action == FAIL_FOREVER && number >= stop_at;
   if (fails) errno = error_number;

@@ -41,6 +41,10 @@ def _nothing(_stage: Stage) -> None:
     return
 
 
+def _nobody(_stage: Stage) -> Mapping[str, Mapping[str, str]]:
+    return {}
+
+
 def _load(_stage: Stage) -> Command:
     return LOAD
 
@@ -49,16 +53,18 @@ def _load(_stage: Stage) -> Command:
 class Story:
     """``command`` is ended at some call, ``again`` is what people then type; None: there is nothing to be done.
 
-    ``whole``: afterwards the CMDB holds what UniFi shows. ``quiet`` run once more writes nothing. ``estate``: a change
-    to the sweep's estate at the beginning.
+    ``meanwhile``, other people make CIs of their own. ``whole``: the CMDB then holds what UniFi shows; ``same``: and
+    field by field what it would without the crash. ``quiet`` run once more writes nothing.
     """
 
     name: str
     before: Callable[[Stage], None] = _nothing
     command: Callable[[Stage], Command] = _load
+    meanwhile: Callable[[Stage], Mapping[str, Mapping[str, str]]] = _nobody
     again: Callable[[Stage], Command | None] = _load
     quiet: Callable[[Stage], Command | None] = _load
     whole: bool = True
+    same: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -114,7 +120,19 @@ def _load_before(stage: Stage) -> None:
     stage.prepare(*LOAD)
 
 
+def _namesakes(stage: Stage) -> Mapping[str, Mapping[str, str]]:
+    """For every device a CI that somebody has just called the same."""
+    instance = stage.place.app.instance
+    with instance.acting_as("admin"):
+        made = [
+            instance.insert("cmdb_ci_netgear", {"name": device.name, "serial_number": f"OTHER-{device.mac[-6:]}"})
+            for device in _switches(stage.place.estate)
+        ]
+    return {row["sys_id"]: dict(row) for row in made}
+
+
 FIRST = Story(name="first load")
+NAMESAKES = Story(name="first load, among namesakes", meanwhile=_namesakes, same=False)
 CHANGED = Story(name="later load", before=_change, variables=_AT_ONCE, whole=False)
 QUEUED = Story(name="replay", before=_hold_back, command=_replay, again=_replay)
 BASE_CLASS = Story(name="without the engine", before=_close_engine)
@@ -127,7 +145,7 @@ ROLLED_BACK = Story(
     quiet=_rollback,
     whole=False,
 )
-STORIES = {story.name: story for story in (FIRST, CHANGED, QUEUED, BASE_CLASS, UNDONE, ROLLED_BACK)}
+STORIES = {story.name: story for story in (FIRST, NAMESAKES, CHANGED, QUEUED, BASE_CLASS, UNDONE, ROLLED_BACK)}
 
 
 def batched(story: Story, size: int) -> Story:

@@ -21,8 +21,9 @@ from typing import Protocol
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from tests.crash.books import astray
-from tests.crash.checker import Place, contents, doubled, faults
+from tests.crash.checker import Place, contents, doubled, faults, touched
 from tests.crash.harness import KILLED, ROOT, Action, Arm, Ended, Forge, build_shim
+from tests.crash.moments import writes
 from tests.crash.states import FileState, ServerState, State
 from tests.crash.stories import FIRST, LOAD, STORIES, Stage, Story
 
@@ -159,6 +160,7 @@ class Sweep:
     def _mended(self, stage: Stage, clean: Clean, before: int) -> Iterator[str]:
         """What is wrong after what people then do, and after that once more."""
         place = stage.place
+        strangers = self.story.meanwhile(stage)
         if (again := self.story.again(stage)) is not None:
             ended = stage.run(*again)
             if ended.code != 0:
@@ -167,7 +169,8 @@ class Sweep:
             yield f"{sent} writes in place of {clean.writes}: more than a batch per lane was sent again"
         found = [*(faults(place) if self.story.whole else doubled(place))]
         yield from found[:3]
-        if not found and contents(place) != clean.contents:
+        yield from (f"{one} of others was touched" for one in touched(place, strangers))
+        if self.story.same and not found and contents(place) != clean.contents:
             yield "the CMDB is not what it would be without the crash"
         yield from itertools.islice(astray(place, stage.forge.state), 3)
         writes = place.writes()
@@ -192,20 +195,11 @@ def some_points(calls: int, count: int, seed: int, **more: bool) -> list[Arm]:
 def near_writes(told: Sequence[str], count: int, seed: int, **more: bool) -> list[Arm]:
     """``count`` of those around the requests that change something: from the intent before to the receipt after."""
     chosen = random.Random(seed)
-    written = [int(line.split()[0]) for line in told if is_write(line)]
     around = sorted(
-        {at for call in written for at in range(call - BEFORE, call + AFTER)} & set(range(1, len(told) + 1))
+        {at for call in writes(told) for at in range(call - BEFORE, call + AFTER)} & set(range(1, len(told) + 1))
     )
     sides = (Action.KILL_BEFORE, Action.KILL_AFTER)
     return [Arm(at=chosen.choice(around), action=chosen.choice(sides), **more) for _ in range(count)]
-
-
-def is_write(line: str) -> bool:
-    """Whether a told call is the beginning of a request that changes something in ServiceNow."""
-    _, name, *sent = line.split()
-    if name != "send" or len(sent) < 2 or sent[0] not in ("POST", "PATCH", "DELETE"):
-        return False
-    return sent[1].startswith("/api/now/") and not sent[1].partition("?")[0].endswith(("/queryEnhanced", "/v1/batch"))
 
 
 def torn(arms: Iterable[Arm]) -> list[Arm]:
@@ -213,9 +207,9 @@ def torn(arms: Iterable[Arm]) -> list[Arm]:
     return [replace(arm, power=True, tear=number) for number, arm in enumerate(arms, 1)]
 
 
-def spread(sweep: Sweep, arms: Sequence[Arm], workers: int) -> Trials:
+def spread(sweep: Sweep, arms: Sequence[Arm], workers: int, judge: Judge | None = None) -> Trials:
     """The same sweep over several processes."""
-    shares = [(sweep, arms[start::workers]) for start in range(workers)]
+    shares = [(sweep, arms[start::workers], judge) for start in range(workers)]
     with ProcessPoolExecutor(workers) as pool:
         total = Trials()
         for trials in pool.map(_share, shares):
@@ -223,10 +217,10 @@ def spread(sweep: Sweep, arms: Sequence[Arm], workers: int) -> Trials:
     return total
 
 
-def _share(share: tuple[Sweep, Sequence[Arm]]) -> Trials:
-    sweep, arms = share
+def _share(share: tuple[Sweep, Sequence[Arm], Judge | None]) -> Trials:
+    sweep, arms, judge = share
     with sweep.forge() as forge:
-        return sweep.run(forge, arms)
+        return sweep.run(forge, arms, judge)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

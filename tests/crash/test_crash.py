@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from tests.contracts.conftest import LOCAL_POSTGRES, own_schema
-from tests.crash.harness import Action, Arm, Forge
+from tests.crash.harness import Arm, Forge
+from tests.crash.moments import at
 from tests.crash.stories import BASE_CLASS, CHANGED, FIRST, QUEUED, ROLLED_BACK, UNDONE, Story
 from tests.crash.sweep import Sweep, near_writes, some_points, torn
 
@@ -38,11 +39,6 @@ def on_server() -> Iterator[Forge]:
 def points(told: Sequence[str], count: int, seed: int) -> list[Arm]:
     """Half of them anywhere, half around the writes, where more can go wrong."""
     return [*some_points(len(told), count // 2, seed), *near_writes(told, count - count // 2, seed)]
-
-
-def at(told: Sequence[str], text: str, nth: int = 0) -> Arm:
-    """Killed just before this request leaves."""
-    return Arm(at=int([line for line in told if text in line][nth].split()[0]), action=Action.KILL_BEFORE)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash queue year truth presence check docs clean constraints
+.PHONY: setup demo test bench crash soak queue year truth presence check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -31,6 +31,14 @@ crash: setup ## loads, replays and rollbacks ended at every input/output call, b
 	$(BIN)/python -m tests.crash.sweep --devices 200 --points 1000 --power
 	$(BIN)/python -m tests.crash.sweep --devices 2000 --points 1000
 	$(BIN)/python -m tests.crash.sweep --devices 12 --sites 1 --story every
+	$(BIN)/python -m tests.crash.planted
+	$(BIN)/python -m tests.crash.io_errors
+	$(BIN)/python -m tests.crash.race --trials 200
+	$(BIN)/python -m tests.crash.race --trials 200 --server
+
+MINUTES ?= 600
+soak: setup ## 50,000 steps of whatever can happen, in any order; MINUTES=10 for a shorter one
+	$(BIN)/python -m tests.crash.machine --steps 50000 --minutes $(MINUTES) --seed $(SEED)
 
 queue: setup ## 10,000 queued writes, 100 kills and full disks while they are queued and sent; takes an hour
 	$(BIN)/python -m tests.crash.queue_kills --devices 3400 --kills 100

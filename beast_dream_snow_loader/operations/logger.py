@@ -125,7 +125,18 @@ def logging_to(config: LoggingConfig, stream: TextIO | None = None) -> Iterator[
 
 
 class PrivateFile(RotatingFileHandler):
-    """Readable by its owner only, after every rotation too."""
+    """Readable by its owner only, after every rotation too. A disk that takes no more costs the lines, not the run."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
+        """Once, in words: logging itself would print a traceback for every line."""
+        error = sys.exc_info()[1]
+        if not self._told and isinstance(error, OSError):
+            self._told = True
+            sys.stderr.write(f"snowload: The log file {self.baseFilename} cannot be written: {error.strerror}.\n")
+        elif not isinstance(error, OSError):
+            super().handleError(record)
 
     def _open(self) -> Any:
         path = Path(self.baseFilename)

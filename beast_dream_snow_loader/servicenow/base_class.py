@@ -164,8 +164,8 @@ class BaseClassWriter:
 
     def _edges(self, links: Sequence[LinkChange], done: _Written) -> list[Sequence[Mapping[str, str]] | SnowloadError]:
         """What cmdb_rel_ci holds for each link already; empty where it cannot be asked."""
-        reads = [self._edge(link, done) for link in links]
         try:
+            reads = [self._edge(link, done) for link in links]
             answers = iter(self._reader.many([read for read in reads if read is not None]))
             return [next(answers) if read is not None else [] for read in reads]
         except (TransportError, CmdbAsleep) as error:

@@ -2,6 +2,7 @@
 
     SnowloadError
     ├─ ConfigurationError         mend the setup
+    │  └─ UnknownDataSource       register the discovery source, or set back the one that was used
     ├─ BadArgument                mend the command line
     ├─ SourceError
     │  ├─ SourceUnavailable       later, or a stale snapshot
@@ -66,6 +67,12 @@ class ConfigurationError(SnowloadError):
     def __init__(self, message: str, *, next_step: str = "", problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, next_step=next_step)
         self.problems = problems
+
+
+class UnknownDataSource(ConfigurationError):
+    """The discovery source is not registered in the instance, or not the one under which our native keys are there."""
+
+    code = "config.data_source"
 
 
 class BadArgument(SnowloadError):

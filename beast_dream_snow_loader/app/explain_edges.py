@@ -7,6 +7,7 @@ from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.desired import DesiredState, Relation
+from beast_dream_snow_loader.core.edge_checks import REMOVED
 from beast_dream_snow_loader.core.known import KnownRelation
 from beast_dream_snow_loader.pipeline.explain import Explained
 
@@ -16,7 +17,8 @@ Told = dict[str, Any]
 def relations(explained: Explained) -> Iterator[Told]:
     """Every edge of the record: wanted, drawn, leaving, waiting; each with the rule that says so."""
     outcome, key = explained.outcome, explained.key
-    plan, drawn, seen = outcome.plan, explained.ledger.relations, set()
+    plan, seen = outcome.plan, set()
+    drawn = (outcome.known or explained.ledger).relations
     links = {link.subject for link in (*plan.links, *plan.client_links)} if plan is not None else set()
     for relation in _wanted(outcome.desired, {*drawn, *links}):
         if key in (relation.lower, relation.upper):
@@ -45,9 +47,12 @@ def _wanted(desired: DesiredState | None, found: Collection[str]) -> Iterator[Re
 
 
 def _wanted_edge(relation: Relation, known: KnownRelation | None, *, planned: bool) -> Told:
-    rule = "relation.drawn" if known is not None else "relation.to_draw" if planned else "relation.waits"
+    rule = "relation.to_draw" if planned else "relation.waits"
+    if known is not None and not planned:
+        rule = REMOVED if known.removed else "relation.drawn"
     why = {
         "relation.drawn": "UniFi shows it, and it is drawn",
+        REMOVED: "UniFi shows it; it was removed in ServiceNow by hand and stays away: load --full draws it again",
         "relation.to_draw": "UniFi shows it: a load draws it",
         "relation.waits": "UniFi shows it; it waits until both its ends are in the CMDB",
     }[rule]

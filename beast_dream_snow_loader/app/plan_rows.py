@@ -98,6 +98,8 @@ def _reason(change: ItemChange, known: KnownItem | None) -> str:
     if change.type in _FIRST_TOUCH and known is not None and known.written_at is None:
         doubt = ", on little evidence" if known.weak else ""
         return f"the CMDB has it already{doubt}: taken as ours, enriched from now on"
+    if change.type is ChangeType.HEARTBEAT and known is not None and known.keyless:
+        return "its native key was deleted from sys_object_source: it is written again"
     return _REASONS[change.type]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.desired import ClientLink
+from beast_dream_snow_loader.core.edge_checks import removed
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation
@@ -28,12 +29,14 @@ class Sorted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientPlan:
-    """``orphans`` counts clients without one CI; ``forgotten`` are edges of others, no longer true."""
+    """``orphans`` counts clients without an edge that will be drawn; ``forgotten`` are edges of others, no longer true;
+    ``removed`` those that a person removed and that stay away."""
 
     links: tuple[LinkChange, ...] = ()
     unlinks: tuple[UnlinkChange, ...] = ()
     watched: tuple[KnownRelation, ...] = ()
     forgotten: tuple[KnownRelation, ...] = ()
+    removed: tuple[KnownRelation, ...] = ()
     orphans: int = 0
     findings: tuple[Finding, ...] = ()
 
@@ -62,15 +65,27 @@ def plan_clients(
     found: Mapping[str, Sequence[SysId]],
     known: Mapping[str, KnownRelation],
     devices: Iterable[SysId],
+    lost: Mapping[str, KnownRelation],
+    *,
+    redraw: bool = False,
 ) -> ClientPlan:
     """The changes, once the CIs with the clients' MACs are ``found``. ``devices`` are CIs of UniFi's own devices: such
-    a CI is no client's."""
+    a CI is no client's. ``lost`` are edges that are gone: where their CI is the one they were drawn to, somebody
+    removed them, and they stay away unless ``redraw``."""
     own = frozenset(devices)
     links: list[LinkChange] = []
+    by_hand: list[KnownRelation] = []
+    told: list[Finding] = []
     none: list[SourceKey] = []
     several: dict[SourceKey, list[SysId]] = {}
     for link in sorted_out.open:
         there = [sys_id for sys_id in found.get(link.key.mac, ()) if sys_id not in own]
+        edge = lost.get(link.relation.key)
+        if edge is not None and there == [edge.lower_sys_id]:
+            told.append(removed(edge, str(link.relation.role), link.relation.upper, again=redraw))
+            if not redraw:
+                by_hand.append(edge)
+                continue
         if len(there) == 1:
             links.append(LinkChange(relation=link.relation, lower_sys_id=there[0]))
         elif there:
@@ -84,8 +99,9 @@ def plan_clients(
         unlinks=tuple(unlink for unlink in over if unlink.known.ours),
         watched=sorted_out.watched,
         forgotten=tuple(unlink.known for unlink in over if not unlink.known.ours),
-        orphans=len(none) + len(several),
-        findings=tuple(_told(none, several)),
+        removed=tuple(by_hand),
+        orphans=len(none) + len(several) + len(by_hand),
+        findings=(*told, *_told(none, several)),
     )
 
 

@@ -57,5 +57,7 @@ class InstanceFacts:
     choices: Mapping[str, str] = field(default_factory=dict)
     engine: bool = True
     """False: the account may not write through the identification engine, or the instance does not offer it."""
+    unregistered: str = ""
+    """The discovery source, where it is no choice of the instance: the engine then refuses every write."""
     findings: tuple[Finding, ...] = ()
     """What is reduced on this instance and how to mend it."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, KnownState
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.shown import shown
 
 AT_LEAST = 100
 """CIs looked at by every run: as many as one read names, so that a small estate is seen whole each time."""
+
+_AGAIN = "it is written again as long as UniFi shows the device."
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -35,8 +38,20 @@ class Seen:
         return self.there and self.duplicate_of is None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at the instance showed. ``edges`` are the rows behind edges by relation key, None where relations
+    are closed to the account; ``unregistered`` is the discovery source, where the instance does not know it."""
+
+    cis: Mapping[SourceKey, Seen] = field(default_factory=dict)
+    edges: Mapping[str, SysId] | None = None
+    unregistered: str = ""
+
+
 class Ailment(StrEnum):
     NONE = "none"
+    KEYLESS = "keyless"
+    """There, but its native key was deleted: the engine would know it by its serial number only, or not at all."""
     GONE = "gone"
     """Deleted, and nothing follows it."""
     FOLLOWED = "followed"
@@ -68,7 +83,10 @@ def diagnose(known: KnownItem, seen: Seen) -> Diagnosis:
         if astray:
             return Diagnosis(ailment=Ailment.FOLLOWED, heirs=elsewhere)
         moved = seen.class_name not in ("", known.class_name)
-        return Diagnosis(ailment=Ailment.RECLASSIFIED if moved else Ailment.NONE)
+        lost = seen.leads_to == () and known.class_name != BASE_CLASS and known.written_at is not None
+        return Diagnosis(
+            ailment=Ailment.RECLASSIFIED if moved else Ailment.KEYLESS if lost else Ailment.NONE,
+        )
     heirs = elsewhere or ((seen.duplicate_of,) if seen.duplicate_of else ())
     return Diagnosis(ailment=Ailment.FOLLOWED if heirs else Ailment.GONE, heirs=heirs)
 
@@ -101,6 +119,12 @@ def healed(
     the CIs of other records."""
     if diagnosis.ailment is Ailment.NONE:
         return Healing(item=known)
+    if diagnosis.ailment is Ailment.KEYLESS:
+        message = (
+            f"The native key of {_who(known)[0].lower()}{_who(known)[1:]} is gone from sys_object_source: {_AGAIN}"
+        )
+        told = _told(known, "ledger.key_lost", Severity.WARNING, message)
+        return Healing(item=replace(known, keyless=True), findings=(told,))
     if diagnosis.ailment is Ailment.RECLASSIFIED:
         message = f"{_who(known)} was a {known.class_name} and is a {seen.class_name} now: taken over."
         told = _told(known, "ledger.reclassified", Severity.INFO, message)
@@ -157,6 +181,26 @@ def seen_of(row: Mapping[str, str] | None, leads_to: tuple[SysId, ...] | None) -
         mod_count=count_of(row),
         leads_to=leads_to,
     )
+
+
+def keys_unseen(looked: Mapping[SourceKey, Seen], known: KnownState, counted: int | None) -> tuple[Finding, ...]:
+    """Told once, not of every record: where no native key of ours can be seen, none of them is checked."""
+    ours = [key for key in looked if known.items[key].class_name != BASE_CLASS]
+    if ours and (counted is None or all(looked[key].leads_to is None for key in ours)):
+        return (KEYS_UNSEEN,)
+    return ()
+
+
+KEYS_UNSEEN = Finding(
+    record="instance",
+    rule="verify.skipped",
+    severity=Severity.WARNING,
+    message=(
+        "No native key of ours can be seen in sys_object_source, so whether each leads to its one CI is not checked. "
+        "Let the account read that table; if the rows were deleted, `snowload load --full` writes them again."
+    ),
+    field="native key",
+)
 
 
 def count_of(row: Mapping[str, str]) -> int | None:

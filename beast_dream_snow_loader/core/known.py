@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
@@ -57,6 +57,8 @@ class KnownItem:
     """What the CMDB held in place of what we had just written, by element: sent again until it is kept."""
     contested: Mapping[str, int] = field(default_factory=dict)
     """How often in a row we wrote a field again because it had been changed in the CMDB, by element."""
+    keyless: bool = False
+    """Its native key leads nowhere any more, seen in this run: it is written again with the next sign of life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,9 @@ class KnownRelation:
     moved_reads: int = 0
     """Complete reads in a row that showed ``moved_to``."""
     checked_at: datetime | None = None
-    """When it was last seen in the CMDB."""
+    """When it was last looked for in the CMDB."""
+    removed: bool = False
+    """Its row was removed from the CMDB by others, both ends being there: a hand edit, kept as one."""
 
     @property
     def start(self) -> str:
@@ -103,6 +107,11 @@ class KnownRelation:
 class KnownState:
     items: Mapping[SourceKey, KnownItem] = field(default_factory=dict)
     relations: Mapping[str, KnownRelation] = field(default_factory=dict)
+
+    @property
+    def standing(self) -> KnownState:
+        """Without the edges that were removed by hand."""
+        return replace(self, relations={name: edge for name, edge in self.relations.items() if not edge.removed})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.core.changes import LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Relation
+from beast_dream_snow_loader.core.edge_checks import removed
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownRelation, KnownState
@@ -30,19 +31,29 @@ def plan_links(
     items: Mapping[SourceKey, ConfigItem],
     *,
     full: bool,
+    redraw: bool = False,
 ) -> Linking:
-    """``items`` are those that are not held. ``full`` draws every edge again, but moves none sooner."""
+    """``items`` are those that are not held. ``full`` draws every edge again, but moves none sooner; ``redraw`` those
+    that were removed by hand."""
     looked = desired.looked
     moves = Moves() if looked is None else follow(desired.relations, known.relations.values(), items, looked)
-    new = [relation for relation in desired.relations if full or relation.key not in known.relations]
+    standing = known.standing.relations if full or redraw else known.relations
+    new = [relation for relation in desired.relations if full or relation.key not in standing]
     links = [r for r in new if r.lower in items and r.upper in items and r.key not in moves.waiting]
-    there = {relation.key for relation in links} | known.relations.keys()
+    there = {relation.key for relation in links} | known.standing.relations.keys()
     return Linking(
         links=tuple(LinkChange(relation=relation) for relation in links),
         unlinks=tuple(unlink for unlink in moves.over if unlink.replaced_by in there),
         watched=tuple(moves.watched),
-        findings=tuple(_told(new, items, moves)),
+        findings=(*_told(new, items, moves), *_removed(desired, known, {relation.key for relation in links})),
     )
+
+
+def _removed(desired: DesiredState, known: KnownState, drawn: Collection[str]) -> Iterator[Finding]:
+    for relation in desired.relations:
+        edge = known.relations.get(relation.key)
+        if edge is not None and edge.removed:
+            yield removed(edge, str(relation.role), relation.upper, again=relation.key in drawn)
 
 
 def _told(new: list[Relation], items: Mapping[SourceKey, ConfigItem], moves: Moves) -> Iterator[Finding]:

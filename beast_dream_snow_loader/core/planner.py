@@ -47,7 +47,8 @@ def make_plan(
     skipped = {record.key for record in waiting}
     items = _named({key: item for key, item in desired.items.items() if key not in skipped}, known)
     changes = [change for item in items.values() if (change := planning.item(item)) is not None]
-    edges = plan_links(desired, known, items, full=full)
+    redraw = rules.on_manual_change == "overwrite"
+    edges = plan_links(desired, known, items, full=full, redraw=redraw)
     return Plan(
         lanes=lanes(changes, desired),
         links=edges.links,
@@ -119,7 +120,7 @@ class _Planning:
     def _heartbeat(self, item: ConfigItem, known: KnownItem) -> ItemChange | None:
         """A sign of life for gear that is online; and the first touch of a CI just recognised, which gives it our
         native key. Offline gear gets none, so that staleness stays honest (cmdb-model 5)."""
-        if known.written_at is not None:
+        if known.written_at is not None and not known.keyless:
             due = self.now - known.written_at >= timedelta(hours=self.rules.heartbeat_hours)
             if not (due and item.online and item.seen_at is not None):
                 return None

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.facts import InstanceFacts, MadeRow
-from beast_dream_snow_loader.core.healing import Seen
+from beast_dream_snow_loader.core.healing import Look
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.matching import Match
@@ -112,8 +112,8 @@ class Cmdb(Protocol):
         """The CIs of any class that carry these keys as ``correlation_id`` and are no duplicates: what the engine never
         saw is found by nothing else. Rejected, NotAuthorised when CIs cannot be read."""
 
-    def look(self, wanted: Mapping[SourceKey, SysId]) -> Mapping[SourceKey, Seen]:
-        """One look at the CIs of these records and at where their native keys lead."""
+    def look(self, wanted: Mapping[SourceKey, SysId], drawn: Sequence[KnownRelation] = ()) -> Look:
+        """One look at the CIs of these records, at where their native keys lead, and at these edges."""
 
     def apply(self, batch: Batch) -> Sequence[Receipt]:
         """Write one batch. One receipt per item and link of the batch, never fewer; and one per carried item that was
@@ -246,7 +246,8 @@ class Ledger(Protocol):
         """Take over the counters and places of one read. A read that was counted already changes nothing."""
 
     def watch(self, edges: Iterable[KnownRelation]) -> None:
-        """Remember ``moved_to``, ``moved_reads`` and ``checked_at`` of these edges."""
+        """Remember what was found out about these edges without writing them: where they seem to move, whether they
+        are there, and when they were looked for."""
 
     def settled_without_us(self, keys: Iterable[SourceKey], retired_at: datetime | None) -> None:
         """These CIs' status is somebody else's doing: found Retired, or (None) kept though they are back."""

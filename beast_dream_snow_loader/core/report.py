@@ -11,6 +11,7 @@ from typing import Any
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan
 from beast_dream_snow_loader.core.desired import DesiredState
+from beast_dream_snow_loader.core.edge_checks import REMOVED
 from beast_dream_snow_loader.core.events import StepFinished
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of, severest
 from beast_dream_snow_loader.core.findings import Finding, Severity
@@ -185,7 +186,7 @@ def links(report: RunReport) -> dict[str, Any]:
     wanted = len(desired.relations) + len(desired.client_links) if desired is not None else 0
     orphans = len(desired.orphans) if desired is not None else 0
     todo = len(plan.links) + len(plan.client_links) if plan is not None else wanted
-    waiting = sum(finding.rule == END_HELD for finding in plan.findings) if plan is not None else 0
+    waiting = sum(finding.rule in (END_HELD, REMOVED) for finding in plan.findings) if plan is not None else 0
     waiting += plan.client_orphans if plan is not None else 0
     waiting += sum(1 for entry in report.parked if isinstance(entry.change, LinkChange))
     done = written(report.settlements)

@@ -109,5 +109,5 @@ def edges_of(
     going = {unlink.subject for unlink in planned}
     for key, relation in sorted(relations.items()):
         ends = sorted({relation.parent, relation.child} & set(leaving))
-        if ends and relation.ours and key not in going:
+        if ends and relation.ours and not relation.removed and key not in going:
             yield UnlinkChange(known=relation, reason=f"{ends[0]} was retired")

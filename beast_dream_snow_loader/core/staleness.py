@@ -85,7 +85,7 @@ def _left(change: Change, present: Present) -> bool:
     if change.subject in present.done:
         return False
     if isinstance(change, LinkChange):
-        return change.subject not in present.known.relations
+        return change.subject not in present.known.standing.relations
     return not isinstance(change, UnlinkChange) or change.subject in present.known.relations
 
 

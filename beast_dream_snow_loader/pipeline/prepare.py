@@ -24,12 +24,13 @@ from beast_dream_snow_loader.core.scope import Scope, keys_in, narrowed, resolve
 from beast_dream_snow_loader.core.status import DECIDED, Statuses
 from beast_dream_snow_loader.core.validation import accepted, check
 from beast_dream_snow_loader.core.wanted_facts import wishes
-from beast_dream_snow_loader.errors import TooManyRetirements
+from beast_dream_snow_loader.errors import TooManyRetirements, UnknownDataSource
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.steps.attach import attach
 from beast_dream_snow_loader.pipeline.steps.attend import see_off, status_read
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
+from beast_dream_snow_loader.pipeline.steps.edges_there import edges_again
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.probe import probe
@@ -70,6 +71,7 @@ class Preparation:
         self._order = order
         self._outcome = outcome
         self._steps = steps
+        self._began = world.clock.now()
 
     def run(self) -> Prepared:
         """fetch → transform → validate → recall → recognise → plan → attach."""
@@ -160,6 +162,8 @@ class Preparation:
         with self._steps.step("validate", total=len(desired.items)) as counted:
             wished = replace(wishes(desired, self._order.rules), life_cycle=self._order.retire.csdm)
             surveyed = survey(self._world, self._order, wished)
+            if surveyed.facts.unregistered and surveyed.away is None:
+                raise unregistered(surveyed.facts.unregistered)
             self._outcome.away = surveyed.away
             facts = self._outcome.facts = self._fill(surveyed.facts, desired)
             self._found(*facts.findings)
@@ -189,6 +193,8 @@ class Preparation:
             self._found(*recalled.findings)
             self._outcome.held.extend(recalled.held)
             counted.records = len(recalled.known.items)
+        if recalled.unregistered and self._outcome.facts is not None and self._outcome.facts.engine:
+            raise unregistered(recalled.unregistered)
         return recalled.known
 
     def _probed_recall(self) -> Recalled:
@@ -225,6 +231,7 @@ class Preparation:
             self._outcome.known = known
             if self._outcome.away is None and (seen := self._look_again(plan, known)) is not None:
                 gone = frozenset(key for key in _touched(plan) if seen.items[key].stored is None)
+                seen = self._edges_of(_touched(plan) - gone, seen)
                 plan, known = self._planned(desired, seen), seen
                 self._outcome.known = seen
             if self._outcome.away is None:
@@ -298,6 +305,21 @@ class Preparation:
         items = [known.items[key] for key in sorted(_touched(plan)) if known.items[key].stored is None]
         return self._looked(lambda: with_stored(self._world, self._order, known, items)) if items else None
 
+    def _edges_of(self, keys: frozenset[SourceKey], known: KnownState) -> KnownState:
+        """With the edges of CIs about to be written as they are now; those looked at in this run are not again."""
+        edges = [
+            edge
+            for edge in known.relations.values()
+            if {edge.parent, edge.child} <= keys and (edge.checked_at is None or edge.checked_at < self._began)
+        ]
+
+        def read() -> KnownState:
+            again = edges_again(self._world, self._order, known, edges)
+            self._found(*again.findings)
+            return again.known
+
+        return (self._looked(read) or known) if edges else known
+
     def _looked(self, read: Callable[[], KnownState]) -> KnownState | None:
         """None when the instance cannot be looked at; the run goes on without."""
         return self._attempt(read, "drift.unreadable", "Changes made by hand cannot be seen")
@@ -317,6 +339,15 @@ class Preparation:
 
     def _found(self, *findings: Finding) -> None:
         self._outcome.findings.extend(findings)
+
+
+def unregistered(source: str) -> UnknownDataSource:
+    """What the engine would answer to every single write, said once and before the first."""
+    return UnknownDataSource(
+        f"The instance does not know the discovery source {source}: it would refuse every write.",
+        next_step=f"Register it: snowload doctor --register-source. Or an administrator adds {source} as a choice of "
+        "discovery_source on cmdb_ci (sys_choice).",
+    )
 
 
 def _touched(plan: Plan) -> frozenset[SourceKey]:

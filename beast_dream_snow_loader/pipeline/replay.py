@@ -17,6 +17,7 @@ from beast_dream_snow_loader.core.scope import narrowed
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.client_links import ClientLinker
+from beast_dream_snow_loader.pipeline.prepare import unregistered
 from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.probe import probe
@@ -51,10 +52,13 @@ def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
     if not order.dry_run:
         settle_unknown(world, order.run_id)
     entries = world.journal.queued(limit)
-    known = world.ledger.known()
+    known = world.ledger.known().standing  # what is queued was decided with what was removed by hand in view
     queued = _queued_items(entries)
     ends = {end for relation in queued.relations for end in (relation.lower, relation.upper)}
     mended = heal(world, order, known, sorted(queued.items.keys() | ends))
+    facts = world.memory.facts(order.target)
+    if mended.look.unregistered and (facts is None or facts.engine):
+        raise unregistered(mended.look.unregistered)
     known = mended.known
     recognised = recognise(world, order, queued, sorted(set(queued.items) - set(known.items)), known)
     queued, known = recognised_state(queued, known, recognised)

@@ -173,7 +173,8 @@ class Load:
                 self._found(*verified.findings)
                 self.outcome.integrity = verify_whole(self._world, settlements)
                 self._world.ledger.forget_relations(self.outcome.integrity.lost)
-                self._found(*self.outcome.integrity.findings)
+                told = set(self.outcome.findings)
+                self._found(*(finding for finding in self.outcome.integrity.findings if finding not in told))
             except (*AWAY, *UNREADABLE) as error:
                 self._found(reduced("verify.skipped", f"What was written could not be read back: {error.message}"))
 

@@ -10,7 +10,7 @@ from beast_dream_snow_loader.core.changes import ItemChange, LinkChange, UnlinkC
 from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.core.facts import ClassFacts, InstanceFacts, MadeRow
-from beast_dream_snow_loader.core.healing import Seen
+from beast_dream_snow_loader.core.healing import Look
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelation
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
@@ -32,6 +32,7 @@ from beast_dream_snow_loader.servicenow.preflight import Preflight
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader
 from beast_dream_snow_loader.servicenow.references import references
+from beast_dream_snow_loader.servicenow.registration import registration_read, unregistered
 from beast_dream_snow_loader.servicenow.unlinking import Unlinker
 from beast_dream_snow_loader.servicenow.writer import Writer
 from beast_dream_snow_loader.transport.base import Transport
@@ -94,8 +95,13 @@ class ServiceNowAPIClient:
             relation_types=types,
             references=rows,
             choices={**choices, **stages},
+            unregistered=self._unregistered() if engine and not wishes.again else "",
             findings=(*self._classes.findings, *about_engine, *about_types, *about_choices, *about_rows),
         )
+
+    def _unregistered(self) -> str:
+        [answer] = self._reader.many([registration_read()])
+        return unregistered(answer, self._caller.settings.data_source)
 
     def make_row(self, reference: Reference, values: Mapping[str, str]) -> MadeRow:
         """The row of a reference, made with ``values`` when there is none."""
@@ -137,9 +143,9 @@ class ServiceNowAPIClient:
         """The CIs of any class that carry these keys as correlation id."""
         return base_class.find(self._reader, keys)
 
-    def look(self, wanted: Mapping[SourceKey, SysId]) -> Mapping[SourceKey, Seen]:
-        """The CIs of these records as they are now, and where their native keys lead."""
-        return looking.look(self._caller, self._reader, wanted)
+    def look(self, wanted: Mapping[SourceKey, SysId], drawn: Sequence[KnownRelation] = ()) -> Look:
+        """The CIs of these records and the rows of these edges as they are now, and where native keys lead."""
+        return looking.look(self._caller, self._reader, wanted, drawn)
 
     def apply(self, batch: Batch) -> Sequence[Receipt]:
         """Write one batch: one receipt per item and link."""

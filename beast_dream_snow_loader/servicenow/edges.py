@@ -21,12 +21,28 @@ def find(reader: Reader, edges: Iterable[KnownRelation]) -> dict[str, Row]:
     of a call.
     """
     wanted = tuple(edges)
+    return found(wanted, reader.all_of(reads(wanted)))
+
+
+def reads(wanted: Sequence[KnownRelation]) -> list[TableRead]:
+    """What to read to find these."""
+    named, unnamed = _sorted(wanted)
+    by_id = [_read(Query().is_in("sys_id", chunk)) for chunk in chunks(named)]
+    starts = range(0, len(unnamed), IDS_PER_READ)
+    return [*by_id, *(_read(_between(unnamed[at : at + IDS_PER_READ])) for at in starts)]
+
+
+def found(wanted: Sequence[KnownRelation], rows: Sequence[Row]) -> dict[str, Row]:
+    """The rows of these, by relation key, among those read."""
+    named, unnamed = _sorted(wanted)
+    return {**_by_sys_id(rows, named), **_by_ends(rows, unnamed)}
+
+
+def _sorted(wanted: Sequence[KnownRelation]) -> tuple[dict[str, KnownRelation], list[KnownRelation]]:
+    """Those whose row we know, by its sys_id, and the others."""
     named = {str(edge.sys_id): edge for edge in wanted if edge.sys_id is not None}
     unnamed = [edge for edge in wanted if edge.sys_id is None and edge.parent_sys_id and edge.child_sys_id]
-    reads = [_read(Query().is_in("sys_id", chunk)) for chunk in chunks(named)]
-    reads += [_read(_between(unnamed[at : at + IDS_PER_READ])) for at in range(0, len(unnamed), IDS_PER_READ)]
-    rows = reader.all_of(reads)
-    return {**_by_sys_id(rows, named), **_by_ends(rows, unnamed)}
+    return named, unnamed
 
 
 def recorded_by_others(reader: Reader, rows: Iterable[str], source: str) -> Mapping[str, str]:

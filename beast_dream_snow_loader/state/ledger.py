@@ -25,6 +25,8 @@ from beast_dream_snow_loader.state.schema import ledger_items, ledger_relations
 from beast_dream_snow_loader.state.statements import portions, upsert
 
 _LINKED = "linked"
+_REMOVED = "removed"
+"""By hand: it stays known, so that it is not drawn again."""
 _MINE = ledger_items.c.key == bindparam("b_key")
 _NOTE = (
     update(ledger_items)
@@ -70,7 +72,7 @@ class SqlLedger:
 
     def known(self) -> KnownState:
         """Everything we wrote and still believe in, as of one moment."""
-        linked = select(ledger_relations).where(ledger_relations.c.state == _LINKED)
+        linked = select(ledger_relations).where(ledger_relations.c.state.in_((_LINKED, _REMOVED)))
         with reading(self._engine) as connection:
             items = [_item(row) for row in connection.execute(select(ledger_items).order_by(ledger_items.c.key))]
             relations = [_relation(row) for row in connection.execute(linked)]
@@ -125,13 +127,17 @@ class SqlLedger:
             _forget(connection, map(str, keys))
 
     def watch(self, edges: Iterable[KnownRelation]) -> None:
-        """Where these edges seem to be moving, in how many reads that was seen, and when their rows were."""
+        """Where these edges seem to be moving, in how many reads that was seen; whether their rows are there, which
+        they are, and when they were looked for."""
         rows = [
             {
                 "edge": edge.relation_key,
                 "to": str(edge.moved_to) if edge.moved_to else None,
                 "reads": edge.moved_reads,
                 "checked": edge.checked_at,
+                "new_state": _REMOVED if edge.removed else _LINKED,
+                "new_sys_id": edge.sys_id,
+                "mine": edge.ours,
             }
             for edge in edges
         ]
@@ -213,7 +219,14 @@ def _mark_row(mark: Mark, at: datetime) -> dict[str, Any]:
 _WATCH = (
     update(ledger_relations)
     .where(ledger_relations.c.relation_key == bindparam("edge"))
-    .values(moved_to=bindparam("to"), moved_reads=bindparam("reads"), checked_at=bindparam("checked"))
+    .values(
+        moved_to=bindparam("to"),
+        moved_reads=bindparam("reads"),
+        checked_at=bindparam("checked"),
+        state=bindparam("new_state"),
+        sys_id=bindparam("new_sys_id"),
+        ours=bindparam("mine"),
+    )
 )
 
 
@@ -398,6 +411,7 @@ def _relation(row: Row[Any]) -> KnownRelation:
         moved_to=SourceKey.parse(row.moved_to) if row.moved_to else None,
         moved_reads=row.moved_reads,
         checked_at=row.checked_at,
+        removed=row.state == _REMOVED,
     )
 
 

@@ -28,6 +28,7 @@ KNOWN = KnownItem(
     key=KEY, sys_id=X, class_name="cmdb_ci_ip_switch", created_by_us=True, written={"name": "core"}, mod_count=3
 )
 SWITCH = {"class_name": "cmdb_ci_ip_switch"}
+KEYED = replace(KNOWN, written_at=datetime(2026, 1, 10, tzinfo=UTC))
 LOOKS = [
     # what is seen, the ailment, who may stand in its place
     (Seen(there=True, leads_to=(X,), **SWITCH), Ailment.NONE, ()),
@@ -47,6 +48,14 @@ LOOKS = [
 @pytest.mark.parametrize(("seen", "ailment", "heirs"), LOOKS)
 def test_a_look_says_what_has_become_of_a_ci(seen: Seen, ailment: Ailment, heirs: tuple[SysId, ...]) -> None:
     assert diagnose(KNOWN, seen) == Diagnosis(ailment=ailment, heirs=heirs)
+
+
+def test_a_ci_without_its_native_key_is_given_it_again_and_nothing_else_is_forgotten() -> None:
+    seen = Seen(there=True, leads_to=(), **SWITCH)
+    diagnosis = diagnose(KEYED, seen)
+    healing = healed(KEYED, seen, diagnosis, {}, frozenset())
+    assert (diagnosis.ailment, healing.item) == (Ailment.KEYLESS, replace(KEYED, keyless=True))
+    assert [finding.rule for finding in healing.findings] == ["ledger.key_lost"]
 
 
 def _healed(seen: Seen, rows: dict[SysId, dict[str, str]], taken: frozenset[SysId] = frozenset()) -> object:

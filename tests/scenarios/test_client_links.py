@@ -209,6 +209,28 @@ def test_the_edge_of_a_deleted_ci_is_forgotten_and_its_successor_linked(here: Li
     assert not oracle.orphans(here.town.app.instance)
 
 
+def test_an_edge_that_a_person_removed_stays_away_until_a_full_load(here: Linked) -> None:
+    client, other = here.clients[:2]
+    pc = here.computer(client)
+    here.computer(other)
+    before = here.load()["links"]
+    instance = here.town.app.instance
+    with instance.lock, instance.acting_as("admin"):
+        (row,) = instance.find("cmdb_rel_ci", parent=pc)
+        instance.delete("cmdb_rel_ci", row["sys_id"])
+    for _ in range(2):
+        load = here.load()
+        told = [one["record"] for one in load["findings"] if one["rule"] == "relation.removed_by_hand"]  # type: ignore[attr-defined]
+        assert told == [f"client/{client.mac.lower()}"]
+        assert not any(load["written"].values())  # type: ignore[attr-defined]
+        assert load["links"]["linked"] == before["linked"] - 1  # type: ignore[index]
+    assert pc not in here.ends()
+    full = here.load("--full")
+    assert full["written"]["linked"] == 1  # type: ignore[index]
+    assert here.ends()[pc] == [key(client.uplink)]
+    assert here.load()["links"] == before
+
+
 @pytest.mark.parametrize("effect", [Effect.RESET_AFTER, Effect.RESET_BEFORE, Effect.CUT_JSON])
 def test_a_lost_answer_is_looked_up_and_draws_no_edge_twice(here: Linked, effect: Effect) -> None:
     for client in here.clients[:6]:

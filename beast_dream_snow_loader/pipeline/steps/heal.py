@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.healing import (
     Diagnosis,
     Healing,
+    Look,
     Seen,
     diagnose,
     healed,
     hidden_rather_than_gone,
 )
 from beast_dream_snow_loader.core.identity import SourceKey
-from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
+from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.pipeline.guard import reduced
 from beast_dream_snow_loader.pipeline.steps.describe import described
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
@@ -29,17 +30,24 @@ _HIDDEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
-    """``held`` are records whose native key leads to several CIs."""
+    """``held`` are records whose native key leads to several CIs; ``look`` is what was seen."""
 
     known: KnownState
+    look: Look = field(default_factory=Look)
     findings: tuple[Finding, ...] = ()
     held: tuple[Held, ...] = ()
 
 
 def heal(
-    world: World, order: Order, known: KnownState, keys: Iterable[SourceKey], counted: int | None = None
+    world: World,
+    order: Order,
+    known: KnownState,
+    keys: Iterable[SourceKey],
+    counted: int | None = None,
+    edges: Sequence[KnownRelation] = (),
 ) -> Healed:
     """Look at the CIs of these records and put right what we believe of them; what was changed by hand is read.
+    ``edges`` are looked for in the same request.
 
     ``counted``: how many native keys of ours the instance holds. In a dry run the ledger stays as it is. Raises what
     reading raises.
@@ -47,17 +55,19 @@ def heal(
     wanted = {key: known.items[key].sys_id for key in keys if key in known.items}
     if not wanted:
         return Healed(known=known)
-    seen = world.cmdb.look(wanted)
+    look = world.cmdb.look(wanted, edges)
+    seen = look.cis
     diagnoses = {key: diagnose(known.items[key], seen[key]) for key in wanted}
     if not order.full and hidden_rather_than_gone(diagnoses.values(), counted, len(known.items)):
-        return Healed(known=known, findings=(reduced("ledger.hidden", _HIDDEN),))
+        return Healed(known=known, look=look, findings=(reduced("ledger.hidden", _HIDDEN),))
     healings = _healings(world, known, seen, diagnoses)
     if not order.dry_run:
         _keep(world, known, healings)
     after = _after(known, healings)
     findings = tuple(finding for one in healings.values() for finding in one.findings)
     held = tuple(one.held for one in healings.values() if one.held is not None)
-    return Healed(known=_with_edits(world, order, after, seen), findings=findings, held=described(world, held))
+    edited = _with_edits(world, order, after, seen)
+    return Healed(known=edited, look=look, findings=findings, held=described(world, held))
 
 
 def _healings(

@@ -9,8 +9,9 @@ from datetime import timedelta
 from beast_dream_snow_loader.core.bindings import contradicted
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.client_links import as_drawn
+from beast_dream_snow_loader.core.edge_checks import due_edges
 from beast_dream_snow_loader.core.findings import Finding
-from beast_dream_snow_loader.core.healing import due
+from beast_dream_snow_loader.core.healing import due, keys_unseen
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
@@ -19,6 +20,7 @@ from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import DECIDED, decided
 from beast_dream_snow_loader.pipeline.steps.base_class import doubles_in_base, sys_ids_in_base
+from beast_dream_snow_loader.pipeline.steps.edges_there import edges_looked_at
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -31,10 +33,12 @@ class Recalled:
     known: KnownState
     findings: tuple[Finding, ...] = ()
     held: tuple[Held, ...] = ()
+    unregistered: str = ""
+    """The discovery source, where the instance does not know it."""
 
 
 def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
-    """Every run looks at a share of our CIs, and at all of them when fewer native keys are counted than we know.
+    """Every run looks at a share of our CIs and edges, and at all CIs when fewer native keys are counted than we know.
 
     May raise a TransportError when the instance goes away meanwhile; the caller then works from the ledger alone."""
     if not reachable:
@@ -47,10 +51,24 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
     some_are_away = counted is not None and counted < len(known.items) - len(base)
     keys = list(known.items) if some_are_away or order.full else due(known, order.check_within_runs)
     doubted = contradicted(order.bindings, known)  # their native keys may have been given to other CIs meanwhile
-    named = order.scope.keys & known.items.keys()
-    healed = heal(world, order, known, list(dict.fromkeys((*keys, *base, *doubted, *sorted(named)))), counted)
+    named = sorted(order.scope.keys & known.items.keys())
+    edges = _edges_due(order, known)
+    healed = heal(world, order, known, list(dict.fromkeys((*keys, *base, *doubted, *named))), counted, edges)
+    looked = edges_looked_at(world, order, edges, healed)
     doubles = doubles_in_base(world, base) if base else ()
-    return Recalled(known=healed.known, findings=(*healed.findings, *doubles), held=healed.held)
+    return Recalled(
+        known=looked.known,
+        findings=(*healed.findings, *looked.findings, *keys_unseen(healed.look.cis, known, counted), *doubles),
+        held=(*healed.held, *looked.held),
+        unregistered=healed.look.unregistered,
+    )
+
+
+def _edges_due(order: Order, known: KnownState) -> list[KnownRelation]:
+    """``full`` looks at all; a run about one record at its own too."""
+    own = [edge for edge in known.relations.values() if {edge.parent, edge.child} & order.scope.keys]
+    due = due_edges(known, 1 if order.full else order.check_within_runs)
+    return list({edge.relation_key: edge for edge in (*due, *own)}.values())
 
 
 def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:

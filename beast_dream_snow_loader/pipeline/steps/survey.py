@@ -65,4 +65,7 @@ def _resolved(facts: InstanceFacts, chain: tuple[str, ...]) -> bool:
 def _fresh(world: World, order: Order, facts: InstanceFacts) -> bool:
     """Young enough, and read rather than guessed: what could not be read is asked for again by the next run."""
     guessed = any(finding.rule.startswith("facts.") for finding in facts.findings)
-    return not guessed and (world.clock.now() - facts.read_at).total_seconds() < order.facts_max_age
+    return (
+        not (guessed or facts.unregistered)
+        and (world.clock.now() - facts.read_at).total_seconds() < order.facts_max_age
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of
+from beast_dream_snow_loader.core.healing import KEYS_UNSEEN, MOD_COUNT, count_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.integrity import (
     Integrity,
@@ -75,7 +75,7 @@ def verify_whole(world: World, settlements: Sequence[Settlement]) -> Integrity:
     ledger = sum(1 for item in known.items.values() if item.class_name != BASE_CLASS)
     cmdb = world.cmdb.count_sources()
     return Integrity(
-        findings=(*lost, *twins, *judge_counts(ledger, cmdb)),
+        findings=(*lost, *twins, *judge_counts(ledger, cmdb), *((KEYS_UNSEEN,) if cmdb is None else ())),
         lost=again,
         links_checked=len(asked.drawn),
         duplicates=len(twins),

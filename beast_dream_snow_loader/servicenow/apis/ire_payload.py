@@ -95,15 +95,17 @@ def class_of(change: ItemChange) -> str:
 
 
 def _addressed(change: ItemChange, known: KnownItem) -> bool:
-    return change.type in _BY_SYS_ID or not known.created_by_us or known.class_name == BASE_CLASS
+    plain = known.created_by_us and not known.keyless and known.class_name != BASE_CLASS
+    return change.type in _BY_SYS_ID or not plain
 
 
 def _values(change: ItemChange) -> dict[str, str]:
     """What goes on the wire. Without ``last_discovered`` the engine would stamp now, also on gear long offline.
 
     A CI that was there before us is addressed by sys_id: it was chosen by the preflight or by the operator, and the few
-    fields of an enrichment would not lead the engine to it again (it would insert a CI without a name). So is one that
-    is retired or restored: a CI deleted meanwhile must not come back as a retired one; and one of the base class, which
+    fields of an enrichment would not lead the engine to it again (it would insert a CI without a name). So is one whose
+    native key was lost, for the same reason; one that is retired or restored: a CI deleted meanwhile must not come back
+    as a retired one; and one of the base class, which
     the engine never saw and does not find above its rule.
     """
     empties = change.type is ChangeType.RESTORE  # everywhere else an empty value would empty a field by accident

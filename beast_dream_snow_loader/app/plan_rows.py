@@ -100,6 +100,8 @@ def _reason(change: ItemChange, known: KnownItem | None) -> str:
         return f"the CMDB has it already{doubt}: taken as ours, enriched from now on"
     if change.type is ChangeType.HEARTBEAT and known is not None and known.keyless:
         return "its native key was deleted from sys_object_source: it is written again"
+    if change.type is ChangeType.HEARTBEAT and known is not None and change.adapter and not known.adapter:
+        return "mapping.write_adapters is on and its adapter was not written yet"
     return _REASONS[change.type]
 
 

@@ -46,6 +46,8 @@ class ItemChange:
     fields: tuple[FieldChange, ...] = ()
     known: KnownItem | None = None
     send_serial: bool = True
+    adapter: bool = False
+    """Its management adapter goes along as an item of its own (cmdb-model 2.5)."""
 
     @property
     def subject(self) -> str:

@@ -57,6 +57,8 @@ class KnownItem:
     """What the CMDB held in place of what we had just written, by element: sent again until it is kept."""
     contested: Mapping[str, int] = field(default_factory=dict)
     """How often in a row we wrote a field again because it had been changed in the CMDB, by element."""
+    adapter: bool = False
+    """Its management adapter was sent as an item of its own."""
     keyless: bool = False
     """Its native key leads nowhere any more, seen in this run: it is written again with the next sign of life."""
 

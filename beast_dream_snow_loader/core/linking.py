@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.core.changes import LinkChange, UnlinkChange
-from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Relation
+from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Relation, RelationRole
 from beast_dream_snow_loader.core.edge_checks import removed
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
@@ -32,9 +32,10 @@ def plan_links(
     *,
     full: bool,
     redraw: bool = False,
+    outlets: Collection[str] = (),
 ) -> Linking:
     """``items`` are those that are not held. ``full`` draws every edge again, but moves none sooner; ``redraw`` those
-    that were removed by hand."""
+    that were removed by hand. ``outlets``: the devices (MACs) whose PDU the operator names."""
     looked = desired.looked
     moves = Moves() if looked is None else follow(desired.relations, known.relations.values(), items, looked)
     standing = known.standing.relations if full or redraw else known.relations
@@ -43,7 +44,10 @@ def plan_links(
     there = {relation.key for relation in links} | known.standing.relations.keys()
     return Linking(
         links=tuple(LinkChange(relation=relation) for relation in links),
-        unlinks=tuple(unlink for unlink in moves.over if unlink.replaced_by in there),
+        unlinks=(
+            *(unlink for unlink in moves.over if unlink.replaced_by in there),
+            *(() if looked is None else _no_longer_ruled(known, outlets)),
+        ),
         watched=tuple(moves.watched),
         findings=(*_told(new, items, moves), *_removed(desired, known, {relation.key for relation in links})),
     )
@@ -54,6 +58,13 @@ def _removed(desired: DesiredState, known: KnownState, drawn: Collection[str]) -
         edge = known.relations.get(relation.key)
         if edge is not None and edge.removed:
             yield removed(edge, str(relation.role), relation.upper, again=relation.key in drawn)
+
+
+def _no_longer_ruled(known: KnownState, outlets: Collection[str]) -> Iterator[UnlinkChange]:
+    """Edges that only a line of the settings asked for, and it is gone: no read of UniFi could say so."""
+    for edge in known.relations.values():
+        if edge.start.startswith(f"{RelationRole.POWERED_BY} ") and edge.lower.mac not in outlets:
+            yield UnlinkChange(known=edge, reason="mapping.outlets no longer names it")
 
 
 def _told(new: list[Relation], items: Mapping[SourceKey, ConfigItem], moves: Moves) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ def make_plan(
     items = _named({key: item for key, item in desired.items.items() if key not in skipped}, known)
     changes = [change for item in items.values() if (change := planning.item(item)) is not None]
     redraw = rules.on_manual_change == "overwrite"
-    edges = plan_links(desired, known, items, full=full, redraw=redraw)
+    edges = plan_links(desired, known, items, full=full, redraw=redraw, outlets=rules.outlets)
     return Plan(
         lanes=lanes(changes, desired),
         links=edges.links,
@@ -84,6 +84,10 @@ class _Planning:
 
     def item(self, item: ConfigItem) -> ItemChange | None:
         """The change a record needs, None when it is as it should be."""
+        change = self._of_fields(item)
+        return replace(change, adapter=True) if change is not None and self.rules.write_adapters else change
+
+    def _of_fields(self, item: ConfigItem) -> ItemChange | None:
         known = self.known.items.get(item.key)
         if known is None:
             return _create(item, self.policy)
@@ -120,7 +124,8 @@ class _Planning:
     def _heartbeat(self, item: ConfigItem, known: KnownItem) -> ItemChange | None:
         """A sign of life for gear that is online; and the first touch of a CI just recognised, which gives it our
         native key. Offline gear gets none, so that staleness stays honest (cmdb-model 5)."""
-        if known.written_at is not None and not known.keyless:
+        lacks_adapter = self.rules.write_adapters and not known.adapter and known.retired_at is None
+        if known.written_at is not None and not (known.keyless or lacks_adapter):
             due = self.now - known.written_at >= timedelta(hours=self.rules.heartbeat_hours)
             if not (due and item.online and item.seen_at is not None):
                 return None

@@ -118,6 +118,7 @@ ledger_items = Table(
     Column("overridden", Text, nullable=False, server_default="{}"),
     Column("contested", Text, nullable=False, server_default="{}"),
     Column("unkept", Text, nullable=False, server_default="{}"),
+    Column("adapter", Boolean, nullable=False, server_default=false()),
 )
 
 ledger_relations = Table(

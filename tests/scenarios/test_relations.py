@@ -383,6 +383,34 @@ def test_the_map_of_outlets_draws_what_powers_what(town: OpenTown, tmp_path: Pat
     assert not any(here.run(*LOAD, "--config", str(config)).document["written"].values())
 
 
+def test_a_line_taken_out_of_the_map_of_outlets_takes_its_relation_along(town: OpenTown, tmp_path: Path) -> None:
+    """cmdb-model 6.7: an edge of ours whose rule is gone is no longer true; one that waits for its PDU stays."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    first, second, pdu = [d for d in here.estate.devices(here.estate.consoles()[0].host_id) if d.adopted][1:4]
+    instance = here.app.instance
+    if not instance.find("cmdb_rel_type", name="Powered by::Powers"):
+        row = {"name": "Powered by::Powers", "parent_descriptor": "Powered by", "child_descriptor": "Powers"}
+        instance.insert("cmdb_rel_type", row)
+    config = tmp_path / "outlets.toml"
+
+    def powered(*lines: str) -> list[str]:
+        config.write_text("[mapping.outlets]\n" + "\n".join(lines))
+        load = here.run(*LOAD, "--config", str(config))
+        assert load.code == 0, load.err
+        return sorted(edge.parent for edge in oracle.edges(instance, "UniFi") if edge.type == "Powered by::Powers")
+
+    one, other = (f'"{device.mac}" = "{pdu.mac}"' for device in (first, second))
+    assert powered(one, other) == sorted((key(first), key(second)))
+    assert powered(other) == [key(second)]
+    here.estate.remove_device(pdu.mac)
+    assert powered(other) == [key(second)]
+    assert powered() == []
+    assert not any(here.run(*LOAD, "--config", str(config)).document["written"].values())
+
+
+_ADAPTER_DUE = "mapping.write_adapters is on and its adapter was not written yet"
+
+
 @pytest.mark.parametrize("before", [False, True], ids=["from the start", "switched on later"])
 def test_adapters_as_items_hang_on_their_device_once(town: OpenTown, tmp_path: Path, *, before: bool) -> None:
     """cmdb-model 2.5: the item with its relation instead of the lookup, never both."""
@@ -391,7 +419,9 @@ def test_adapters_as_items_hang_on_their_device_once(town: OpenTown, tmp_path: P
     config.write_text("[mapping]\nwrite_adapters = true\n")
     if before:
         assert here.run(*LOAD).code == 0
-        load = here.run(*LOAD, "--config", str(config), "--full")
+        planned = here.run("plan", "--env", "testing", "--json", "--config", str(config)).document
+        assert {change["reason"] for change in planned["changes"]} == {_ADAPTER_DUE}
+        load = here.run(*LOAD, "--config", str(config))
     else:
         load = here.run(*LOAD, "--config", str(config))
     assert load.code == 0, load.err

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from beast_dream_snow_loader.app.data_source import keep_source
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.wiring import Wiring
@@ -28,13 +29,15 @@ def holding(here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float
 def holding_journal(here: Ground, store: Store, run: Run, timeout: float = 0.0) -> Iterator[SqlJournal]:
     """A journal that only the present holder can write to; ``run`` is remembered as running.
 
-    Raises StateLocked naming the holder, at once or after ``timeout`` seconds.
+    Raises StateLocked naming the holder, at once or after ``timeout`` seconds; UnknownDataSource when the ledger
+    belongs to another discovery source.
     """
     directory = state_directory(here.settings)
     with (
         one_run_per_target(directory, here.target, run.id, clock=here.clock, timeout=timeout),
         store.lease(here.target, run.id, timeout) as fence,
     ):
+        keep_source(here, store)
         _close_dead_runs(store, here, run)
         store.memory.start_run(run)
         yield store.journal.fenced(fence)

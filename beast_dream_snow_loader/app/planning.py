@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.listening import Heard, listening
@@ -47,6 +48,7 @@ def _plan(options: PlanOptions, here: Ground, store: Store, stop: Stop, listener
     started = here.clock.now()
     run_id = new_run_id(started)
     run = Run(id=run_id, command=_COMMAND, environment=here.environment, target=here.target, started_at=started)
+    refuse_other_source(here, store)
     heard = Heard()
     with listening(here, run_id, listener, heard, options.load.place.verbosity) as told:
         wiring = replace(wire(here, store, told, dry_run=True, stopping=stop), heard=heard)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from beast_dream_snow_loader.app.earlier_runs import RESUMES, Resumed, as_asked, refuse_mixed, to_resume, with_failed
+from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.failures import as_lines
 from beast_dream_snow_loader.app.ground import Ground, ground
@@ -112,6 +113,7 @@ def _recorded(task: Task, here: Ground, store: Store, wiring: Wiring, run: Run, 
     options, file = task.options, task.file
     order = order_of(options, here, run.id)
     if options.dry_run:
+        refuse_other_source(here, store)
         work = Load(wiring.world, order, ordered(file, store) if file is not None else None)
         result = _run(task, here, store, wiring, work, run, stop)
         return _reported(result, filter(None, (options.report_file,)))

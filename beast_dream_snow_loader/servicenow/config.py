@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from beast_dream_snow_loader.redaction import Secret
 
@@ -52,6 +52,13 @@ class ServiceNowSettings(BaseModel):
     """What no class below hardware takes goes to ``cmdb_ci`` by the Table API, all without the engine; False: held."""
     allow_upgrade: bool = False
     """CIs that we made move to a child class that the instance has got since; also ``load --allow-upgrade``."""
+
+    @field_validator("data_source")
+    @classmethod
+    def _not_a_connectors(cls, source: str) -> str:
+        if source.casefold().startswith("sg-"):
+            raise ValueError("a name without SG-, which marks certified Service Graph connectors")
+        return source
 
     @property
     def read_only(self) -> bool:

@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.errors import StateDamaged
-from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading
+from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading, writing
 from beast_dream_snow_loader.state.journal import SqlJournal
 from beast_dream_snow_loader.state.lease import Fence, leased, standing
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
 from beast_dream_snow_loader.state.private_files import COMPANIONS
+from beast_dream_snow_loader.state.schema import ledger_items, meta
+from beast_dream_snow_loader.state.statements import upsert
 
 _PROBLEMS_SHOWN = 5
+_DATA_SOURCE = "data_source"
+"""In ``meta``: the discovery source under which the ledger's CIs carry our native keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,23 @@ class Store:
         return StoreCheck(
             kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, dead=dead, **pending
         )
+
+    def data_source(self) -> str | None:
+        """The discovery source under which the native keys of this ledger were written, as far as remembered."""
+        with reading(self._engine) as connection:
+            return connection.scalar(select(meta.c.value).where(meta.c.key == _DATA_SOURCE))
+
+    def keep_data_source(self, source: str) -> None:
+        with writing(self._engine) as connection:
+            upsert(connection, meta, [{"key": _DATA_SOURCE, "value": source}])
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing was ever written, as far as known here, nor is anything on its way."""
+        pending = self.journal.pending()
+        with reading(self._engine) as connection:
+            known = connection.scalar(select(ledger_items.c.key).limit(1))
+        return known is None and not (pending["open"] or pending["unknown"])
 
     def holder(self, target: str) -> tuple[str, bool] | None:
         """Who holds the lease on ``target``, for people, and whether they are alive; None when nobody does."""

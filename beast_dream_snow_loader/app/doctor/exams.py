@@ -86,6 +86,7 @@ class Exams:
         self._add("state.database", self.database)
         if self.store is not None:
             self._add("state.lock", one(partial(setup_checks.lock, self.store, here.target)))
+            self._add("state.data-source", one(partial(setup_checks.data_source, here, self.store)))
 
     def _servicenow(self, settings: ServiceNowSettings) -> None:
         instance = self.instance = self.ends.instance(settings)

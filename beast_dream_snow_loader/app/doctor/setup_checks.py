@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import resolved
+from beast_dream_snow_loader.app.data_source import other_source, ways_on
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.logins import (
     servicenow_methods,
@@ -134,6 +135,15 @@ def database(store: Store) -> Iterator[Check]:
         yield warn(f"{found.open + found.unknown} writes have no known outcome", fix, "journal")
     if found.later:
         yield warn(f"{found.later} writes are queued", "Send them: snowload replay-queue", "queue")
+
+
+def data_source(here: Ground, store: Store) -> Check:
+    """Whether the ledger was written under the discovery source that is set now."""
+    used, now = other_source(here, store), here.settings.servicenow.data_source
+    if used is None:
+        return ok(f"native keys are written as {now}")
+    message = f"servicenow.data_source is {now}, but this state was written as {used}: loads are refused"
+    return warn(message, ways_on(used, now))
 
 
 def lock(store: Store, target: str) -> Check:

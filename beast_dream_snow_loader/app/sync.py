@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from beast_dream_snow_loader.app.earlier_runs import RESUMES, Resumed, as_asked, refuse_mixed, to_resume, with_failed
 from beast_dream_snow_loader.app.data_source import refuse_other_source
+from beast_dream_snow_loader.app.earlier_runs import RESUMES, Resumed, as_asked, refuse_mixed, to_resume, with_failed
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.failures import as_lines
 from beast_dream_snow_loader.app.ground import Ground, ground

@@ -227,7 +227,7 @@ def test_an_edge_that_a_person_removed_stays_away_until_a_full_load(here: Linked
     assert pc not in here.ends()
     full = here.load("--full")
     assert full["written"]["linked"] == 1  # type: ignore[index]
-    assert here.ends()[pc] == [key(client.uplink)]
+    assert here.ends()[pc] == [f"device/{client.uplink.lower()}"]
     assert here.load()["links"] == before
 
 

@@ -13,8 +13,8 @@ import pytest
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
+from tests.scenarios.desk import LOAD, clean
 from tests.scenarios.in_process import InProcess
-from tests.scenarios.test_backbone import LOAD, clean
 
 OpenTown = Callable[[Estate], Town]
 

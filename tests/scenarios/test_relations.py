@@ -400,10 +400,10 @@ def test_a_line_taken_out_of_the_map_of_outlets_takes_its_relation_along(town: O
         return sorted(edge.parent for edge in oracle.edges(instance, "UniFi") if edge.type == "Powered by::Powers")
 
     one, other = (f'"{device.mac}" = "{pdu.mac}"' for device in (first, second))
-    assert powered(one, other) == sorted((key(first), key(second)))
-    assert powered(other) == [key(second)]
+    assert powered(one, other) == sorted((key_of(first), key_of(second)))
+    assert powered(other) == [key_of(second)]
     here.estate.remove_device(pdu.mac)
-    assert powered(other) == [key(second)]
+    assert powered(other) == [key_of(second)]
     assert powered() == []
     assert not any(here.run(*LOAD, "--config", str(config)).document["written"].values())
 

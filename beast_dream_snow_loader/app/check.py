@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.layers import installation
@@ -30,6 +31,7 @@ from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.validation import check
 from beast_dream_snow_loader.core.wanted_facts import wishes
 from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+from beast_dream_snow_loader.pipeline.prepare import unregistered
 from beast_dream_snow_loader.redaction import HIDDEN, Secret, without_password
 from beast_dream_snow_loader.unifi.offline import read_saved
 
@@ -97,11 +99,14 @@ def starter_file(file: Path | None) -> str:
 
 def _live(here: Ground) -> tuple[Snapshot, DesiredState]:
     with opened(here) as store:
+        refuse_other_source(here, store)
         wiring = wire(here, store, ignore, dry_run=True)
         rules = mapping_rules(here.settings)
         snapshot = wiring.source.read()
         desired = map_snapshot(snapshot, rules)
         facts = wiring.cmdb.facts(wishes(desired, rules))
+        if facts.unregistered:
+            raise unregistered(facts.unregistered)
         return snapshot, fit(desired, facts, rules)
 
 

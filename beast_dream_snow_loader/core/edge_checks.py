@@ -53,10 +53,11 @@ def judge(
 ) -> EdgeChecks:
     """``there``: rows of edges by relation key; ``alive``: records whose CI was seen in this run. An edge with another
     end is left undecided."""
+    seen = frozenset(alive)
     looked = [
         _judged(edge, there.get(edge.relation_key), now)
         for edge in edges
-        if edge.relation_key in there or edge.removed or {edge.parent, edge.child} <= set(alive)
+        if edge.relation_key in there or edge.removed or {edge.parent, edge.child} <= seen
     ]
     return EdgeChecks(looked=tuple(looked), findings=tuple(_none_seen(looked)))
 

@@ -15,7 +15,7 @@ from beast_dream_snow_loader.core.scope import EVERYTHING
 from beast_dream_snow_loader.core.staleness import Present, Stale, renew
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, Steps
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
-from beast_dream_snow_loader.pipeline.prepare import Prepared
+from beast_dream_snow_loader.pipeline.prepare import Prepared, unregistered
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.steps.see import watched
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -44,6 +44,9 @@ class Renewal:
         with self._steps.step("recall") as counted:
             if not self._order.dry_run:
                 settle_unknown(self._world, self._order.run_id)
+            facts = self._world.memory.facts(self._order.target)
+            if (source := self._world.cmdb.look({}).unregistered) and (facts is None or facts.engine):
+                raise unregistered(source)
             known = self._world.ledger.known()
             counted.records = len(known.items)
         with self._steps.step("check", total=len(self._ordered.plan.items)) as counted:

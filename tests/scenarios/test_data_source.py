@@ -39,6 +39,7 @@ def here(town: OpenTown) -> Town:
         (*LOAD, "--full"),
         ("plan", "--env", "testing", "--json"),
         ("replay-queue", "--env", "testing", "--json"),
+        ("validate", "--env", "testing", "--json"),
     ],
 )
 def test_another_discovery_source_than_the_ledgers_is_refused_with_the_way_on(

@@ -168,3 +168,14 @@ def test_an_unregistered_discovery_source_is_told_once_with_its_remedy_before_an
         here.app.instance.insert("sys_choice", row)
     assert here.run(*LOAD).code == 0
     clean(here)
+
+
+def test_a_saved_plan_is_not_sent_under_a_discovery_source_that_is_not_registered(here: Town) -> None:
+    device = next(d for d in here.estate.devices(here.estate.consoles()[0].host_id) if d.adopted and d.name)
+    here.estate.rename_device(device.mac, "renamed")
+    file = here.run.home / "saved.plan"
+    assert here.run("plan", "--env", "testing", "--quiet", "--out", str(file)).code == 0
+    delete(here, "sys_choice", element="discovery_source", value="UniFi")
+    here.sandbox.log.clear()
+    refused = here.run(*LOAD, "--plan", str(file))
+    assert (refused.code, refused.document["error"]["code"], here.writes()) == (6, "config.data_source", 0)

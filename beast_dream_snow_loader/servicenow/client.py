@@ -32,7 +32,6 @@ from beast_dream_snow_loader.servicenow.preflight import Preflight
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader
 from beast_dream_snow_loader.servicenow.references import references
-from beast_dream_snow_loader.servicenow.registration import registration_read, unregistered
 from beast_dream_snow_loader.servicenow.unlinking import Unlinker
 from beast_dream_snow_loader.servicenow.writer import Writer
 from beast_dream_snow_loader.transport.base import Transport
@@ -82,7 +81,8 @@ class ServiceNowAPIClient:
         classes = self._classes.resolve(wishes.class_chains)
         engine, about_engine = self._engine.usable() if wishes.engine else (True, ())
         types, about_types = lookup.relation_types(self._reader, wishes.relation_types)
-        choices, about_choices = lookup.choices(self._reader) if wishes.choices else ({}, ())
+        source = self._caller.settings.data_source
+        choices, about_choices, unknown = lookup.choices(self._reader, source) if wishes.choices else ({}, (), "")
         stages = lookup.life_cycle(self._reader) if wishes.life_cycle else {}
         rows, about_rows = references(self._reader, wishes.references)
         fallback = self._caller.settings.base_class_fallback and wishes.base
@@ -95,13 +95,9 @@ class ServiceNowAPIClient:
             relation_types=types,
             references=rows,
             choices={**choices, **stages},
-            unregistered=self._unregistered() if engine and not wishes.again else "",
+            unregistered=unknown if engine else "",
             findings=(*self._classes.findings, *about_engine, *about_types, *about_choices, *about_rows),
         )
-
-    def _unregistered(self) -> str:
-        [answer] = self._reader.many([registration_read()])
-        return unregistered(answer, self._caller.settings.data_source)
 
     def make_row(self, reference: Reference, values: Mapping[str, str]) -> MadeRow:
         """The row of a reference, made with ``values`` when there is none."""

@@ -9,6 +9,8 @@ from beast_dream_snow_loader.core.mapping_tables import LABELS, LIFE_CYCLE_ENDED
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import UNREADABLE, Reader
+from beast_dream_snow_loader.servicenow.registration import DISCOVERY_SOURCE, unregistered
+from beast_dream_snow_loader.servicenow.rows import Row
 
 _BELIEVED_TYPES = frozenset(
     {"Connects to::Connected by", "IP Connection::IP Connection", "Managed by::Manages", "Owns::Owned by"}
@@ -41,16 +43,20 @@ def relation_types(reader: Reader, wished: Iterable[str]) -> tuple[frozenset[str
     return (wanted & frozenset(names)) - frozenset(doubled), findings
 
 
-def choices(reader: Reader) -> tuple[Mapping[str, str], tuple[Finding, ...]]:
+def choices(reader: Reader, source: str) -> tuple[Mapping[str, str], tuple[Finding, ...], str]:
     """``<element>.<label>`` to stored value for the status fields, exactly as the instance has it (a label it lacks is
-    not in the answer); the usual numbers for a field of which no label can be read."""
+    not in the answer); the usual numbers for a field of which no label can be read. Last, the discovery source where
+    the instance does not know it: that is a choice too."""
     try:
-        told = _told(reader, LABELS)
+        rows = _choice_rows(reader, (*LABELS, DISCOVERY_SOURCE))
     except UNREADABLE as error:
-        return _BELIEVED_CHOICES, (_choices_unreadable(error.message),)
+        return _BELIEVED_CHOICES, (_choices_unreadable(error.message),), ""
+    told = _by_label(row for row in rows if row.get("element") in LABELS)
+    unknown = unregistered([row for row in rows if row.get("element") == DISCOVERY_SOURCE], source)
     silent = {element for element in LABELS if not any(choice.startswith(f"{element}.") for choice in told)}
     believed = {choice: value for choice, value in _BELIEVED_CHOICES.items() if choice.partition(".")[0] in silent}
-    return {**believed, **told}, (_choices_unreadable("It shows no usable row."),) if silent else ()
+    findings = (_choices_unreadable("It shows no usable row."),) if silent else ()
+    return {**believed, **told}, findings, unknown
 
 
 def life_cycle(reader: Reader) -> Mapping[str, str]:
@@ -61,7 +67,7 @@ def life_cycle(reader: Reader) -> Mapping[str, str]:
     """
     labels = {element: [LIFE_CYCLE_ENDED[element], LIFE_CYCLE_RUNNING[element]] for element in LIFE_CYCLE_ENDED}
     try:
-        told = _told(reader, labels)
+        told = _by_label(_choice_rows(reader, labels))
         for element in labels:
             if not any(choice.startswith(f"{element}.") for choice in told):
                 told |= _named(reader, element, labels[element])
@@ -80,11 +86,14 @@ def _named(reader: Reader, element: str, labels: Iterable[str]) -> dict[str, str
     return found
 
 
-def _told(reader: Reader, elements: Iterable[str]) -> dict[str, str]:
+def _choice_rows(reader: Reader, elements: Iterable[str]) -> list[Row]:
     """The choices of these fields of cmdb_ci."""
     query = Query().equals("name", "cmdb_ci").is_in("element", elements)
     fields = ("name", "element", "label", "value", "inactive")
-    rows = reader.rows(TableRead(table="sys_choice", query=query, fields=fields))
+    return reader.rows(TableRead(table="sys_choice", query=query, fields=fields))
+
+
+def _by_label(rows: Iterable[Row]) -> dict[str, str]:
     return {
         f"{row['element']}.{row['label']}": row["value"]
         for row in rows

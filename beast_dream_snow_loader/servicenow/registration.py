@@ -7,10 +7,12 @@ from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Rows
 
+DISCOVERY_SOURCE = "discovery_source"
+
 
 def registration_read() -> TableRead:
     """The discovery sources that the instance knows."""
-    query = Query().equals("name", "cmdb_ci").equals("element", "discovery_source")
+    query = Query().equals("name", "cmdb_ci").equals("element", DISCOVERY_SOURCE)
     return TableRead(table="sys_choice", query=query, fields=("value", "inactive"))
 
 

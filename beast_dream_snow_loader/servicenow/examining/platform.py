@@ -106,7 +106,7 @@ def _with(line: Check, evidence: tuple[Evidence, ...]) -> Check:
 
 def status_choices(instance: Instance) -> Iterator[Check]:
     """The labels that are written, as the instance spells and numbers them (cmdb-model 1.4)."""
-    told, findings = lookup.choices(instance.reader)
+    told, findings, _ = lookup.choices(instance.reader, instance.settings.data_source)
     if findings:
         fix = f"Give the account a read rule on sys_choice ({GUIDE}, Tables)."
         yield unknown(findings[0].message, fix)

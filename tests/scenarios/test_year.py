@@ -8,7 +8,7 @@ import pytest
 
 from tests.scenarios.year.simulation import Simulation, kinds
 
-SEED = 2
+SEED = 1
 
 
 @pytest.mark.timeout(600)

@@ -236,14 +236,34 @@ class Churn:
     def _edit(self, what: str, **values: str) -> bool:
         device = self._some(known=True)
         row = self._ci(device) if device else None
-        if row is None:
-            return False
+        return self._given(row, what, **values) if row is not None else False
+
+    def _given(self, row: Row, what: str, **values: str) -> bool:
         with self.instance.lock, self.instance.acting_as("admin"):
             self.instance.update("cmdb_ci", row["sys_id"], values)
         return self._told(f"{what} on {row['name']!r}: {values}")
 
     def hand_named(self) -> bool:
-        return self._edit("hand_named", name=self._next("named by hand"))
+        """Every second time UniFi renames the device too."""
+        device = self._some(known=True)
+        row = self._ci(device) if device else None
+        if row is None or device is None:
+            return False
+        if self.random.random() < 0.5:
+            self.estate.rename_device(device.mac, self._next("renamed"))
+        return self._given(row, "hand_named", name=self._next("named by hand"))
+
+    def hand_given_back(self) -> bool:
+        """The name that we wrote is put back, while no other CI has got it."""
+        for device in self.truth.devices(frozenset(self.down)):
+            ours, row = self.truth.ours.get(model.key_of(device.mac)), self._ci(device)
+            if ours is None or row is None or not ours.created or device.mac in self._used:
+                continue
+            name = ours.written.get("name", "")
+            if name and row["name"] != name and not self.instance.find("cmdb_ci_hardware", name=name):
+                self._used.add(device.mac)
+                return self._given(row, "hand_given_back", name=name)
+        return False
 
     def hand_model(self) -> bool:
         return self._edit("hand_model", model_number="as printed on the box")
@@ -362,9 +382,13 @@ _UNIFI = (
     "came_online", "console_down", "roamed",
 )  # fmt: skip
 _SERVICENOW = (
-    "hand_named", "hand_model", "hand_unowned", "hand_status", "hand_reused", "hand_correlation", "hand_described",
-    "foreign_added", "discovered_ours", "discovered_child_class", "discovered_first", "merged", "deleted",
+    "hand_named", "hand_given_back", "hand_model", "hand_unowned", "hand_status", "hand_reused", "hand_correlation",
+    "hand_described", "foreign_added", "discovered_ours", "discovered_child_class", "discovered_first", "merged",
+    "deleted",
 )  # fmt: skip
-_OFTEN = ("removed", "removed", "removed", "returned", "returned", "hand_reused", "discovered_child_class")
+_OFTEN = (
+    "removed", "removed", "removed", "returned", "returned", "hand_reused", "hand_named", "hand_given_back",
+    "discovered_child_class",
+)  # fmt: skip
 """It takes three runs until what is removed is gone; few CIs are of a class that has a better one below it."""
 KINDS: dict[str, Callable[[Churn], bool]] = {name: getattr(Churn, name) for name in (*_UNIFI, *_SERVICENOW)}

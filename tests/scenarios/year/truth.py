@@ -101,7 +101,8 @@ class Truth:
         self._problems = []
         untouched = {place for place in moment.before if place.startswith("cmdb ")}
         devices, clients = self.devices(moment.unread), self.clients(moment.unread)
-        forms = [model.name_forms(device, self.estate) for device in devices]
+        # The cloud still tells of the devices of a console that does not answer: their names are taken.
+        forms = [model.name_forms(device, self.estate) for device in self.devices()]
         bases = Counter(form.casefold() for tried in forms for form in tried[:2])
         names = self._names(moment)
         for device in devices:
@@ -266,7 +267,8 @@ class Truth:
             if after.get(name, "") != wanted.get(name, ""):
                 self._differs(key, name, after.get(name, ""), wanted.get(name, ""))
         self._stamps(key, before, after, moment, online=online, fresh=device is not None)
-        known.base = _base(device)
+        if not known.created or after.get("name", "") == known.written.get("name", ""):
+            known.base = _base(device)  # a person's name in its place is made from nothing that UniFi says
         return known
 
     def _back_in_service(self, before: Row) -> dict[str, str]:

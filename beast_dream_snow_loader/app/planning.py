@@ -16,9 +16,9 @@ from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.plan_document import SEAL, applicable, plan_body, seal_of
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result, document
-from beast_dream_snow_loader.app.run_ids import new_run_id
+from beast_dream_snow_loader.app.runs import begun, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
+from beast_dream_snow_loader.app.wiring import opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode
@@ -45,14 +45,12 @@ def plan(options: PlanOptions, listener: Listener) -> Result:
 
 
 def _plan(options: PlanOptions, here: Ground, store: Store, stop: Stop, listener: Listener) -> Result:
-    started = here.clock.now()
-    run_id = new_run_id(started)
-    run = Run(id=run_id, command=_COMMAND, environment=here.environment, target=here.target, started_at=started)
+    run = begun(_COMMAND, here)
     refuse_other_source(here, store)
     heard = Heard()
-    with listening(here, run_id, listener, heard, options.load.place.verbosity) as told:
+    with listening(here, run.id, listener, heard, options.load.place.verbosity) as told:
         wiring = replace(wire(here, store, told, dry_run=True, stopping=stop), heard=heard)
-        order = order_of(options.load, here, run_id)
+        order = order_of(options.load, here, run.id)
         work = Planning(wiring.world, order)
         saved, error = None, None
         try:
@@ -60,7 +58,7 @@ def _plan(options: PlanOptions, here: Ground, store: Store, stop: Stop, listener
         except SnowloadError as stopped:
             error = stopped
         error = error or (_unsaveable(work) if options.out is not None else None)
-        report = _report(work, wiring, run, here, error, stop)
+        report = report_of(work.outcome, wiring, run, here, error, stop)
         result = _result(options, here, work, report, order, saved, run)
     return _saved(result, options.out)
 
@@ -68,28 +66,6 @@ def _plan(options: PlanOptions, here: Ground, store: Store, stop: Stop, listener
 def _unsaveable(work: Planning) -> SnowloadError | None:
     """A plan that did not see the CMDB as it is must not be applied later."""
     return work.outcome.away
-
-
-def _report(
-    work: Planning, wiring: Wiring, run: Run, here: Ground, error: SnowloadError | None, stop: Stop
-) -> RunReport:
-    outcome = work.outcome
-    return RunReport(
-        started_at=run.started_at,
-        finished_at=here.clock.now(),
-        snapshot=outcome.snapshot,
-        desired=outcome.desired,
-        plan=outcome.plan,
-        findings=[*outcome.findings, *wiring.heard.findings],
-        held=outcome.held,
-        steps=outcome.steps,
-        requests=wiring.meter.counts(),
-        stale_source=outcome.stale_seconds,
-        away=outcome.away,
-        error=error,
-        interrupted=stop.exit_code,
-        run_id=run.id,
-    )
 
 
 def _result(

@@ -14,8 +14,8 @@ from beast_dream_snow_loader.app.holding import holding_journal
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.plan_rows import told_change
 from beast_dream_snow_loader.app.private_files import write_private
-from beast_dream_snow_loader.app.result import Result, document
-from beast_dream_snow_loader.app.run_ids import new_run_id
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.runs import begun, closed
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.parking import remedy
@@ -94,14 +94,7 @@ def _decided(
         with ground(place) as here, opened(here) as store:
             if dry_run:
                 return _result(action, here, {"dry_run": True, **_of(chosen(store.journal.queue))})
-            now = here.clock.now()
-            run = Run(
-                id=new_run_id(now),
-                command=_COMMAND,
-                environment=here.environment,
-                target=here.target,
-                started_at=now,
-            )
+            run = begun(_COMMAND, here)
             with holding_journal(here, store, run) as journal:
                 return _recorded(here, store, run, _done(action, here, run, journal.queue, chosen, change))
     except SnowloadError as error:
@@ -126,14 +119,7 @@ def _done(
 
 
 def _recorded(here: Ground, store: Store, run: Run, result: Result) -> Result:
-    ended = replace(
-        run,
-        finished_at=here.clock.now(),
-        status=RunStatus(result.status),
-        exit_code=int(result.exit_code),
-        report=document(result),
-    )
-    store.memory.finish_run(ended)
+    closed(store, run, result, here)
     return result
 
 

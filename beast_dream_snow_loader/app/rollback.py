@@ -9,20 +9,21 @@ from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import Place
+from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.plan_rows import plan_rows
-from beast_dream_snow_loader.app.result import Result, document
-from beast_dream_snow_loader.app.run_ids import new_run_id
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.runs import begun, closed, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.wiring import Wiring, mapping_rules, opened, wire
+from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.inverse import Created
 from beast_dream_snow_loader.core.receipts import Operation
 from beast_dream_snow_loader.core.report import RunReport, status_of
-from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.errors import BadArgument, ReadOnlyMode, SnowloadError
+from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.rollback import RolledBack, roll_back
-from beast_dream_snow_loader.pipeline.world import Order
 from beast_dream_snow_loader.state.store import Store
 
 COMMAND = "rollback"
@@ -34,22 +35,17 @@ def rollback(place: Place, run_id: str, *, dry_run: bool, created: Created | Non
     try:
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             undone = _to_undo(here, store, run_id)
-            run = run_of_rollback(here)
-            with listening(here, run.id, listener, Heard(), place.verbosity) as told:
-                wiring = wire(here, store, told, dry_run=dry_run, stopping=stop)
+            run, heard = begun(COMMAND, here), Heard()
+            with listening(here, run.id, listener, heard, place.verbosity) as told:
+                wiring = replace(wire(here, store, told, dry_run=dry_run, stopping=stop), heard=heard)
                 if dry_run:
                     return undo_run(here, wiring, undone.id, run, stop, created=created, dry_run=True)
                 with holding(here, store, wiring, run) as held:
                     result = undo_run(here, held, undone.id, run, stop, created=created)
-                    close_run(store, run, result, here)
+                    closed(store, run, result, here)
                     return result
     except SnowloadError as error:
         return failed(COMMAND, error, environment=place.environment or "")
-
-
-def run_of_rollback(here: Ground) -> Run:
-    now = here.clock.now()
-    return Run(id=new_run_id(now), command=COMMAND, environment=here.environment, target=here.target, started_at=now)
 
 
 def undo_run(
@@ -66,36 +62,24 @@ def undo_run(
     error: SnowloadError | None = None
     undone: RolledBack | None = None
     try:
-        order = _order(here, run, dry_run)
+        order = usual_order(here, run.id, dry_run=dry_run)
         if order.read_only and not dry_run:
             raise ReadOnlyMode("servicenow.mode is read-only: nothing was undone.")
         undone = roll_back(wiring.world, order, run_id, created or here.settings.rollback.created)
     except SnowloadError as stopped:
         error = stopped
-    report = RunReport(
-        started_at=run.started_at,
-        finished_at=here.clock.now(),
-        plan=undone.plan if undone else None,
-        settlements=undone.settlements if undone else (),
-        unlinked=undone.unlinked if undone else (),
-        findings=undone.plan.findings if undone else (),
-        requests=wiring.meter.counts(),
-        error=error,
-        interrupted=stop.exit_code,
-        run_id=run.id,
-    )
+    report = report_of(_outcome(undone), wiring, run, here, error, stop)
     return _result(here, run, run_id, report, undone, dry_run=dry_run)
 
 
-def close_run(store: Store, run: Run, result: Result, here: Ground) -> None:
-    store.memory.finish_run(
-        replace(
-            run,
-            finished_at=here.clock.now(),
-            status=RunStatus(result.status),
-            exit_code=int(result.exit_code),
-            report=document(result),
-        )
+def _outcome(undone: RolledBack | None) -> LoadOutcome:
+    if undone is None:
+        return LoadOutcome()
+    return LoadOutcome(
+        plan=undone.plan,
+        settlements=undone.settlements,
+        unlinked=undone.unlinked,
+        findings=list(undone.plan.findings),
     )
 
 
@@ -121,20 +105,6 @@ def _result(
         generated_at=rfc3339(report.finished_at),
         body=body,
         error=report.error,
-    )
-
-
-def _order(here: Ground, run: Run, dry_run: bool) -> Order:
-    settings = here.settings.servicenow
-    return Order(
-        run_id=run.id,
-        target=here.target,
-        rules=mapping_rules(here.settings),
-        dry_run=dry_run,
-        read_only=settings.read_only,
-        lanes=settings.concurrency,
-        batch_size=settings.batch_size,
-        batch_size_max=settings.batch_size_max,
     )
 
 

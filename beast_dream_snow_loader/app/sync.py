@@ -23,15 +23,16 @@ from beast_dream_snow_loader.app.plan_file import PlanFile, ordered, read_plan, 
 from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result, document
-from beast_dream_snow_loader.app.rollback import close_run, run_of_rollback, undo_run
-from beast_dream_snow_loader.app.run_ids import new_run_id
+from beast_dream_snow_loader.app.rollback import COMMAND as ROLLBACK
+from beast_dream_snow_loader.app.rollback import undo_run
+from beast_dream_snow_loader.app.runs import begun, closed, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import exit_code_of
-from beast_dream_snow_loader.core.report import RunReport, status_of
+from beast_dream_snow_loader.core.report import status_of
 from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
@@ -94,14 +95,7 @@ def _task(options: LoadOptions, file: PlanFile | None, here: Ground, store: Stor
 def _load(task: Task, here: Ground, store: Store, stop: Stop, listener: Listener) -> Result:
     if task.file is not None:
         refuse_elsewhere(task.file, here)
-    run = Run(
-        id=new_run_id(here.clock.now()),
-        command="load",
-        environment=here.environment,
-        target=here.target,
-        started_at=here.clock.now(),
-        report=task.begun(),
-    )
+    run = begun("load", here, task.begun())
     heard = Heard()
     options = task.options
     with listening(here, run.id, listener, heard, options.place.verbosity) as told:
@@ -134,10 +128,10 @@ def _went_wrong(result: Result) -> bool:
 
 def _undone(here: Ground, store: Store, wiring: Wiring, run: Run, result: Result, stop: Stop) -> Result:
     """The load's result with that of the rollback in it, which is a run of its own."""
-    undoing = run_of_rollback(here)
+    undoing = begun(ROLLBACK, here)
     store.memory.start_run(undoing)
     undo = undo_run(here, wiring, run.id, undoing, stop)
-    close_run(store, undoing, undo, here)
+    closed(store, undoing, undo, here)
     return replace(result, body={**result.body, "rollback": document(undo)})
 
 
@@ -148,7 +142,7 @@ def _run(task: Task, here: Ground, store: Store, wiring: Wiring, work: Load, run
         work.run()
     except SnowloadError as stopped:
         error = stopped
-    report = _report(work.outcome, wiring, run, here, error, stop)
+    report = report_of(work.outcome, wiring, run, here, error, stop)
     status, code = status_of(report, strict=options.strict)
     changes = list(plan_rows(report.plan)) if options.dry_run and report.plan is not None else []
     modes = {"dry_run": options.dry_run, "read_only": here.settings.servicenow.read_only}
@@ -177,39 +171,11 @@ def _renewed(outcome: LoadOutcome) -> dict[str, Any]:
     return {"done_before": outcome.done_before, "stale": stale}
 
 
-def _report(
-    outcome: LoadOutcome, wiring: Wiring, run: Run, here: Ground, error: SnowloadError | None, stop: Stop
-) -> RunReport:
-    return RunReport(
-        started_at=run.started_at,
-        finished_at=here.clock.now(),
-        snapshot=outcome.snapshot,
-        desired=outcome.desired,
-        plan=outcome.plan,
-        settlements=outcome.settlements,
-        unlinked=outcome.unlinked,
-        findings=[*outcome.findings, *wiring.heard.findings],
-        held=outcome.held,
-        steps=outcome.steps,
-        requests=wiring.meter.counts(),
-        stale_source=outcome.stale_seconds,
-        checked=outcome.checked,
-        integrity=outcome.integrity,
-        attendance=outcome.attendance,
-        reduced=outcome.reduced,
-        parked=outcome.parked,
-        away=outcome.away,
-        error=error,
-        interrupted=stop.exit_code,
-        run_id=run.id,
-    )
-
-
 def _finished(options: LoadOptions, here: Ground, store: Store, run: Run, result: Result) -> Result:
     """The run closed in the state first, then its report kept as a file and, if asked, where the user said."""
     kept = report_file(here.settings, run.id)
     result = replace(result, body={**result.body, "report_file": str(options.report_file or kept)})
-    close_run(store, run, result, here)
+    closed(store, run, result, here)
     return _reported(result, filter(None, (kept, options.report_file)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
@@ -11,12 +11,15 @@ from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held, KnownState
 from beast_dream_snow_loader.core.known_items import as_item
 from beast_dream_snow_loader.core.planner import make_plan
-from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
+from beast_dream_snow_loader.core.ports import JournalEntry
 from beast_dream_snow_loader.core.retirement import edges_of
 from beast_dream_snow_loader.core.scope import narrowed
 from beast_dream_snow_loader.core.status import Statuses
+from beast_dream_snow_loader.pipeline.aftermath import read_back, tell
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.client_links import ClientLinker
+from beast_dream_snow_loader.pipeline.guard import Steps
+from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.prepare import unregistered
 from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.heal import heal
@@ -31,50 +34,76 @@ _OF_A_ROLLBACK = (ChangeType.RESTORE, ChangeType.DELETE)
 """They say what a CI held before, not what it should hold: the rollback itself, run again, plans them anew."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """``plan`` is what was (or in a dry run: would be) sent."""
+class Replay:
+    """One replay. :meth:`run` may raise; ``outcome`` then holds what was found out and done before."""
 
-    plan: Plan
-    settlements: Sequence[Settlement] = ()
-    held: Sequence[Held] = ()
-    parked: Sequence[JournalEntry] = ()
-    """Dead letters that this replay made."""
+    def __init__(self, world: World, order: Order, limit: int | None = None) -> None:
+        """``limit``: at most so many of the oldest writes."""
+        self.outcome = LoadOutcome()
+        self._world, self._order, self._limit = world, order, limit
+        self._steps = Steps(clock=world.clock, listener=world.listener, done=self.outcome.steps)
+        self._kept: set[str] = set()
 
+    def run(self) -> LoadOutcome:
+        """Plan the queued records against what is known now, so that nothing is sent that no longer needs to be.
 
-def replay(world: World, order: Order, limit: int | None = None) -> Replayed:
-    """Plan the queued records against what is known now, so that nothing is sent that no longer needs to be.
+        Raises a TransportError when the instance is still away, which one probe tells: the queue is then as it was.
+        """
+        probe(self._world)
+        before = {entry.id for entry in self._world.journal.parked()}
+        if not self._order.dry_run:
+            settle_unknown(self._world, self._order.run_id)
+        entries = self._world.journal.queued(self._limit)
+        plan = self.outcome.plan = self._planned(entries)
+        if not self._order.dry_run:
+            self._world.ledger.note(plan.noted)
+            try:
+                self._send(plan, entries)
+            finally:
+                self.outcome.parked = [entry for entry in self._world.journal.parked() if entry.id not in before]
+            read_back(self._world, self.outcome, self._steps)
+        return self.outcome
 
-    Raises a TransportError when the instance is still away, which one probe tells: the queue is then as it was.
-    """
-    probe(world)
-    before = {entry.id for entry in world.journal.parked()}
-    if not order.dry_run:
-        settle_unknown(world, order.run_id)
-    entries = world.journal.queued(limit)
-    known = world.ledger.known().standing  # what is queued was decided with what was removed by hand in view
-    queued = _queued_items(entries)
-    ends = {end for relation in queued.relations for end in (relation.lower, relation.upper)}
-    mended = heal(world, order, known, sorted(queued.items.keys() | ends))
-    facts = world.memory.facts(order.target)
-    if mended.look.unregistered and (facts is None or facts.engine):
-        raise unregistered(mended.look.unregistered)
-    known = mended.known
-    recognised = recognise(world, order, queued, sorted(set(queued.items) - set(known.items)), known)
-    queued, known = recognised_state(queued, known, recognised)
-    held = (*mended.held, *recognised.held.values())
-    plan = _plan(world, order, queued, known, held)
-    retirements = _queued_retirements(world, order, entries, known)
-    plan = replace(plan, client_links=_queued_clients(entries, known))
-    unlinks = _queued_unlinks(entries, known, plan)
-    unlinks = (*unlinks, *edges_of({change.item.key for change in retirements}, known.relations, unlinks))
-    plan = replace(plan, unlinks=unlinks, retirements=retirements)
-    if order.dry_run:
-        return Replayed(plan=plan, held=held)
-    kept = {str(one.key) for one in held} | _waiting_for_an_end(entries, queued, known)
-    settlements = _send(world, order, plan, entries, kept)
-    parked = [entry for entry in world.journal.parked() if entry.id not in before]
-    return Replayed(plan=plan, settlements=settlements, held=held, parked=parked)
+    def _planned(self, entries: Sequence[JournalEntry]) -> Plan:
+        world, order = self._world, self._order
+        known = world.ledger.known().standing  # what is queued was decided with what was removed by hand in view
+        queued = _queued_items(entries)
+        ends = {end for relation in queued.relations for end in (relation.lower, relation.upper)}
+        mended = heal(world, order, known, sorted(queued.items.keys() | ends))
+        facts = world.memory.facts(order.target)
+        if mended.look.unregistered and (facts is None or facts.engine):
+            raise unregistered(mended.look.unregistered)
+        known = mended.known
+        recognised = recognise(world, order, queued, sorted(set(queued.items) - set(known.items)), known)
+        queued, known = recognised_state(queued, known, recognised)
+        self.outcome.held = [*mended.held, *recognised.held.values()]
+        self._kept = _waiting_for_an_end(entries, queued, known)
+        plan = _plan(world, order, queued, known, self.outcome.held)
+        self.outcome.findings = [*mended.findings, *recognised.findings, *plan.findings]
+        retirements = _queued_retirements(world, order, entries, known)
+        plan = replace(plan, client_links=_queued_clients(entries, known))
+        unlinks = _queued_unlinks(entries, known, plan)
+        unlinks = (*unlinks, *edges_of({change.item.key for change in retirements}, known.relations, unlinks))
+        return replace(plan, unlinks=unlinks, retirements=retirements)
+
+    def _send(self, plan: Plan, entries: Sequence[JournalEntry]) -> None:
+        applier = Applier(self._world, self._order, plan)
+        linker = ClientLinker(self._world, self._order, applier)
+        try:
+            applier.load(plan.lanes)
+            applier.link()
+            linker.draw(plan.client_links)
+            applier.unlink(plan.unlinks_before_retiring)
+            applier.retire(plan.retirements)
+            applier.unlink(plan.unlinks_of(retired(applier.settlements)))
+        finally:
+            tell(self.outcome, applier.settlements, (*applier.unlinked(), *linker.waiting))
+        kept = self._kept | {str(one.key) for one in self.outcome.held} | {link.subject for link in applier.unlinked()}
+        edges: tuple[Change, ...] = (*plan.links, *plan.client_links, *plan.unlinks)
+        planned: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements)
+        kept |= {e.change.subject for e in entries if e.change.type in _OF_A_ROLLBACK}
+        kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped
+        self._world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
 
 
 def _waiting_for_an_end(entries: Iterable[JournalEntry], queued: DesiredState, known: KnownState) -> set[str]:
@@ -82,26 +111,6 @@ def _waiting_for_an_end(entries: Iterable[JournalEntry], queued: DesiredState, k
     ends = known.items.keys() | queued.items.keys()
     links = (e.change for e in entries if isinstance(e.change, LinkChange) and e.change.lower_sys_id is None)
     return {link.subject for link in links if not {link.relation.lower, link.relation.upper} <= ends}
-
-
-def _send(
-    world: World, order: Order, plan: Plan, entries: Sequence[JournalEntry], kept: set[str]
-) -> Sequence[Settlement]:
-    """``kept`` stays queued though the plan does not hold it."""
-    applier = Applier(world, order, plan)
-    applier.load(plan.lanes)
-    applier.link()
-    ClientLinker(world, order, applier).draw(plan.client_links)
-    applier.unlink(plan.unlinks_before_retiring)
-    applier.retire(plan.retirements)
-    applier.unlink(plan.unlinks_of(retired(applier.settlements)))
-    kept |= {link.subject for link in applier.unlinked()}
-    edges: tuple[Change, ...] = (*plan.links, *plan.client_links, *plan.unlinks)
-    planned: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements)
-    kept |= {e.change.subject for e in entries if e.change.type in _OF_A_ROLLBACK}
-    kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped
-    world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
-    return tuple(applier.settlements)
 
 
 def _queued_clients(entries: Iterable[JournalEntry], known: KnownState) -> tuple[LinkChange, ...]:

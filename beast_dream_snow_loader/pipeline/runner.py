@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.changes import Change, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.desired import ClientLink
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
-from beast_dream_snow_loader.core.remarks import doubted, in_base_class, remarks, waiting
+from beast_dream_snow_loader.core.remarks import doubted, in_base_class
 from beast_dream_snow_loader.core.staleness import Stale
 from beast_dream_snow_loader.errors import StalePlan
+from beast_dream_snow_loader.pipeline.aftermath import read_back, tell
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.client_links import ClientLinker
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.prepare import Preparation, Prepared
 from beast_dream_snow_loader.pipeline.renew import Ordered, Renewal
-from beast_dream_snow_loader.pipeline.steps.verify import retired, verify, verify_retired, verify_whole
+from beast_dream_snow_loader.pipeline.steps.verify import retired, verify_retired
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -60,7 +61,7 @@ class Load:
         applier = Applier(self._world, self._order, prepared.plan, self.outcome.away)
         self._apply(applier, prepared.plan)
         self._supersede(prepared)
-        self._verify()
+        read_back(self._world, self.outcome, self._steps)
         self._doubt()
         self._retire(applier, prepared.plan)
 
@@ -114,10 +115,7 @@ class Load:
             self._link_clients(applier, plan)
             self._unlink(applier, plan.unlinks_before_retiring)
         finally:
-            self.outcome.settlements = applier.settlements
-            self._found(*remarks(applier.settlements))
-            self.outcome.unlinked = (*applier.unlinked(), *self._waiting)
-            self._found(*waiting(self.outcome.unlinked))
+            tell(self.outcome, applier.settlements, (*applier.unlinked(), *self._waiting))
 
     def _link_clients(self, applier: Applier, plan: Plan) -> None:
         if not plan.client_links:
@@ -159,24 +157,6 @@ class Load:
     def _looked_for(self, prepared: Prepared, link: ClientLink) -> bool:
         """Whether this run decided about the client's edge: wherever it was queued to, that is out of date."""
         return self.outcome.away is None and prepared.scope.covers(link)
-
-    def _verify(self) -> None:
-        settlements = self.outcome.settlements
-        if not any(isinstance(s.change, (ItemChange, LinkChange)) for s in settlements):
-            return
-        with self._steps.step("verify") as counted:
-            try:
-                verified = verify(self._world, settlements)
-                counted.records = self.outcome.checked = verified.checked
-                self._world.ledger.checked(verified.counts, self._world.clock.now())
-                self._world.ledger.read_back(verified.fields)
-                self._found(*verified.findings)
-                self.outcome.integrity = verify_whole(self._world, settlements)
-                self._world.ledger.forget_relations(self.outcome.integrity.lost)
-                told = set(self.outcome.findings)
-                self._found(*(finding for finding in self.outcome.integrity.findings if finding not in told))
-            except (*AWAY, *UNREADABLE) as error:
-                self._found(reduced("verify.skipped", f"What was written could not be read back: {error.message}"))
 
     def _retire(self, applier: Applier, plan: Plan) -> None:
         """Last, when all that is there has been written and verified."""

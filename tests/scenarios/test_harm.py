@@ -12,7 +12,21 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, WRITES, OpenTown, by_hand, clean, key_of, names, switch, value
+from tests.scenarios.desk import (
+    LOAD,
+    REPLAY,
+    WRITES,
+    OpenTown,
+    away,
+    by_hand,
+    ci,
+    clean,
+    decided,
+    key_of,
+    names,
+    switch,
+    value,
+)
 
 
 @pytest.fixture
@@ -220,3 +234,21 @@ def test_two_devices_named_alike_and_five_unnamed_ones_stay_seven_cis_of_seven_n
     assert len({there[key].name for key in alike | unnamed}) == len(alike | unnamed)
     told = {finding["record"] for finding in document["findings"] if finding["rule"].startswith("name.")}
     assert alike | unnamed <= told
+
+
+def test_a_replay_tells_what_became_of_the_ci_meanwhile_and_reads_back_what_it_wrote(here: Town) -> None:
+    """R3.2: as a load does."""
+    assert here.run(*LOAD).code == 0
+    device = switch(here.estate)
+    here.estate.rename_device(device.mac, "renamed-during-an-outage")
+    away(here)
+    assert here.run(*LOAD).code == 8
+    here.sandbox.servicenow.faults.clear()
+    item = ci(here, device)
+    assert item is not None
+    with here.app.instance.lock:
+        here.app.instance.delete("cmdb_ci", item.sys_id)
+    replayed = here.run(*REPLAY)
+    assert replayed.code == 0, replayed.err
+    assert "ledger.gone" in decided(replayed, device)
+    assert replayed.document["verify"]["checked"] > 0

@@ -1,0 +1,73 @@
+"""A run from its beginning to its record: the same for every command that reads or writes the CMDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.result import Result, document
+from beast_dream_snow_loader.app.run_ids import new_run_id
+from beast_dream_snow_loader.app.signals import Stop
+from beast_dream_snow_loader.app.wiring import Wiring
+from beast_dream_snow_loader.core.report import RunReport
+from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
+from beast_dream_snow_loader.state.store import Store
+
+
+def begun(command: str, here: Ground, report: Mapping[str, Any] | None = None) -> Run:
+    """A new run; ``report`` is what is remembered of it should it never end."""
+    now = here.clock.now()
+    return Run(
+        id=new_run_id(now),
+        command=command,
+        environment=here.environment,
+        target=here.target,
+        started_at=now,
+        report=report or {},
+    )
+
+
+def closed(store: Store, run: Run, result: Result, here: Ground) -> None:
+    """Write down how the run ended."""
+    store.memory.finish_run(
+        replace(
+            run,
+            finished_at=here.clock.now(),
+            status=RunStatus(result.status),
+            exit_code=int(result.exit_code),
+            report=document(result),
+        )
+    )
+
+
+def report_of(
+    outcome: LoadOutcome, wiring: Wiring, run: Run, here: Ground, error: SnowloadError | None, stop: Stop
+) -> RunReport:
+    """What the run found out and did, whatever stopped it, and what was heard on the way."""
+    return RunReport(
+        started_at=run.started_at,
+        finished_at=here.clock.now(),
+        snapshot=outcome.snapshot,
+        desired=outcome.desired,
+        plan=outcome.plan,
+        settlements=outcome.settlements,
+        unlinked=outcome.unlinked,
+        findings=[*outcome.findings, *wiring.heard.findings],
+        held=outcome.held,
+        steps=outcome.steps,
+        requests=wiring.meter.counts(),
+        stale_source=outcome.stale_seconds,
+        checked=outcome.checked,
+        integrity=outcome.integrity,
+        attendance=outcome.attendance,
+        reduced=outcome.reduced,
+        parked=outcome.parked,
+        away=outcome.away,
+        error=error,
+        interrupted=stop.exit_code,
+        run_id=run.id,
+    )

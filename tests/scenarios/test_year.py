@@ -8,7 +8,7 @@ import pytest
 
 from tests.scenarios.year.simulation import Simulation, kinds
 
-SEED = 1
+SEED = 5
 
 
 @pytest.mark.timeout(600)

@@ -7,9 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +71,20 @@ class Ended:
 
 
 def build_shim(directory: Path) -> Path:
-    """The shim, compiled. CalledProcessError when there is no C compiler."""
+    """The shim, compiled once per process. CalledProcessError when there is no C compiler."""
     library = directory / "shim.so"
-    source = Path(__file__).with_name("shim.c")
-    command = ["cc", "-O1", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl", "-lpthread"]
-    subprocess.run(command, check=True, capture_output=True)
+    library.write_bytes(_compiled())
     return library
+
+
+@cache
+def _compiled() -> bytes:
+    source = Path(__file__).with_name("shim.c")
+    with tempfile.TemporaryDirectory() as name:
+        library = Path(name) / "shim.so"
+        command = ["cc", "-O1", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl", "-lpthread"]
+        subprocess.run(command, check=True, capture_output=True)
+        return library.read_bytes()
 
 
 @dataclass(slots=True, kw_only=True)

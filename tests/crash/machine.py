@@ -315,7 +315,7 @@ def _soak(given: argparse.Namespace) -> int:
     until, number, failed = time.monotonic() + given.minutes * 60, given.seed, 0
     while sum(Machine.tally.rules.values()) < given.steps and time.monotonic() < until:
         try:
-            steps(4, 50, number)
+            steps(1, 50, number)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is told, and the soak goes on
             failed += 1
             print(f"seed {number}: {type(error).__name__}: {str(error)[:3000]}", flush=True)  # noqa: T201

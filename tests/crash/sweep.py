@@ -30,6 +30,7 @@ from tests.crash.stories import FIRST, LOAD, STORIES, Stage, Story
 SENT_AGAIN = 2
 """Requests per console that a restart may send again: the one in flight, and what of its edges then goes alone."""
 
+TOLD_EVERY = 100
 BEFORE, AFTER = 12, 24
 """Calls around a write: the intent takes about ten, answer and receipt about twenty."""
 
@@ -103,6 +104,8 @@ class Sweep:
         trials = Trials()
         for arm in arms:
             trials = trials.add(self._trial(forge, arm, clean, judge or Killed()))
+            if trials.points % TOLD_EVERY == 0:
+                print(f"{trials.points} points, {len(trials.violations)} violations", file=sys.stderr)  # noqa: T201
         return trials
 
     @contextmanager

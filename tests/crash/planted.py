@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.crash.harness import ROOT, Arm
 from tests.crash.moments import Told, answered, away_from, half_intended, settled, unsent
 from tests.crash.race import Pair, pair
-from tests.crash.stories import BASE_CLASS, CHANGED, FIRST, NAMESAKES, QUEUED, UNDONE, Story
+from tests.crash.stories import BASE_CLASS, CHANGED, FIRST, NAMESAKES, QUEUED, RENAMED, UNDONE, Story
 from tests.crash.sweep import Sweep, Trials
 
 PACKAGE = "beast_dream_snow_loader"
@@ -171,6 +171,12 @@ PLANTED: Sequence[Planted] = (
         edits=_one(_RECALL, _QUEUE_THE_REST, _FORGET_THE_REST),
         story=QUEUED,
         moments=(unsent,),
+    ),
+    Planted(
+        name="updates are not looked up",
+        edits=_one(_RECALL, "*created, *_updated(world, entries), ", "*created, "),
+        story=RENAMED,
+        moments=(answered,),
     ),
     Planted(
         name="edges taken for drawn when their ends are there",

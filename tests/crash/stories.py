@@ -53,8 +53,8 @@ def _load(_stage: Stage) -> Command:
 class Story:
     """``command`` is ended at some call, ``again`` is what people then type; None: there is nothing to be done.
 
-    ``meanwhile``, other people make CIs of their own. ``whole``: the CMDB then holds what UniFi shows; ``same``: and
-    field by field what it would without the crash. ``quiet`` run once more writes nothing.
+    ``meanwhile`` something happens; CIs that other people make then are its answer. ``whole``: the CMDB then holds what
+    UniFi shows; ``same``: and field by field what it would without the crash. ``quiet`` run once more writes nothing.
     """
 
     name: str
@@ -131,7 +131,19 @@ def _namesakes(stage: Stage) -> Mapping[str, Mapping[str, str]]:
     return {row["sys_id"]: dict(row) for row in made}
 
 
+def _rename(stage: Stage) -> None:
+    stage.prepare(*LOAD)
+    stage.place.estate.rename_device(_switches(stage.place.estate)[0].mac, "renamed-once")
+
+
+def _rename_again(stage: Stage) -> Mapping[str, Mapping[str, str]]:
+    """In UniFi, before anybody starts the program again."""
+    stage.place.estate.rename_device(_switches(stage.place.estate)[0].mac, "renamed-twice")
+    return {}
+
+
 FIRST = Story(name="first load")
+RENAMED = Story(name="renamed again meanwhile", before=_rename, meanwhile=_rename_again)
 NAMESAKES = Story(name="first load, among namesakes", meanwhile=_namesakes, same=False)
 CHANGED = Story(name="later load", before=_change, variables=_AT_ONCE, whole=False)
 QUEUED = Story(name="replay", before=_hold_back, command=_replay, again=_replay)
@@ -145,7 +157,7 @@ ROLLED_BACK = Story(
     quiet=_rollback,
     whole=False,
 )
-STORIES = {story.name: story for story in (FIRST, NAMESAKES, CHANGED, QUEUED, BASE_CLASS, UNDONE, ROLLED_BACK)}
+STORIES = {story.name: story for story in (FIRST, NAMESAKES, RENAMED, CHANGED, QUEUED, BASE_CLASS, UNDONE, ROLLED_BACK)}
 
 
 def batched(story: Story, size: int) -> Story:

@@ -145,6 +145,7 @@ class Sweep:
             before = place.writes()
             ended = stage.run(*self.story.command(stage))
             assert ended.code == 0, ended.err
+            self.story.meanwhile(stage)
             if (again := self.story.again(stage)) is not None:
                 stage.prepare(*again)
             return Clean(contents=contents(place), writes=place.writes() - before)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from tests.contracts.conftest import LOCAL_POSTGRES, own_schema
 from tests.crash.harness import Arm, Forge
-from tests.crash.moments import at
-from tests.crash.stories import BASE_CLASS, CHANGED, FIRST, QUEUED, ROLLED_BACK, UNDONE, Story
+from tests.crash.moments import answered, at, unsent
+from tests.crash.stories import BASE_CLASS, CHANGED, FIRST, QUEUED, RENAMED, ROLLED_BACK, UNDONE, Story
 from tests.crash.sweep import Sweep, near_writes, some_points, torn
 
 DEVICES = 8
@@ -81,3 +81,12 @@ def test_cis_that_a_killed_rollback_had_deleted_are_known_to_be_gone(forge: Forg
     sweep = Sweep(story=ROLLED_BACK, devices=DEVICES)
     arm = at(sweep.told(forge), "DELETE /api/now/table/cmdb_ci", nth=3)
     assert sweep.run(forge, [arm]).violations == []
+
+
+@pytest.mark.parametrize("moment", [answered, unsent])
+def test_what_a_killed_load_had_written_is_not_taken_for_a_persons(
+    moment: Callable[[Sequence[str]], Arm], forge: Forge
+) -> None:
+    """UniFi has changed it once more before the next load, which writes that."""
+    sweep = Sweep(story=RENAMED, devices=DEVICES)
+    assert sweep.run(forge, [moment(sweep.told(forge))]).violations == []

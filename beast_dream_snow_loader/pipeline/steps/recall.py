@@ -9,8 +9,10 @@ from datetime import timedelta
 from beast_dream_snow_loader.core.bindings import contradicted
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.client_links import as_drawn
+from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.edge_checks import due_edges
 from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.fingerprint import TIMESTAMPS
 from beast_dream_snow_loader.core.healing import due, keys_unseen
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, KnownState
@@ -26,6 +28,9 @@ from beast_dream_snow_loader.pipeline.world import Order, World
 
 CLOCKS_APART = timedelta(minutes=5)
 """How much the instance's clock may be behind ours."""
+
+
+_UPDATING = (ChangeType.UPDATE, ChangeType.RESTORE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +79,9 @@ def _edges_due(order: Order, known: KnownState) -> list[KnownRelation]:
 def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
     """Look up what was sent without an answer, before anything is repeated.
 
-    A create whose CI is there by its native key was done, so was a retirement whose CI says Retired, a deletion whose
-    CI is gone, an unlink whose edge is gone, and a link whose edge is there and was not before. Everything else is
-    queued: a plan or a replay sends it if it is still needed.
+    A create whose CI is there by its native key was done, so was an update whose CI holds every value that was sent, a
+    retirement whose CI says Retired, a deletion whose CI is gone, an unlink whose edge is gone, and a link whose edge
+    is there and was not before. Everything else is queued: a plan or a replay sends it if it is still needed.
     """
     entries = world.journal.unknown()
     if not entries:
@@ -141,7 +146,7 @@ def _settled(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
         for change in creates
         if len(there.get(change.item.key, ())) == 1
     ]
-    return [*created, *_retired(world, entries), *_deleted(world, entries)]
+    return [*created, *_updated(world, entries), *_retired(world, entries), *_deleted(world, entries)]
 
 
 def _unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
@@ -191,6 +196,25 @@ def _retired(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
         for change in changes
         if decided(change.send).items() <= stored.get(ids[change.subject], {}).items()
     ]
+
+
+def _updated(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+    """Not known to be ours, these values would be a person's to the next plan, and stay for good."""
+    changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type in _UPDATING]
+    ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
+    elements = sorted({element for change in changes for element in change.send} - TIMESTAMPS)
+    stored = world.cmdb.read_back(ids.values(), elements) if ids and elements else {}
+    return [
+        Settlement(change=change, receipt=_found(change, ids[change.subject], Operation.UPDATED))
+        for change in changes
+        if change.subject in ids and _holds(stored.get(ids[change.subject], {}), change)
+    ]
+
+
+def _holds(stored: Mapping[str, str], change: ItemChange) -> bool:
+    sent = {element: value for element, value in change.send.items() if element not in TIMESTAMPS}
+    moved = change.item.class_name not in ("", stored.get("sys_class_name", ""))
+    return bool(sent) and not moved and all(same(e, stored.get(e, ""), value) for e, value in sent.items())
 
 
 def _deleted(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:

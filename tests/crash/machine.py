@@ -41,6 +41,8 @@ _CODES = frozenset({0, 3, 4, 5, 7, 8, HELD, KILLED})
 """Every way a command may end here; 1 would be a traceback, 2 a mistake in these lines."""
 _at = st.one_of(st.integers(min_value=1, max_value=130), st.integers(min_value=1, max_value=400))
 """A load that changes nothing has about 120 calls, a first one about 400."""
+LIVES = 10
+"""Of one seed; the first of them is always the plainest there is, nothing but loads."""
 _any = st.integers(min_value=0, max_value=10_000)
 
 
@@ -315,7 +317,7 @@ def _soak(given: argparse.Namespace) -> int:
     until, number, failed = time.monotonic() + given.minutes * 60, given.seed, 0
     while sum(Machine.tally.rules.values()) < given.steps and time.monotonic() < until:
         try:
-            steps(1, 50, number)
+            steps(LIVES, 50, number)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is told, and the soak goes on
             failed += 1
             print(f"seed {number}: {type(error).__name__}: {str(error)[:3000]}", flush=True)  # noqa: T201

@@ -50,7 +50,7 @@ def renamed(desired: DesiredState, taken: Mapping[SourceKey, Taken]) -> DesiredS
 
 def told(desired: DesiredState, taken: Mapping[SourceKey, Taken]) -> Iterator[Finding]:
     for key, one in taken.items():
-        label = desired.items[key].label or str(key)
+        label = (desired.items[key].label if key in desired.items else "") or str(key)
         message = (
             f"{label}: its name {shown(one.name, 60)} is that of another CI (sys_id {one.sys_id}). Another form of the "
             "name is used."

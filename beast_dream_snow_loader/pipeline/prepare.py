@@ -240,15 +240,8 @@ class Preparation:
         return plan, known, gone
 
     def _freely_named(self, desired: DesiredState, known: KnownState, plan: Plan) -> Plan:
-        try:
-            found = freely_named(self._world.cmdb, desired, known, plan, self._planned)
-        except AWAY as error:
-            self._outcome.away = error
-            return plan
-        except UNREADABLE as error:
-            self._found(
-                reduced("name.unchecked", f"Whose names those of renamed CIs are cannot be read: {error.message}")
-            )
+        found = self._attempt(lambda: freely_named(self._world.cmdb, desired, known, plan, self._planned))
+        if found is None:
             return plan
         self._outcome.desired = found.desired
         self._found(*(finding for finding in found.findings if finding not in self._outcome.findings))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
 from beast_dream_snow_loader.core.identity import SourceKey
-from beast_dream_snow_loader.core.known import Held, KnownState
+from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.known_items import as_item
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.ports import JournalEntry
@@ -26,6 +26,7 @@ from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.probe import probe
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
+from beast_dream_snow_loader.pipeline.steps.rename import freely_named
 from beast_dream_snow_loader.pipeline.steps.verify import retired
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -78,13 +79,26 @@ class Replay:
         queued, known = recognised_state(queued, known, recognised)
         self.outcome.held = [*mended.held, *recognised.held.values()]
         self._kept = _waiting_for_an_end(entries, queued, known)
-        plan = _plan(world, order, queued, known, self.outcome.held)
-        self.outcome.findings = [*mended.findings, *recognised.findings, *plan.findings]
+        named = freely_named(world.cmdb, queued, known, self._plan(queued, known), self._plan)
+        plan = named.plan
+        self.outcome.findings = [*mended.findings, *recognised.findings, *named.findings, *plan.findings]
         retirements = _queued_retirements(world, order, entries, known)
         plan = replace(plan, client_links=_queued_clients(entries, known))
         unlinks = _queued_unlinks(entries, known, plan)
         unlinks = (*unlinks, *edges_of({change.item.key for change in retirements}, known.relations, unlinks))
         return replace(plan, unlinks=unlinks, retirements=retirements)
+
+    def _plan(self, queued: DesiredState, known: KnownState) -> Plan:
+        order, desired = self._order, _with_far_ends(queued, known)
+        plan = make_plan(
+            desired,
+            known,
+            now=self._world.clock.now(),
+            rules=order.rules,
+            held=self.outcome.held,
+            allow_upgrade=order.allow_upgrade,
+        )
+        return narrowed(plan, frozenset(queued.items) | {relation.lower for relation in queued.relations})
 
     def _send(self, plan: Plan, entries: Sequence[JournalEntry]) -> None:
         applier = Applier(self._world, self._order, plan)
@@ -117,12 +131,6 @@ def _queued_clients(entries: Iterable[JournalEntry], known: KnownState) -> tuple
     """Edges of clients whose CI is not ours, drawn meanwhile or not."""
     links = (entry.change for entry in entries if isinstance(entry.change, LinkChange))
     return tuple(c for c in links if c.lower_sys_id is not None and c.subject not in known.relations)
-
-
-def _plan(world: World, order: Order, queued: DesiredState, known: KnownState, held: Sequence[Held]) -> Plan:
-    desired, now = _with_far_ends(queued, known), world.clock.now()
-    plan = make_plan(desired, known, now=now, rules=order.rules, held=held, allow_upgrade=order.allow_upgrade)
-    return narrowed(plan, frozenset(queued.items) | {relation.lower for relation in queued.relations})
 
 
 def _queued_unlinks(entries: Iterable[JournalEntry], known: KnownState, plan: Plan) -> tuple[UnlinkChange, ...]:

@@ -11,6 +11,7 @@ from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.ports import Cmdb
 from beast_dream_snow_loader.core.renaming import names_taken, renamed, told, unasked
+from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +29,17 @@ def freely_named(
     planned: Callable[[DesiredState, KnownState], Plan],
 ) -> Named:
     """The plan under names that are free. New records are tried with the engine; of CIs that are there the new names
-    are looked up, all at once. Raises what reading raises."""
+    are looked up, all at once; where that is refused they stay. May raise a TransportError."""
     asked: set[str] = set()
     findings: list[Finding] = []
     while new := unasked(plan, asked):
         asked.update(new.values())
-        taken = names_taken(cmdb.by_name(new.values()), plan, known, new)
+        try:
+            taken = names_taken(cmdb.by_name(new.values()), plan, known, new)
+        except UNREADABLE as error:
+            message = f"Whose names those of renamed CIs are cannot be read: {error.message}"
+            findings.append(reduced("name.unchecked", message))
+            break
         if not taken:
             break
         findings += told(desired, taken)

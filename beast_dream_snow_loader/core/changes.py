@@ -119,6 +119,8 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     noted: tuple[KnownItem, ...] = ()
     """Known items of which more is known now though nothing is written: values kept by hand, names derived anew."""
+    unread: frozenset[SourceKey] = frozenset()
+    """Known items of others for which UniFi says something new: whether it goes in shows when they are read."""
     watched: tuple[KnownRelation, ...] = ()
     """Edges with what this read showed of them, to be remembered though nothing is written for them yet."""
     carriers: Mapping[SourceKey, ItemChange] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from beast_dream_snow_loader.core.changes import FieldChange
 from beast_dream_snow_loader.core.desired import ConfigItem, Ownership
 from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.fingerprint import of_ci
 from beast_dream_snow_loader.core.flapping import CONTESTED, flaps
 from beast_dream_snow_loader.core.healing import count_of
 from beast_dream_snow_loader.core.known import KnownItem
@@ -89,6 +90,8 @@ class Difference:
     written."""
 
     noted: KnownItem
+    unread: bool = False
+    """Something is wanted anew that only goes into an empty field: the CI has to be read."""
     changes: list[FieldChange] = field(default_factory=list)
     overridden: list[Finding] = field(default_factory=list)
     restless: list[Finding] = field(default_factory=list)
@@ -106,7 +109,8 @@ class Policy:
 def compare(item: ConfigItem, known: KnownItem, policy: Policy) -> Difference:
     """The fields of ``item`` to send to the CI that ``known`` describes."""
     decisions = tuple(decide(item, known, policy))
-    difference = Difference(noted=_noted(item, known, decisions))
+    unread = any(d.rule is FieldReason.UNREAD and d.element != "name" and d.new != d.written for d in decisions)
+    difference = Difference(noted=_noted(item, known, decisions), unread=unread)
     for decision in decisions:
         if decision.sent:
             difference.changes.append(decision.change)
@@ -132,6 +136,7 @@ def _noted(item: ConfigItem, known: KnownItem, decisions: Iterable[FieldDecision
         unkept={d.element: known.unkept[d.element] for d in decisions if d.rule is FieldReason.UNKEPT},
         contested={element: count for element, count in known.contested.items() if element not in agreed},
         mod_count=count_of(known.stored),
+        fingerprint=of_ci(item.values, created_by_us=known.created_by_us),
     )
 
 

@@ -21,3 +21,8 @@ def canonical(values: Mapping[str, str]) -> str:
 def fingerprint(values: Mapping[str, str]) -> Fingerprint:
     """SHA-256 of the canonical form, 64 hex digits. Give it ``ConfigItem.values``."""
     return Fingerprint(hashlib.sha256(canonical(values).encode("ascii")).hexdigest())
+
+
+def of_ci(values: Mapping[str, str], *, created_by_us: bool) -> Fingerprint:
+    """Of what we want a CI to hold. No name is ours on a CI of others, and which one it has is seen only when read."""
+    return fingerprint(values if created_by_us else {e: value for e, value in values.items() if e != "name"})

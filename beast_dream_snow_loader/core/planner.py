@@ -11,7 +11,7 @@ from beast_dream_snow_loader.core.class_moves import CLASS_ELEMENT, ClassMoves
 from beast_dream_snow_loader.core.comparing import Policy, compare, decide, serial_is_ours_to_send
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState, Ownership
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.fingerprint import fingerprint
+from beast_dream_snow_loader.core.fingerprint import of_ci
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownState
 from beast_dream_snow_loader.core.linking import plan_links
@@ -58,6 +58,7 @@ def make_plan(
         held=waiting,
         findings=(*planning.findings, *moves.findings(), *edges.findings),
         noted=tuple(planning.noted),
+        unread=frozenset(planning.unread),
         carriers=_carriers(edges.links, items, known, planning),
     )
 
@@ -74,6 +75,7 @@ class _Planning:
     statuses: Statuses
     findings: list[Finding] = field(default_factory=list)
     noted: list[KnownItem] = field(default_factory=list)
+    unread: set[SourceKey] = field(default_factory=set)
     ownership: Mapping[str, Ownership] = field(default_factory=dict)
     policy: Policy = field(default_factory=lambda: Policy(ownership={}))
 
@@ -101,7 +103,11 @@ class _Planning:
         self.findings.extend((*difference.overridden, *difference.restless))
         noted = difference.noted
         if changes or move is not None:  # what depends on the write is for its settlement to say
-            noted = replace(noted, name_source=known.name_source, mod_count=known.mod_count)
+            noted = replace(
+                noted, name_source=known.name_source, mod_count=known.mod_count, fingerprint=known.fingerprint
+            )
+        if difference.unread:
+            self.unread.add(item.key)
         if noted != known:
             self.noted.append(noted)
         if move is not None:
@@ -119,7 +125,9 @@ class _Planning:
     def _plainly_unchanged(self, item: ConfigItem, known: KnownItem) -> bool:
         if self.full or known.stored is not None or known.fingerprint is None or known.overridden or known.unkept:
             return False
-        return known.name_source == item.name_source and known.fingerprint == fingerprint(item.values)
+        return known.name_source == item.name_source and known.fingerprint == of_ci(
+            item.values, created_by_us=known.created_by_us
+        )
 
     def _heartbeat(self, item: ConfigItem, known: KnownItem) -> ItemChange | None:
         """A sign of life for gear that is online; and the first touch of a CI just recognised, which gives it our

@@ -87,4 +87,6 @@ def narrowed(plan: Plan, keys: frozenset[SourceKey]) -> Plan:
     dropped = created - keys  # what is there already can be linked to, whatever else it needs
     links = tuple(link for link in plan.links if link.relation.lower in keys and link.relation.upper not in dropped)
     unlinks = tuple(unlink for unlink in plan.unlinks if unlink.known.lower in keys)
-    return replace(plan, lanes=tuple(lane for lane in lanes if lane.items), links=links, unlinks=unlinks)
+    return replace(
+        plan, lanes=tuple(lane for lane in lanes if lane.items), links=links, unlinks=unlinks, unread=plan.unread & keys
+    )

@@ -344,6 +344,6 @@ def unregistered(source: str) -> UnknownDataSource:
 
 
 def _touched(plan: Plan) -> frozenset[SourceKey]:
-    """Known CIs that requests will name: to be changed, or as an end of an edge."""
+    """Known CIs that requests will name, to be changed or as an end of an edge; and those that may have to be."""
     written = (ChangeType.UPDATE, ChangeType.HEARTBEAT)
-    return frozenset((*(c.item.key for c in plan.items if c.type in written), *plan.carriers))
+    return frozenset((*(c.item.key for c in plan.items if c.type in written), *plan.carriers, *plan.unread))

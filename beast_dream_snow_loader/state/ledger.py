@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, func, literal, or_, select, update
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, UnlinkChange
-from beast_dream_snow_loader.core.fingerprint import fingerprint
+from beast_dream_snow_loader.core.fingerprint import of_ci
 from beast_dream_snow_loader.core.flapping import remembered, restored
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
 from beast_dream_snow_loader.core.keeping import still_unkept
@@ -33,6 +33,7 @@ _NOTE = (
     .where(_MINE, ledger_items.c.sys_id == bindparam("b_sys_id"))
     .values(
         class_name=bindparam("new_class"),
+        fingerprint=bindparam("new_fingerprint"),
         written=bindparam("new_written"),
         name_source=bindparam("new_source"),
         mod_count=bindparam("new_count"),
@@ -291,15 +292,16 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
     inserted = receipt.operation is Operation.INSERTED
     same = before if before and before.sys_id == sys_id and not inserted else None  # else: another CI than we knew
     seen_at = item.seen_at or now
+    ours = inserted or bool(same and same.created_by_us)
     written = {**(same.written if same else {}), **change.send}
     return {
         "key": str(item.key),
         "sys_id": sys_id,
         "class_name": receipt.class_name or item.class_name or (same.class_name if same else ""),
-        "created_by_us": inserted or bool(same and same.created_by_us),
+        "created_by_us": ours,
         "send_serial": change.send_serial,
         "adapter": change.adapter or bool(same and same.adapter),
-        "fingerprint": _fingerprint(change, same),
+        "fingerprint": _fingerprint(change, same, ours=ours),
         "written": encode_document(written),
         "written_at": now,
         "name_source": name_source(item, written, same),
@@ -325,11 +327,11 @@ def _retired_at(change: ItemChange, same: KnownItem | None, now: datetime) -> da
     return same.retired_at if same is not None and "install_status" not in change.send else None
 
 
-def _fingerprint(change: ItemChange, same: KnownItem | None) -> Fingerprint | None:
+def _fingerprint(change: ItemChange, same: KnownItem | None, *, ours: bool) -> Fingerprint | None:
     """Retiring touches nothing that UniFi tells."""
-    return (
-        same.fingerprint if same is not None and change.type is ChangeType.RETIRE else fingerprint(change.item.values)
-    )
+    if same is not None and change.type is ChangeType.RETIRE:
+        return same.fingerprint
+    return of_ci(change.item.values, created_by_us=ours)
 
 
 def _noted(item: KnownItem) -> dict[str, Any]:
@@ -337,6 +339,7 @@ def _noted(item: KnownItem) -> dict[str, Any]:
         "b_key": str(item.key),
         "b_sys_id": item.sys_id,
         "new_class": item.class_name,
+        "new_fingerprint": item.fingerprint,
         "new_written": encode_document(item.written),
         "new_source": item.name_source,
         "new_count": item.mod_count,

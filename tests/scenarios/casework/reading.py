@@ -56,6 +56,7 @@ DEEDS: Mapping[str, frozenset[str] | None] = {
     "back": frozenset(),
     "refuse": frozenset({"because"}),
     "allow": frozenset(),
+    "model": frozenset(),
     "cut": frozenset({"field", "to"}),
     "drop_relations": frozenset(),
     "mend": frozenset(),

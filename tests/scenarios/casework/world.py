@@ -271,6 +271,11 @@ class World:
     def _cmdb_allow(self, *_: object) -> None:
         self.app.backend.set_options(business_rules=())
 
+    def _cmdb_model(self, sku: str, _: Table) -> None:
+        (maker,) = self.instance.find("core_company", name="Ubiquiti")
+        values = {"name": sku, "model_number": sku, "manufacturer": maker["sys_id"]}
+        self.instance.insert("cmdb_hardware_product_model", values)
+
     def _cmdb_cut(self, label: str, more: Table) -> None:
         """A business rule keeps only so many characters of a field of this device's CI, silently."""
         cut = SilentField(element=more["field"], native_key=key_of(self.devices[label]), keep=more.get("to", 0))

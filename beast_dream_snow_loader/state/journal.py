@@ -35,8 +35,8 @@ from beast_dream_snow_loader.state.journal_rows import (
     supersede,
 )
 from beast_dream_snow_loader.state.lease import Fence
-from beast_dream_snow_loader.state.ledger import record
 from beast_dream_snow_loader.state.queue import SqlQueue
+from beast_dream_snow_loader.state.recording import record
 from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
 
 

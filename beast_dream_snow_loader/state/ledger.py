@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, func, literal, or_, select, update
 
-from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, UnlinkChange
-from beast_dream_snow_loader.core.fingerprint import of_ci
-from beast_dream_snow_loader.core.flapping import remembered, restored
-from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
+from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.keeping import still_unkept
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
-from beast_dream_snow_loader.core.names import name_source
-from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.presence import Attendance, Mark
-from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.state.codec import decode_document, encode_document
 from beast_dream_snow_loader.state.columns import UtcTime
 from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.ledger_rows import LINKED, REMOVED, item_of, relation_of
+from beast_dream_snow_loader.state.recording import forget, forget_edges, forget_relations
 from beast_dream_snow_loader.state.schema import ledger_items, ledger_relations
-from beast_dream_snow_loader.state.statements import portions, upsert
+from beast_dream_snow_loader.state.statements import portions
 
-_LINKED = "linked"
-_REMOVED = "removed"
-"""By hand: it stays known, so that it is not drawn again."""
 _MINE = ledger_items.c.key == bindparam("b_key")
 _NOTE = (
     update(ledger_items)
@@ -63,7 +56,6 @@ _FOLLOW = (
 )
 _CHECKED = update(ledger_items).where(_MINE).values(mod_count=bindparam("new_count"), checked_at=bindparam("new_at"))
 _UNKEPT = update(ledger_items).where(_MINE).values(unkept=bindparam("new_unkept"))
-_ONLY_AT_INSERT = frozenset({"first_seen", "last_seen", "missing_reads"})
 
 
 class SqlLedger:
@@ -74,10 +66,10 @@ class SqlLedger:
 
     def known(self) -> KnownState:
         """Everything we wrote and still believe in, as of one moment."""
-        linked = select(ledger_relations).where(ledger_relations.c.state.in_((_LINKED, _REMOVED)))
+        linked = select(ledger_relations).where(ledger_relations.c.state.in_((LINKED, REMOVED)))
         with reading(self._engine) as connection:
-            items = [_item(row) for row in connection.execute(select(ledger_items).order_by(ledger_items.c.key))]
-            relations = [_relation(row) for row in connection.execute(linked)]
+            items = [item_of(row) for row in connection.execute(select(ledger_items).order_by(ledger_items.c.key))]
+            relations = [relation_of(row) for row in connection.execute(linked)]
         return KnownState(
             items={item.key: item for item in items},
             relations={relation.relation_key: relation for relation in relations},
@@ -103,7 +95,7 @@ class SqlLedger:
             return
         with writing(self._engine) as connection:
             connection.execute(_FOLLOW, rows)
-            _forget_edges(connection, [row["b_key"] for row in rows])
+            forget_edges(connection, [row["b_key"] for row in rows])
 
     def checked(self, counts: Mapping[SourceKey, int | None], at: datetime) -> None:
         """These were looked at; ``counts`` are their ``sys_mod_count`` as far as compared."""
@@ -126,7 +118,7 @@ class SqlLedger:
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these CIs, nor then any edge of theirs: all will be planned as new."""
         with writing(self._engine) as connection:
-            _forget(connection, map(str, keys))
+            forget(connection, map(str, keys))
 
     def watch(self, edges: Iterable[KnownRelation]) -> None:
         """Where these edges seem to be moving, in how many reads that was seen; whether their rows are there, which
@@ -137,7 +129,7 @@ class SqlLedger:
                 "to": str(edge.moved_to) if edge.moved_to else None,
                 "reads": edge.moved_reads,
                 "checked": edge.checked_at,
-                "new_state": _REMOVED if edge.removed else _LINKED,
+                "new_state": REMOVED if edge.removed else LINKED,
                 "new_sys_id": edge.sys_id,
                 "mine": edge.ours,
             }
@@ -150,7 +142,7 @@ class SqlLedger:
     def forget_relations(self, relation_keys: Iterable[str]) -> None:
         """The CMDB no longer holds these edges, or they are none of ours."""
         with writing(self._engine) as connection:
-            _remove(connection, relation_keys)
+            forget_relations(connection, relation_keys)
 
     def attend(self, attendance: Attendance) -> None:
         """What one read says of each CI. A read older than the one counted last changes nothing."""
@@ -182,13 +174,6 @@ def _unkept(connection: Connection, keys: Iterable[str]) -> list[tuple[str, dict
         row for portion in portions(keys) for row in connection.execute(columns.where(ledger_items.c.key.in_(portion)))
     )
     return [(row.key, decode_document(row.unkept)) for row in rows]
-
-
-def _forget(connection: Connection, keys: Iterable[str]) -> None:
-    gone = list(keys)
-    for portion in portions(gone):
-        connection.execute(delete(ledger_items).where(ledger_items.c.key.in_(portion)))
-    _forget_edges(connection, gone)
 
 
 def _newer(at: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -232,108 +217,6 @@ _WATCH = (
 )
 
 
-def record(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:
-    """Take over what is DONE, in the transaction of ``connection``."""
-    done = [s for s in settlements if s.receipt.outcome is Outcome.DONE]
-    deleted = [s.change.subject for s in done if s.change.type is ChangeType.DELETE]
-    items = {
-        s.change.subject: (s.change, s.receipt)
-        for s in done
-        if isinstance(s.change, ItemChange) and s.change.type is not ChangeType.DELETE
-    }
-    links = {s.change.subject: (s.change, s.receipt) for s in done if isinstance(s.change, LinkChange)}
-    unlinked = [s.change.subject for s in done if isinstance(s.change, UnlinkChange)]
-    before = _before(connection, items)
-    rows = [_item_row(change, receipt, before.get(key), now) for key, (change, receipt) in items.items()]
-    _forget_edges(
-        connection, [r["key"] for r in rows if r and r["key"] in before and before[r["key"]].sys_id != r["sys_id"]]
-    )
-    upsert(connection, ledger_items, [row for row in rows if row], kept=_ONLY_AT_INSERT)
-    _record_links(connection, links.values(), now)
-    _forget(connection, deleted)
-    _remove(connection, unlinked)
-
-
-def _remove(connection: Connection, relation_keys: Iterable[str]) -> None:
-    for portion in portions(relation_keys):
-        connection.execute(delete(ledger_relations).where(ledger_relations.c.relation_key.in_(portion)))
-
-
-def _forget_edges(connection: Connection, keys: Iterable[str]) -> None:
-    """Edges of a CI that is another one now were drawn to the old one."""
-    parent, child = ledger_relations.c.parent, ledger_relations.c.child
-    for portion in portions(keys):
-        connection.execute(delete(ledger_relations).where(or_(parent.in_(portion), child.in_(portion))))
-
-
-def _record_links(connection: Connection, links: Collection[tuple[LinkChange, Receipt]], now: datetime) -> None:
-    ends = {str(key) for change, _ in links for key in (change.relation.parent, change.relation.child)}
-    sys_ids = {key: item.sys_id for key, item in _before(connection, sorted(ends)).items()}
-    rows = [_relation_row(change, receipt, sys_ids, now) for change, receipt in links]
-    upsert(connection, ledger_relations, [row for row in rows if row["ours"]])
-    # One that was there already is ours only if an earlier run drew it.
-    upsert(connection, ledger_relations, [row for row in rows if not row["ours"]], kept=frozenset({"ours"}))
-
-
-def _before(connection: Connection, keys: Iterable[str]) -> dict[str, KnownItem]:
-    found: dict[str, KnownItem] = {}
-    for portion in portions(keys):
-        for row in connection.execute(select(ledger_items).where(ledger_items.c.key.in_(portion))):
-            found[row.key] = _item(row)
-    return found
-
-
-def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, now: datetime) -> dict[str, Any] | None:
-    """None when nobody knows the CI's sys_id: the next run looks it up by its key."""
-    item, before = change.item, ledger or change.known
-    sys_id = receipt.sys_id or (before.sys_id if before else None)
-    if sys_id is None:
-        return None
-    inserted = receipt.operation is Operation.INSERTED
-    same = before if before and before.sys_id == sys_id and not inserted else None  # else: another CI than we knew
-    seen_at = item.seen_at or now
-    ours = inserted or bool(same and same.created_by_us)
-    written = {**(same.written if same else {}), **change.send}
-    return {
-        "key": str(item.key),
-        "sys_id": sys_id,
-        "class_name": receipt.class_name or item.class_name or (same.class_name if same else ""),
-        "created_by_us": ours,
-        "send_serial": change.send_serial,
-        "adapter": change.adapter or bool(same and same.adapter),
-        "fingerprint": _fingerprint(change, same, ours=ours),
-        "written": encode_document(written),
-        "written_at": now,
-        "name_source": name_source(item, written, same),
-        "lane": item.lane,
-        "site": item.site or "",
-        "kind": item.kind,
-        "cloud_only": item.cloud_only,
-        "retired_at": _retired_at(change, same, now),
-        "first_seen": seen_at,
-        "last_seen": seen_at,
-        "missing_reads": 0,
-        "history": encode_document(remembered(same, change) if same else {}),
-        "contested": encode_document(restored(same, change) if same else {}),
-        "overridden": encode_document(same.overridden if same else {}),
-        "unkept": encode_document(same.unkept if same else {}),
-    }
-
-
-def _retired_at(change: ItemChange, same: KnownItem | None, now: datetime) -> datetime | None:
-    """Whatever else is written to a retired CI, it stays retired until its status is set back."""
-    if change.type is ChangeType.RETIRE:
-        return now
-    return same.retired_at if same is not None and "install_status" not in change.send else None
-
-
-def _fingerprint(change: ItemChange, same: KnownItem | None, *, ours: bool) -> Fingerprint | None:
-    """Retiring touches nothing that UniFi tells."""
-    if same is not None and change.type is ChangeType.RETIRE:
-        return same.fingerprint
-    return of_ci(change.item.values, created_by_us=ours)
-
-
 def _noted(item: KnownItem) -> dict[str, Any]:
     return {
         "b_key": str(item.key),
@@ -351,75 +234,3 @@ def _noted(item: KnownItem) -> dict[str, Any]:
 
 def _followed(item: KnownItem) -> dict[str, Any]:
     return {"b_key": str(item.key), "new_sys_id": item.sys_id, "new_class": item.class_name}
-
-
-def _relation_row(change: LinkChange, receipt: Receipt, known: Mapping[str, SysId], now: datetime) -> dict[str, Any]:
-    relation = change.relation
-    sys_ids = {**known, str(relation.lower): change.lower_sys_id} if change.lower_sys_id else known
-    return {
-        "relation_key": relation.key,
-        "parent": str(relation.parent),
-        "child": str(relation.child),
-        "type": relation.type,
-        "sys_id": receipt.sys_id,
-        "state": _LINKED,
-        "parent_sys_id": sys_ids.get(str(relation.parent)),
-        "child_sys_id": sys_ids.get(str(relation.child)),
-        "linked_at": now,
-        "ours": receipt.operation is not Operation.UNCHANGED,
-        "moved_to": None,
-        "moved_reads": 0,
-        "checked_at": now,
-    }
-
-
-def _item(row: Row[Any]) -> KnownItem:
-    written: Mapping[str, str] = decode_document(row.written)
-    return KnownItem(
-        key=SourceKey.parse(row.key),
-        sys_id=SysId(row.sys_id),
-        class_name=row.class_name,
-        created_by_us=row.created_by_us,
-        fingerprint=Fingerprint(row.fingerprint) if row.fingerprint else None,
-        written=written,
-        written_at=row.written_at,
-        name_source=row.name_source,
-        send_serial=row.send_serial,
-        adapter=row.adapter,
-        lane=row.lane,
-        site=row.site,
-        kind=row.kind,
-        cloud_only=row.cloud_only,
-        read_at=row.read_at,
-        missing_since=row.missing_since,
-        missing_reads=row.missing_reads,
-        retired_at=row.retired_at,
-        mod_count=row.mod_count,
-        checked_at=row.checked_at,
-        overridden=decode_document(row.overridden),
-        unkept=decode_document(row.unkept),
-        contested=decode_document(row.contested),
-        history={element: tuple(values) for element, values in decode_document(row.history).items()},
-    )
-
-
-def _relation(row: Row[Any]) -> KnownRelation:
-    return KnownRelation(
-        relation_key=row.relation_key,
-        parent=SourceKey.parse(row.parent),
-        child=SourceKey.parse(row.child),
-        type=row.type,
-        sys_id=_sys_id(row.sys_id),
-        parent_sys_id=_sys_id(row.parent_sys_id),
-        child_sys_id=_sys_id(row.child_sys_id),
-        linked_at=row.linked_at,
-        ours=row.ours,
-        moved_to=SourceKey.parse(row.moved_to) if row.moved_to else None,
-        moved_reads=row.moved_reads,
-        checked_at=row.checked_at,
-        removed=row.state == _REMOVED,
-    )
-
-
-def _sys_id(text: str | None) -> SysId | None:
-    return SysId(text) if text else None

@@ -116,10 +116,12 @@ class _Fitting:
         chain = item.class_chain
         if chain not in self._classes:
             known = (self.facts.classes.get(name) for name in chain if self.facts.engine)
-            usable = (facts for facts in known if facts is not None and facts.usable)
+            usable = (facts for facts in known if facts is None or facts.usable)
             self._classes[chain] = next(usable, self.facts.classes.get(BASE_CLASS))
         chosen = self._classes[chain]
-        if chosen is None:
+        if chosen is None and self.facts.engine and any(name not in self.facts.classes for name in chain):
+            self._tell(lacks.class_unasked(item), str(item.key))
+        elif chosen is None:
             why = self._reasons(chain) if self.facts.engine else "the identification engine is not available"
             finding = lacks.no_class(item, why)
             self._tell(finding, str(item.key))

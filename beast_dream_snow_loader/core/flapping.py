@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from beast_dream_snow_loader.core.changes import ItemChange
+from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.fingerprint import TIMESTAMPS
 from beast_dream_snow_loader.core.known import KnownItem
 
@@ -28,6 +28,8 @@ def flaps(history: Sequence[str], written: str, new: str) -> tuple[str, ...]:
 def remembered(known: KnownItem, change: ItemChange) -> dict[str, tuple[str, ...]]:
     """The history once the change is written: what each field held before goes to its end."""
     history = dict(known.history)
+    if change.type is ChangeType.RESTORE:  # our own doing: not UniFi's going back and forth
+        return {element: values for element, values in history.items() if element not in change.send}
     for element, before in _replaced(known, change):
         history[element] = (*history.get(element, ()), before)[-REMEMBERED:]
     return history

@@ -29,6 +29,7 @@ Created = Literal["retire", "delete"]
 """What becomes of CIs that the run made."""
 
 MOD_COUNT = "sys_mod_count"
+BY_WHOM = ("sys_created_by", "sys_updated_by")
 LAST_DISCOVERED = "last_discovered"
 _OF_THE_ENGINE = frozenset({LAST_DISCOVERED, "install_status", "operational_status"})
 """Fields that move without a person: of these alone nobody says that a CI was edited."""
@@ -142,19 +143,22 @@ class _Undoing:
             self.untouched += 1
             return
         item = self._known(change.item.key, sys_id, row)
-        if edited := self._edited(change, item, row):
+        retired = all(row.get(element) == value for element, value in self.retired.items())
+        if retired and self.created == "retire":
+            self.untouched += 1
+        elif edited := self._edited(change, item, row):
             self._tell(change.subject, "rollback.changed_since", f"{edited}: the CI that the run made stays.")
         elif self.created == "delete":
             self.departures.append(ItemChange(type=ChangeType.DELETE, item=as_item(item), send={}, known=item))
-        elif not all(row.get(element) == value for element, value in self.retired.items()):
-            self.departures.append(_retiring(item, self.retired))
         else:
-            self.untouched += 1
+            self.departures.append(_retiring(item, self.retired))
 
     def _edited(self, change: ItemChange, item: KnownItem, row: Mapping[str, str]) -> str:
         for element, sent in change.send.items():
             if element not in _OF_THE_ENGINE and element in row and not same(element, row[element], sent):
                 return f"{element} was changed since to {shown(row[element], 60) or '(empty)'}"
+        if row.get("sys_updated_by") and row["sys_updated_by"] == row.get("sys_created_by"):
+            return ""  # the account that made it: edges drawn to a CI count as updates of it
         count = row.get(MOD_COUNT, "")
         if item.mod_count is not None and count.isdecimal() and int(count) > item.mod_count:
             return f"It was edited {int(count) - item.mod_count} times since"

@@ -16,6 +16,15 @@ def no_class(item: ConfigItem, reasons: str) -> Finding:
     return Finding(record=str(item.key), rule="class.none", severity=Severity.ERROR, message=message)
 
 
+def class_unasked(item: ConfigItem) -> Finding:
+    """While the instance is away, a worse class is not chosen for want of an answer: the CI would keep it."""
+    message = (
+        f"Which class takes a {item.kind} was never asked of this instance, and it is away: the record waits for the "
+        "first load that reaches it."
+    )
+    return Finding(record=str(item.key), rule="class.unasked", severity=Severity.WARNING, message=message)
+
+
 def other_class(item: ConfigItem, chosen: str, reasons: str) -> Finding:
     message = f"Records of kind {item.kind} go to {chosen} ({shown(reasons, 300)})."
     before = item.class_chain[: item.class_chain.index(chosen)] if chosen in item.class_chain else item.class_chain

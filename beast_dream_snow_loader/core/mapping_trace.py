@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.desired import ConfigItem
@@ -72,7 +72,7 @@ def _told(element: str, name: str, source: str, transform: str, traced: Traced) 
         return _left_out(element, name, source, transform, "mapping.unusable", why)
     if traced.fitted is None:
         return _left_out(element, name, source, transform, "mapping.not_fitted", "the instance could not be asked")
-    finding = _about(element, traced.findings)
+    finding = _about(element, traced)
     rule, why = (
         (finding.rule, finding.message) if finding else ("fitting.left_out", "this instance has no place for it")
     )
@@ -90,5 +90,9 @@ def _wanted(element: str, mapped: ConfigItem | None) -> str:
     return next((one.describe or one.sys_id for one in references if one.element == element), "")
 
 
-def _about(element: str, findings: Iterable[Finding]) -> Finding | None:
-    return next((finding for finding in findings if finding.field == element), None)
+def _about(element: str, traced: Traced) -> Finding | None:
+    """What is told of the instance as a whole is about this record only if it names the row this record wants."""
+    references = traced.mapped.references if traced.mapped is not None else ()
+    called = {one.called for one in references if one.element == element}
+    about = (finding for finding in traced.findings if finding.field == element)
+    return next((finding for finding in about if not called or finding.value in called), None)

@@ -141,6 +141,9 @@ class Cmdb(Protocol):
         An edge that is gone already is DONE. One that another source recorded too stays: DONE, with operation NONE.
         """
 
+    def sweep(self, sys_ids: Sequence[SysId]) -> None:
+        """Remove the serial numbers and adapters that deleted CIs left behind, as far as that is possible."""
+
     def delete(self, changes: Sequence[ItemChange]) -> Sequence[Receipt]:
         """Delete CIs by sys_id: one receipt per change, in order, with outcomes as for :meth:`apply`. One that is gone
         already is DONE."""

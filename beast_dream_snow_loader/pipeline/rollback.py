@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.identity import SysId
-from beast_dream_snow_loader.core.inverse import MOD_COUNT, Created, Now, undo
+from beast_dream_snow_loader.core.inverse import BY_WHOM, MOD_COUNT, Created, Now, undo
 from beast_dream_snow_loader.core.known import KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import RETIRED
 from beast_dream_snow_loader.core.ports import Settlement
@@ -61,7 +61,7 @@ def _now(world: World, done: Sequence[Settlement], known: KnownState) -> Now:
     """One bulk read of the CIs the run touched and of the edges it drew or removed."""
     changes = [settlement.change for settlement in done]
     items = [change for change in changes if isinstance(change, ItemChange)]
-    elements = sorted({element for change in items for element in change.send} | {MOD_COUNT})
+    elements = sorted({element for change in items for element in change.send} | {MOD_COUNT, *BY_WHOM})
     edges = [edge for change in changes if (edge := _edge(change, known)) is not None]
     return Now(
         items=world.cmdb.read_back(sorted(_sys_ids(done, edges, known)), elements),

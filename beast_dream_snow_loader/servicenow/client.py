@@ -25,7 +25,7 @@ from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.classes import ClassBook
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.connecting import Connector
-from beast_dream_snow_loader.servicenow.deleting import delete_items
+from beast_dream_snow_loader.servicenow.deleting import delete_items, sweep
 from beast_dream_snow_loader.servicenow.engine import EngineDoor
 from beast_dream_snow_loader.servicenow.making import Maker
 from beast_dream_snow_loader.servicenow.preflight import Preflight
@@ -164,6 +164,10 @@ class ServiceNowAPIClient:
     def unlink(self, changes: Sequence[UnlinkChange]) -> Sequence[Receipt]:
         """Remove edges: one receipt per change, in order."""
         return self._unlinker.unlink(changes)
+
+    def sweep(self, sys_ids: Sequence[SysId]) -> None:
+        """Remove the serial numbers and adapters that deleted CIs left behind, as far as that is possible."""
+        sweep(self._caller, self._reader, sys_ids)
 
     def delete(self, changes: Sequence[ItemChange]) -> Sequence[Receipt]:
         """Delete CIs: one receipt per change, in order."""

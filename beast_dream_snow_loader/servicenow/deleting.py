@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from beast_dream_snow_loader.core.changes import ItemChange
+from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import (
     CmdbAsleep,
@@ -22,6 +23,7 @@ from beast_dream_snow_loader.servicenow.query import Query, checked_table
 from beast_dream_snow_loader.servicenow.reading import Reader, chunks
 from beast_dream_snow_loader.servicenow.receipts import fate
 
+_COMPANIONS = ("cmdb_serial_number", "cmdb_ci_network_adapter")
 _REMEDY = "Let the account delete CIs, or set rollback.created to retire; then run the rollback again."
 
 
@@ -30,21 +32,37 @@ def delete_items(caller: Caller, reader: Reader, changes: Sequence[ItemChange]) 
     said for the rest too. Serial numbers and adapters of what was deleted go with it: they would point at nothing."""
     stopped: SnowloadError | None = None
     receipts: list[Receipt] = []
+    hanging = _hanging(reader, [change.known.sys_id for change in changes if change.known is not None])
     for change in changes:
         receipt, stopped = _delete(caller, change) if stopped is None else (_unsent(change, stopped), stopped)
+        if receipt.outcome is Outcome.DONE and change.known is not None:
+            _sweep(caller, hanging.get(change.known.sys_id, ()))
         receipts.append(receipt)
-    pairs = zip(changes, receipts, strict=True)
-    gone = [c.known.sys_id for c, r in pairs if r.outcome is Outcome.DONE and c.known is not None]
-    with suppress(TransportError, CmdbAsleep):  # what is left behind is an orphan, which the instance's health shows
-        _sweep(caller, reader, gone)
     return receipts
 
 
-def _sweep(caller: Caller, reader: Reader, gone: Sequence[str]) -> None:
-    for table in ("cmdb_serial_number", "cmdb_ci_network_adapter"):
-        for portion in chunks(gone):
-            for row in reader.rows(TableRead(table=table, query=Query().is_in("cmdb_ci", portion), fields=("sys_id",))):
-                caller.delete(f"/api/now/table/{table}/{row['sys_id']}", "table.delete")
+def sweep(caller: Caller, reader: Reader, sys_ids: Sequence[SysId]) -> None:
+    """Remove the serial numbers and adapters that deleted CIs left behind."""
+    for paths in _hanging(reader, sys_ids).values():
+        _sweep(caller, paths)
+
+
+def _hanging(reader: Reader, sys_ids: Sequence[SysId]) -> dict[str, list[str]]:
+    """The paths of their serial numbers and adapters, by CI; none where they cannot be read."""
+    found: dict[str, list[str]] = {}
+    with suppress(TransportError, CmdbAsleep):  # what is left behind is an orphan, which the instance's health shows
+        for table in _COMPANIONS:
+            for portion in chunks(sys_ids):
+                read = TableRead(table=table, query=Query().is_in("cmdb_ci", portion), fields=("sys_id", "cmdb_ci"))
+                for row in reader.rows(read):
+                    found.setdefault(row["cmdb_ci"], []).append(f"/api/now/table/{table}/{row['sys_id']}")
+    return found
+
+
+def _sweep(caller: Caller, paths: Sequence[str]) -> None:
+    with suppress(TransportError, CmdbAsleep):
+        for path in paths:
+            caller.delete(path, "table.delete")
 
 
 def _delete(caller: Caller, change: ItemChange) -> tuple[Receipt, SnowloadError | None]:

@@ -63,17 +63,25 @@ def test_the_first_usable_class_of_the_chain_is_taken_and_the_step_down_told_onc
 
 def test_without_a_usable_class_a_record_is_left_out_with_the_reasons_and_its_edges_wait(estate: Estate) -> None:
     desired = _desired(estate)
-    facts = replace(
-        estate.facts(desired),
-        classes={"cmdb_ci_ip_router": ClassFacts(name="cmdb_ci_ip_router", usable=True)},
-    )
-    fitted = fit(desired, facts, DEFAULT_RULES)
+    usable = {"cmdb_ci_ip_router": True, SWITCH: False, "cmdb_ci_netgear": False, "cmdb_ci_hardware": False}
+    classes = {name: ClassFacts(name=name, usable=can, reason="no such class") for name, can in usable.items()}
+    fitted = fit(desired, replace(estate.facts(desired), classes=classes), DEFAULT_RULES)
     assert [key.mac for key in fitted.items] == [estate.mac(1)]
     (error,) = [finding for finding in fitted.findings if finding.severity is Severity.ERROR]
     assert (error.record, error.rule) == (f"device/{estate.mac(2)}", "class.none")
-    assert "cmdb_ci_netgear: not looked at" in error.message
+    assert "cmdb_ci_netgear: no such class" in error.message
     assert not fitted.relations
     assert len(fitted.orphans) == 2
+
+
+def test_a_record_whose_class_was_never_asked_of_the_instance_waits_and_gets_no_worse_one(estate: Estate) -> None:
+    desired = _desired(estate)
+    facts = estate.facts(desired)
+    asked = {name: told for name, told in facts.classes.items() if name != SWITCH}
+    fitted = fit(desired, replace(facts, classes=asked), DEFAULT_RULES)
+    assert [key.mac for key in fitted.items] == [estate.mac(1)]
+    assert "class.unasked" in [finding.rule for finding in fitted.findings]
+    assert not fitted.held
 
 
 def test_a_field_the_class_lacks_is_left_out_and_told_once_per_class(estate: Estate, found: Found) -> None:

@@ -67,6 +67,15 @@ def test_a_refused_login_is_told_and_ends_with_its_code_though_the_rest_is_expla
     assert ended.document["mapping"]["fields"]
 
 
+def test_a_row_that_another_record_lacks_is_no_reason_of_this_one(here: Town) -> None:
+    devices = [
+        device for site in here.estate.sites() for device in here.estate.site_devices(site.legacy_id) if device.adopted
+    ]
+    for device in devices[:4]:
+        line = by_name(explained(here, device.mac)["mapping"]["fields"], "model_id")
+        assert line["value"] or (line["source"] or "") in line["why"], (device.model, line)
+
+
 def test_what_names_nobody_is_refused_with_the_nearest_and_what_names_several_with_all(here: Town) -> None:
     device = switch(here.estate)
     nobody = here.run("explain", f"{device.name}x", "--env", "testing", "--json")

@@ -172,6 +172,25 @@ def test_a_killed_run_is_called_interrupted_by_the_next_one(here: Town) -> None:
     clean(here)
 
 
+def test_what_a_person_put_back_after_a_load_was_killed_stays_theirs_and_is_told(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    device = switch(here.estate)
+    before = device.name or ""
+    here.estate.rename_device(device.mac, "renamed-and-killed")
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.DRIP, path=WRITES, seconds=60, first=1))
+    command = [sys.executable, "-m", "beast_dream_snow_loader", *LOAD]
+    with subprocess.Popen(command, env=here.run.environment(), stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while "renamed-and-killed" not in names(here) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.kill()
+    here.sandbox.servicenow.faults.clear()
+    by_hand(here, key_of(device), name=before)
+    load = here.run(*LOAD)
+    assert before in names(here)
+    assert "field.overridden_by_hand" in decided(load, device)
+
+
 def test_a_name_that_is_somebody_elses_is_reported_with_whose_it_is(here: Town) -> None:
     device = switch(here.estate)
     with here.app.instance.lock:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, OpenTown, edges, key_of, switches
+from tests.scenarios.desk import LOAD, OpenTown, edges, key_of, rules, switches
 
 MOVING = frozenset({"sys_mod_count", "sys_updated_on", "sys_updated_by", "last_discovered"})
 
@@ -120,3 +121,32 @@ def test_the_next_load_writes_again_what_a_rollback_put_back_and_unifi_still_say
     assert here.run(*LOAD).document["written"]["updated"] == len(keys)
     assert held(here) == after
     assert not any(here.run(*LOAD).document["written"].values())
+
+
+def test_a_second_rollback_takes_its_own_retirements_for_nobodys_edits(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    first = here.run(*LOAD)
+    assert rollback(here, first.document["run_id"]).code == 0
+    again = rollback(here, first.document["run_id"])
+    assert (again.code, rules(again)) == (0, set())
+
+
+def test_a_deletion_that_is_interrupted_leaves_no_adapter_of_a_ci_that_is_gone(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    first = here.run(*LOAD)
+    shut = Fault(effect=Effect.STATUS, status=503, method="DELETE", path="/api/now/table/*", from_request=12)
+    here.sandbox.servicenow.faults.add(shut)
+    rollback(here, first.document["run_id"], "--created", "delete")
+    instance = here.app.instance
+    there = {row["sys_id"] for row in instance.rows("cmdb_ci")}
+    assert 0 < len(oracle.by_native_key(instance, "UniFi")) < first.document["written"]["created"]
+    orphans = [row for row in instance.rows("cmdb_serial_number") if row["cmdb_ci"] not in there]
+    assert len(orphans) <= 1, "of the CI in hand when the instance went away"
+
+
+def test_our_own_rollback_is_no_going_back_and_forth_of_unifi(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    assert here.run(*LOAD).code == 0
+    renamed(here, "one")
+    assert rollback(here, here.run(*LOAD).document["run_id"]).code == 0
+    assert "field.flapping" not in rules(here.run(*LOAD))

@@ -13,7 +13,7 @@ from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.edge_checks import due_edges
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.fingerprint import TIMESTAMPS
-from beast_dream_snow_loader.core.healing import due, keys_unseen
+from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of, due, keys_unseen
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
@@ -203,12 +203,21 @@ def _updated(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type in _UPDATING]
     ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
     elements = sorted({element for change in changes for element in change.send} - TIMESTAMPS)
-    stored = world.cmdb.read_back(ids.values(), elements) if ids and elements else {}
+    stored = world.cmdb.read_back(ids.values(), [*elements, MOD_COUNT]) if ids and elements else {}
     return [
         Settlement(change=change, receipt=_found(change, ids[change.subject], Operation.UPDATED))
         for change in changes
-        if change.subject in ids and _holds(stored.get(ids[change.subject], {}), change)
+        if (row := stored.get(ids.get(change.subject, SysId("")))) is not None
+        and (_holds(row, change) or _written_over(row, change))
     ]
+
+
+def _written_over(stored: Mapping[str, str], change: ItemChange) -> bool:
+    """Two writes since we looked: ours, most likely, and a person's over it, which then is theirs."""
+    known = change.known
+    before = None if known is None else count_of(known.stored or {}) or known.mod_count
+    now = count_of(stored)
+    return before is not None and now is not None and now >= before + 2
 
 
 def _holds(stored: Mapping[str, str], change: ItemChange) -> bool:
@@ -221,6 +230,8 @@ def _deleted(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.DELETE]
     ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
     there = world.cmdb.read_back(ids.values(), ()) if ids else {}
+    if gone := [sys_id for sys_id in ids.values() if sys_id not in there]:
+        world.cmdb.sweep(gone)
     return [
         Settlement(change=change, receipt=_removed(change))
         for change in changes

@@ -20,7 +20,8 @@ class OptionalValues(TyperCommand):
 
 def completed(arguments: Sequence[str]) -> Iterator[str]:
     """The arguments with ``last`` after each such option that has no value."""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for place, argument in enumerate(arguments, start=1):
+        following = arguments[place] if place < len(arguments) else ""
         yield argument
         if argument in OPTIONS and (not following or following.startswith("-")):
             yield LAST

@@ -88,7 +88,7 @@ def test_a_wait_cut_short_by_a_stop_request_ends_the_call(clock) -> None:
     clock.stopped = True
     operation = Failing(9, requests.ConnectionError())
     with pytest.raises(requests.ConnectionError):
-        RetryManager(clock=clock).execute_with_retry(operation)
+        RetryManager(clock=clock, uniform=upper).execute_with_retry(operation)
     assert operation.calls == 1
 
 

@@ -118,5 +118,5 @@ def test_text_that_could_act_is_made_harmless(here: Town, tmp_path: Path) -> Non
 
 def test_an_archive_that_cannot_be_written_is_an_error_that_names_it(here: Town, tmp_path: Path) -> None:
     ended = here.run(*DOCTOR, "--bundle", str(tmp_path))
-    assert ended.code == 6
+    assert ended.code == 2
     assert str(tmp_path) in ended.document["error"]["message"]

@@ -189,8 +189,9 @@ class ReadOnlyMode(TransportError):
 
     code = "servicenow.read_only"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, next_step='Set servicenow.mode to "normal", then run: snowload replay-queue')
+    def __init__(self, message: str, again: str = "snowload replay-queue") -> None:
+        """``again``: the command to give then."""
+        super().__init__(message, next_step=f'Set servicenow.mode to "normal", then run: {again}')
 
 
 class CmdbAsleep(SnowloadError):

@@ -64,7 +64,7 @@ def undo_run(
     try:
         order = usual_order(here, run.id, dry_run=dry_run)
         if order.read_only and not dry_run:
-            raise ReadOnlyMode("servicenow.mode is read-only: nothing was undone.")
+            raise ReadOnlyMode("servicenow.mode is read-only: nothing was undone.", f"snowload rollback {run_id}")
         undone = roll_back(wiring.world, order, run_id, created or here.settings.rollback.created)
     except SnowloadError as stopped:
         error = stopped

@@ -99,6 +99,7 @@ def test_a_rollback_in_read_only_mode_touches_nothing(here: Town) -> None:
     here.sandbox.log.clear()
     undone = here.run("rollback", run, "--env", "testing", "--json", **HELD_BACK)
     assert (undone.code, undone.document["error"]["code"]) == (5, "servicenow.read_only")
+    assert f"snowload rollback {run}" in undone.err
     assert could_write(here) == []
 
 

@@ -15,7 +15,7 @@ from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.layers import installation
 from beast_dream_snow_loader.app.logins import require_logins
 from beast_dream_snow_loader.app.options import Place
-from beast_dream_snow_loader.app.private_files import write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.wiring import mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
@@ -93,6 +93,7 @@ def starter_file(file: Path | None) -> str:
         return text.rstrip("\n")
     if file.exists():
         raise ConfigurationError(f"{file} exists already and is left as it is.", next_step="Name another file.")
+    refuse_unwritable(file)
     write_private(file, text.encode("utf-8"))
     return f"wrote {file}; use it with: snowload load --config {file} --env development"
 

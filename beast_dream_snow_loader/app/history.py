@@ -36,7 +36,7 @@ def report(place: Place, *, since: str, until: str | None, run_id: str | None, o
         return {"since": rfc3339(_instant(since, now)), "until": until and rfc3339(_instant(until, now)), **_over(runs)}
 
     try:
-        refuse_unwritable(output=output)
+        refuse_unwritable(output)
         result = _told("report", place, made)
         if output is not None and result.error is None:
             write_private(output, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))

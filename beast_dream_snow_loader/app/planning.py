@@ -37,7 +37,7 @@ def plan(options: PlanOptions, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result. Nothing is written to ServiceNow."""
     place = options.load.place
     try:
-        refuse_unwritable(out=options.out)
+        refuse_unwritable(options.out)
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             return _plan(options, here, store, stop, listener)
     except SnowloadError as error:

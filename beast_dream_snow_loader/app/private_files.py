@@ -10,17 +10,12 @@ from beast_dream_snow_loader.state.faults import unwritten
 from beast_dream_snow_loader.state.private_files import private_directory
 
 
-def refuse_unwritable(**files: Path | None) -> None:
-    """BadArgument, before anything is done, for a file that could not be written afterwards.
-
-    Named by their options: ``refuse_unwritable(report=path)`` is about ``--report``.
-    """
-    for name, path in files.items():
-        why = _why_unwritable(path) if path is not None else ""
-        if why:
-            option = name.replace("_", "-")
+def refuse_unwritable(*files: Path | None) -> None:
+    """BadArgument, before anything is done, for a file that could not be written afterwards."""
+    for path in files:
+        if path is not None and (why := _why_unwritable(path)):
             raise BadArgument(
-                f"--{option} {path} cannot be written: {why}.", next_step="Name a file in a directory of yours."
+                f"File {path} cannot be written: {why}.", next_step="Name a file in a directory of yours."
             )
 
 

@@ -68,7 +68,7 @@ def load(options: LoadOptions, listener: Listener) -> Result:
 
 def _attempted(options: LoadOptions, listener: Listener) -> Result:
     try:
-        refuse_unwritable(report=options.report_file, errors=options.errors_file)
+        refuse_unwritable(options.report_file, options.errors_file)
         refuse_mixed(options)
         file = _plan_file(options)
         with ground(options.place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:

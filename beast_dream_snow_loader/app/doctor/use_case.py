@@ -53,7 +53,7 @@ class DoctorOptions:
 def doctor(options: DoctorOptions) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
     try:
-        refuse_unwritable(bundle=options.bundle)
+        refuse_unwritable(options.bundle)
         with ground(options.place) as here:
             return _examined(options, here)
     except SnowloadError as error:

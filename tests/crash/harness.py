@@ -15,10 +15,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.crash.states import FileState, State
 
 ROOT = Path(__file__).parents[2]
 KILLED = -9
+NEEDS_COMPILER = pytest.mark.skipif(
+    shutil.which("cc") is None and not os.environ.get("CI"), reason="the shim needs a C compiler"
+)
+"""Where everything is to be proven, a missing compiler fails."""
 _SAID = ("out", "err", "told")
 
 

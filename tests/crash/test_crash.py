@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from tests.contracts.conftest import LOCAL_POSTGRES, own_schema
-from tests.crash.harness import Arm, Forge
+from tests.crash.harness import NEEDS_COMPILER, Arm, Forge
 from tests.crash.moments import answered, at, unsent
 from tests.crash.stories import BASE_CLASS, CHANGED, FIRST, QUEUED, RENAMED, ROLLED_BACK, UNDONE, Story
 from tests.crash.sweep import Sweep, near_writes, some_points, torn
 
 DEVICES = 8
 pytestmark = [
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the shim needs a C compiler"),
+    NEEDS_COMPILER,
     pytest.mark.timeout(300),
 ]
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
+from tests.crash.harness import NEEDS_COMPILER
 from tests.crash.io_errors import Failed, some_errors
 from tests.crash.sweep import Sweep
 
 POINTS = 24
 pytestmark = [
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the shim needs a C compiler"),
+    NEEDS_COMPILER,
     pytest.mark.timeout(300),
 ]
 

@@ -5,16 +5,16 @@ A step is mostly a whole load by the real command, a fifth of a second each: the
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 
 import pytest
 
+from tests.crash.harness import NEEDS_COMPILER
 from tests.crash.machine import RULES, Here, Machine, steps
 from tests.crash.race import pair
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the shim needs a C compiler"),
+    NEEDS_COMPILER,
     pytest.mark.timeout(600),
 ]
 

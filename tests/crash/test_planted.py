@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.harness import Forge
+from tests.crash.harness import NEEDS_COMPILER, Forge
 from tests.crash.planted import DEVICES, HASTY, PLANTED, Planted, tried
 from tests.crash.stories import Story
 from tests.crash.sweep import Sweep
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the shim needs a C compiler"),
+    NEEDS_COMPILER,
     pytest.mark.timeout(300),
 ]
 

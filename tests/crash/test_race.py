@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from tests.contracts.conftest import LOCAL_POSTGRES, own_schema
+from tests.crash.harness import NEEDS_COMPILER
 from tests.crash.race import TAKEOVER_SECONDS, Pair, pair, raced
 from tests.crash.sweep import Sweep
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the shim needs a C compiler"),
+    NEEDS_COMPILER,
     pytest.mark.timeout(300),
 ]
 

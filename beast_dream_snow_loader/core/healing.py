@@ -75,6 +75,14 @@ def due(known: KnownState, within_runs: int) -> list[SourceKey]:
     return [item.key for item in ranked[: max(AT_LEAST, share)]]
 
 
+def unconfirmed(known: KnownState, beating: Collection[SourceKey], since: datetime) -> list[SourceKey]:
+    """Those unseen ``since`` whom no sign of life will confirm: what became of offline gear is not noticed by writing.
+
+    ``beating`` are the records that get one."""
+    items = sorted(known.items.items())
+    return [key for key, item in items if key not in beating and (item.checked_at or _NEVER) <= since]
+
+
 def diagnose(known: KnownItem, seen: Seen) -> Diagnosis:
     """What a look at the CI of a record says."""
     elsewhere = tuple(sys_id for sys_id in seen.leads_to or () if sys_id != known.sys_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -76,7 +76,7 @@ class Preparation:
     def run(self) -> Prepared:
         """fetch → transform → validate → recall → recognise → plan → attach."""
         desired = self._validate(self._transform())
-        known = self._recall()
+        known = self._recall(desired)
         desired, known = self._recognise(desired, known)
         plan, known, gone = self._plan(desired, self._status_read(desired, known))
         if gone:
@@ -186,10 +186,13 @@ class Preparation:
             return self._attempt(lambda: fill(self._world, self._order, facts, wished.references)) or facts
         return facts
 
-    def _recall(self) -> KnownState:
+    def _recall(self, desired: DesiredState) -> KnownState:
+        beating = {key for key, item in desired.items.items() if item.online and item.seen_at is not None}
         with self._steps.step("recall") as counted:
             told = "What the CMDB holds cannot be checked"
-            recalled = self._attempt(self._probed_recall, "recall.unreadable", told) or self._remembered()
+            recalled = (
+                self._attempt(lambda: self._probed_recall(beating), "recall.unreadable", told) or self._remembered()
+            )
             self._found(*recalled.findings)
             self._outcome.held.extend(recalled.held)
             counted.records = len(recalled.known.items)
@@ -197,11 +200,11 @@ class Preparation:
             raise unregistered(recalled.unregistered)
         return recalled.known
 
-    def _probed_recall(self) -> Recalled:
+    def _probed_recall(self, beating: Collection[SourceKey]) -> Recalled:
         if self._outcome.away is not None:
             return self._remembered()
         probe(self._world)
-        return recall(self._world, self._order, reachable=True)
+        return recall(self._world, self._order, reachable=True, beating=beating)
 
     def _remembered(self) -> Recalled:
         return recall(self._world, self._order, reachable=False)

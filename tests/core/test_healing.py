@@ -18,6 +18,7 @@ from beast_dream_snow_loader.core.healing import (
     due,
     healed,
     hidden_rather_than_gone,
+    unconfirmed,
 )
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem, KnownState
@@ -112,3 +113,15 @@ def test_within_so_many_runs_everybody_is_looked_at(count: int, runs: int) -> No
         looked.update(keys)
         items |= {key: replace(items[key], checked_at=now + timedelta(hours=run + 1)) for key in keys}
     assert looked == items.keys()
+
+
+def test_gear_without_a_sign_of_life_is_looked_at_as_often_as_the_rest() -> None:
+    now = datetime(2026, 1, 10, tzinfo=UTC)
+    keys = [SourceKey("device", f"00005e{number:06x}") for number in range(4)]
+    ages = (timedelta(hours=25), timedelta(hours=25), timedelta(hours=1), None)
+    items = {
+        key: replace(KNOWN, key=key, checked_at=None if age is None else now - age)
+        for key, age in zip(keys, ages, strict=True)
+    }
+    quiet = unconfirmed(KnownState(items=items), {keys[0]}, now - timedelta(hours=24))
+    assert quiet == [keys[1], keys[3]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.edge_checks import due_edges
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.fingerprint import TIMESTAMPS
-from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of, due, keys_unseen
+from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of, due, keys_unseen, unconfirmed
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
@@ -42,8 +42,9 @@ class Recalled:
     """The discovery source, where the instance does not know it."""
 
 
-def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
+def recall(world: World, order: Order, *, reachable: bool, beating: Collection[SourceKey] = ()) -> Recalled:
     """Every run looks at a share of our CIs and edges, and at all CIs when fewer native keys are counted than we know.
+    CIs that are not ``beating``, that is get no sign of life, are looked at as often as those that do.
 
     May raise a TransportError when the instance goes away meanwhile; the caller then works from the ledger alone."""
     if not reachable:
@@ -55,10 +56,12 @@ def recall(world: World, order: Order, *, reachable: bool) -> Recalled:
     counted = world.cmdb.count_sources()
     some_are_away = counted is not None and counted < len(known.items) - len(base)
     keys = list(known.items) if some_are_away or order.full else due(known, order.check_within_runs)
+    since = world.clock.now() - timedelta(hours=order.rules.heartbeat_hours)
+    quiet = unconfirmed(known, beating, since)
     doubted = contradicted(order.bindings, known)  # their native keys may have been given to other CIs meanwhile
     named = sorted(order.scope.keys & known.items.keys())
     edges = _edges_due(order, known)
-    healed = heal(world, order, known, list(dict.fromkeys((*keys, *base, *doubted, *named))), counted, edges)
+    healed = heal(world, order, known, list(dict.fromkeys((*keys, *quiet, *base, *doubted, *named))), counted, edges)
     looked = edges_looked_at(world, order, edges, healed)
     doubles = doubles_in_base(world, base) if base else ()
     return Recalled(

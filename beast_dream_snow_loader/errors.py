@@ -228,6 +228,12 @@ class StateFull(StateError):
     code = "state.full"
 
 
+class StateUnavailable(StateError):
+    """The disk or the server that holds the state fails. No setting is wrong; what was not saved was not done."""
+
+    code = "state.unavailable"
+
+
 class QueueFull(StateError):
     """A write could not be queued for want of room. What is queued stays."""
 

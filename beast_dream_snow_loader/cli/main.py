@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -68,13 +69,16 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(config.app, name="config")
 
 
-def run() -> None:
-    """Run the command named on the command line; the process ends with its exit code."""
+def run(commands: Callable[[], object] = app) -> None:
+    """Run the command named on the command line; the process ends with its exit code.
+
+    ``commands``: the same, built already, by whoever starts it more than once.
+    """
     if sys.stdout is None or sys.stderr is None:
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     try:
-        app()
+        commands()
     except SystemExit as ended:
         if ended.code == 2 and "--json" in sys.argv:
             from beast_dream_snow_loader.cli.conclude import usage_as_json

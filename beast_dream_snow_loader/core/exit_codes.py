@@ -24,6 +24,7 @@ from beast_dream_snow_loader.errors import (
     StateFull,
     StateLocked,
     StateTooNew,
+    StateUnavailable,
     TransportError,
 )
 
@@ -46,7 +47,8 @@ class ExitCode(IntEnum):
     REFUSED = 4, "a guard said no: empty or incomplete source, too many retirements, stale plan"
     UNAVAILABLE = (
         5,
-        "source away with no usable snapshot, target away before anything could be queued, queue or disk full",
+        "source away with no usable snapshot, target away before anything could be queued, queue or disk full, "
+        "the disk or server of the state fails",
     )
     CONFIG = 6, "configuration or secret reference invalid, environment not named"
     AUTH = 7, "rejected by UniFi or ServiceNow: not authenticated or not authorised"
@@ -96,7 +98,7 @@ _OF_ERROR: tuple[tuple[tuple[type[SnowloadError], ...], ExitCode], ...] = (
     ((Refused,), ExitCode.REFUSED),
     ((StateLocked,), ExitCode.LOCKED),
     ((StateDamaged, StateTooNew, PlanDamaged), ExitCode.INTEGRITY),
-    ((QueueFull, StateFull), ExitCode.UNAVAILABLE),
+    ((QueueFull, StateFull, StateUnavailable), ExitCode.UNAVAILABLE),
     ((StateError,), ExitCode.CONFIG),
     ((SourceDataInvalid, MappingError, CmdbError), ExitCode.PARTIAL),
     ((SourceError, TransportError, CmdbAsleep), ExitCode.UNAVAILABLE),

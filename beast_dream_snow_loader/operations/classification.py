@@ -63,6 +63,7 @@ CLASSIFICATION: Mapping[type[BaseException], Classification] = {
     errors.ClassMissing: _as(_C.SERVICENOW_API, _S.LOW),
     errors.StateLocked: _as(_C.CONFIGURATION, _S.MEDIUM),
     errors.StateFull: _as(_C.CONFIGURATION, _S.CRITICAL),
+    errors.StateUnavailable: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.QueueFull: _as(_C.SERVICENOW_API, _S.CRITICAL),
     errors.StateTooNew: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.StateDamaged: _as(_C.CONFIGURATION, _S.CRITICAL),

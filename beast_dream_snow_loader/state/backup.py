@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.state.faults import undone
 from beast_dream_snow_loader.state.private_files import private_directory
 
 _FOLDER = "backups"
@@ -29,10 +29,8 @@ def back_up(file: Path, revision: str, now: datetime) -> Path:
         beside.replace(copy)
     except (OSError, sqlite3.Error) as error:
         beside.unlink(missing_ok=True)
-        raise StateError(
-            f"Database {file} was not migrated: its backup {copy} cannot be written ({error}).",
-            next_step="Free space or mend the rights there, then run the command again.",
-        ) from None
+        mend = "Free space or mend the rights there, then run the command again."
+        raise undone(f"Database {file} was not migrated: its backup {copy} cannot be written", error, mend) from None
     return copy
 
 

@@ -11,26 +11,42 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
-from beast_dream_snow_loader.errors import StateDamaged, StateError, StateFull, StateLocked
+from beast_dream_snow_loader.errors import StateDamaged, StateError, StateFull, StateLocked, StateUnavailable
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LOCK_NOT_AVAILABLE = "55P03"
 _DISK_FULL = "53100"
-_PRIMARY = 0xFF
-"""SQLite's extended result codes keep the primary one in the lowest byte."""
+_SERVER_FAILS = ("08", "53", "57P", "58")
+"""Connection lost, out of resources, shutting down or starting, and its own system fails: not what we asked for."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FAILS = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT, getattr(errno, "ESTALE", errno.EIO))
+_MEND_DISK = "Look at the disk (`dmesg`, free space), then run the command again: what was not saved is done anew."
 
 
 def unwritten(file: Path, fault: OSError) -> StateError:
     """The error for a file that could not be written."""
-    if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+    return undone(f"File {file} cannot be written", fault, "Mend its rights, or name another file.")
+
+
+def undone(what: str, fault: OSError | sqlite3.Error, mend: str) -> StateError:
+    """The error for what the system would not do: a disk that is full or fails is no setting that ``mend`` could put
+    right."""
+    number, code = getattr(fault, "errno", None), _primary(fault)
+    why = getattr(fault, "strerror", None) or str(fault)
+    if number in _NO_ROOM or code == sqlite3.SQLITE_FULL:
         return StateFull(
-            f"File {file} cannot be written: the disk is full.",
+            f"{what}: the disk is full.",
             next_step="Free space and run the command again: what was not saved is done anew.",
         )
-    return StateError(
-        f"File {file} cannot be written: {fault.strerror}.", next_step="Mend its rights, or name another file."
-    )
+    if number in _DISK_FAILS or code == sqlite3.SQLITE_IOERR:
+        return StateUnavailable(f"{what}: {why}.", next_step=_MEND_DISK)
+    return StateError(f"{what}: {why}.", next_step=mend)
+
+
+def _primary(fault: BaseException) -> int:
+    """SQLite's result code; its extended ones keep the primary one in the lowest byte."""
+    return int(getattr(fault, "sqlite_errorcode", 0)) & 0xFF
 
 
 def translate_faults(engine: Engine, name: str, way_back: str) -> None:
@@ -49,19 +65,14 @@ def translate_faults(engine: Engine, name: str, way_back: str) -> None:
 
 
 def _raise_sqlite(fault: sqlite3.Error, name: str, way_back: str) -> NoReturn:
-    code = getattr(fault, "sqlite_errorcode", 0) & _PRIMARY
+    code = _primary(fault)
     if code in _DAMAGED:
         raise StateDamaged(f"Database {name} is damaged: {fault}.", next_step=way_back) from fault
     if code in _BUSY:
         raise StateLocked(
             f"Database {name} is held by another process.", next_step="Run the command again when that has ended."
         ) from fault
-    if code == sqlite3.SQLITE_FULL:
-        raise StateFull(
-            f"Database {name} cannot grow: the disk is full.",
-            next_step="Free space and run the command again: what was not saved is done anew.",
-        ) from fault
-    raise StateError(f"Database {name}: {fault}.", next_step="Run `snowload health --check database`.") from fault
+    raise undone(f"Database {name} cannot be used", fault, "Run `snowload health --check database`.") from fault
 
 
 def _raise_server(fault: BaseException, name: str) -> NoReturn:
@@ -76,7 +87,8 @@ def _raise_server(fault: BaseException, name: str) -> NoReturn:
             next_step="Free space there and run the command again: what was not saved is done anew.",
         ) from fault
     why = f"{type(fault).__name__} {state}" if state else f"{type(fault).__name__} (no answer from the server)"
-    raise StateError(
+    kind = StateUnavailable if state is None or state.startswith(_SERVER_FAILS) else StateError
+    raise kind(
         f"Database {name} did not do what was asked: {why}.",
         next_step="Check SNOWLOAD_STATE_URL and that the server runs, then run the command again.",
     ) from fault

@@ -13,8 +13,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from beast_dream_snow_loader.clock import Clock, SystemClock, rfc3339
-from beast_dream_snow_loader.errors import StateError, StateLocked
-from beast_dream_snow_loader.state.faults import unwritten
+from beast_dream_snow_loader.errors import StateLocked
+from beast_dream_snow_loader.state.faults import undone, unwritten
 from beast_dream_snow_loader.state.private_files import private_directory
 
 POLL_SECONDS = 0.2
@@ -86,10 +86,8 @@ def _taken(lock: FileLock) -> bool:
     except Timeout:
         return False
     except OSError as error:
-        raise StateError(
-            f"Lock {lock.lock_file} cannot be made: {error.strerror}.",
-            next_step="Name a directory on a local disk with SNOWLOAD_STATE_DIR.",
-        ) from None
+        mend = "Name a directory on a local disk with SNOWLOAD_STATE_DIR."
+        raise undone(f"Lock {lock.lock_file} cannot be made", error, mend) from None
     return True
 
 

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.state.faults import undone
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 """What SQLite lays beside its file; it gives them the file's own mode."""
@@ -50,10 +51,8 @@ def private_file(file: Path) -> None:
     except OSError as error:
         if file.exists():
             _refuse_foreign(file, file.stat())
-        raise StateError(
-            f"Database {file} cannot be opened: {error.strerror}.",
-            next_step="Give this user the right to write there, or name another place with SNOWLOAD_STATE_DIR.",
-        ) from None
+        mend = "Give this user the right to write there, or name another place with SNOWLOAD_STATE_DIR."
+        raise undone(f"Database {file} cannot be opened", error, mend) from None
     try:
         found = os.fstat(descriptor)
         _refuse_foreign(file, found)
@@ -70,10 +69,8 @@ def _make(directory: Path) -> None:
             missing.mkdir(mode=0o700, exist_ok=True)
             missing.chmod(0o700)
     except OSError as error:
-        raise StateError(
-            f"Directory {directory} cannot be made: {error.strerror}.",
-            next_step="Name another with SNOWLOAD_STATE_DIR.",
-        ) from None
+        mend = "Name another with SNOWLOAD_STATE_DIR."
+        raise undone(f"Directory {directory} cannot be made", error, mend) from None
 
 
 def _refuse_link(file: Path) -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import random
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +24,7 @@ from tests.crash.books import astray
 from tests.crash.checker import Place, contents, doubled, faults, touched
 from tests.crash.harness import KILLED, ROOT, Action, Arm, Ended, Forge, build_shim
 from tests.crash.moments import writes
+from tests.crash.progress import Bounds, Point, add_options, bounds
 from tests.crash.states import FileState, ServerState, State
 from tests.crash.stories import FIRST, LOAD, STORIES, Stage, Story
 
@@ -50,6 +51,16 @@ class Trials:
             violations=self.violations + other.violations,
         )
 
+    def point(self, sweep: str, arm: Arm, seconds: float) -> Point:
+        """A single one of them, to be written down."""
+        return Point(
+            sweep=sweep,
+            arm=str(arm),
+            ended=next(iter(self.ended)),
+            violations=tuple(self.violations),
+            seconds=round(seconds, 2),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clean:
@@ -62,14 +73,14 @@ class Clean:
 class Judge(Protocol):
     """What may be expected of a command that met its fate."""
 
-    def at_once(self, story: Story, place: Place, ended: Ended) -> Iterator[str]:
+    def at_once(self, story: Story, place: Place, arm: Arm, ended: Ended) -> Iterator[str]:
         """What is wrong already, before anything is put right."""
 
 
 class Killed:
     """Nothing, but that it does not say it has done what it has not."""
 
-    def at_once(self, story: Story, place: Place, ended: Ended) -> Iterator[str]:
+    def at_once(self, story: Story, place: Place, arm: Arm, ended: Ended) -> Iterator[str]:
         if ended.code == 0 and story.whole and (found := next(faults(place), None)):
             yield f"exit 0 with {found}"
 
@@ -98,12 +109,25 @@ class Sweep:
             self.story.before(stage)
             return stage.run(*self.story.command(stage), arm=Arm(tell=True)).told
 
-    def run(self, forge: Forge, arms: Iterable[Arm], judge: Judge | None = None) -> Trials:
-        """Each of ``arms`` in turn, on a fresh CMDB and a fresh state."""
+    @property
+    def name(self) -> str:
+        """What tells its points from those of another."""
+        where = "postgresql" if self.server else "sqlite"
+        return f"{self.story.name}, {self.devices} devices, {self.sites} sites, seed {self.seed}, {where}"
+
+    def run(
+        self, forge: Forge, arms: Iterable[Arm], judge: Judge | None = None, limits: Bounds | None = None
+    ) -> Trials:
+        """Each of ``arms`` in turn, on a fresh CMDB and a fresh state, as long as there is time."""
         clean = self._clean(forge)
-        trials = Trials()
+        trials, limits = Trials(), limits or Bounds()
         for arm in arms:
-            trials = trials.add(self._trial(forge, arm, clean, judge or Killed()))
+            if limits.over:
+                break
+            begun = time.monotonic()
+            trial = self._trial(forge, arm, clean, judge or Killed())
+            limits.note(trial.point(self.name, arm, time.monotonic() - begun))
+            trials = trials.add(trial)
             if trials.points % TOLD_EVERY == 0:
                 print(f"{trials.points} points, {len(trials.violations)} violations", file=sys.stderr)  # noqa: T201
         return trials
@@ -158,7 +182,7 @@ class Sweep:
             before = place.writes()
             first = stage.run(*self.story.command(stage), arm=arm)
             trials.ended["killed" if first.code == KILLED else str(first.code)] += 1
-            problems = [*judge.at_once(self.story, place, first), *self._mended(stage, clean, before)]
+            problems = [*judge.at_once(self.story, place, arm, first), *self._mended(stage, clean, before)]
             trials.violations += [f"{self.story.name}: {arm}: {one}" for one in problems]
         return trials
 
@@ -190,6 +214,11 @@ def every_point(calls: int) -> list[Arm]:
     return [Arm(at=at, action=side) for at in range(1, calls + 1) for side in (Action.KILL_BEFORE, Action.KILL_AFTER)]
 
 
+def shuffled(arms: Sequence[Arm], seed: int) -> list[Arm]:
+    """In an order of which every beginning is a fair sample."""
+    return random.Random(seed).sample(arms, len(arms))
+
+
 def some_points(calls: int, count: int, seed: int, **more: bool) -> list[Arm]:
     """``count`` of them, the same for the same seed."""
     chosen = random.Random(seed)
@@ -212,20 +241,26 @@ def torn(arms: Iterable[Arm]) -> list[Arm]:
     return [replace(arm, power=True, tear=number) for number, arm in enumerate(arms, 1)]
 
 
-def spread(sweep: Sweep, arms: Sequence[Arm], workers: int, judge: Judge | None = None) -> Trials:
-    """The same sweep over several processes."""
-    shares = [(sweep, arms[start::workers], judge) for start in range(workers)]
+def spread(
+    sweep: Sweep, arms: Sequence[Arm], workers: int, judge: Judge | None = None, limits: Bounds | None = None
+) -> Trials:
+    """The same sweep over several processes; with those that were tried before."""
+    limits, total = limits or Bounds(), Trials()
+    tried = {point.arm: point for point in limits.points(sweep.name)}
+    for point in (tried[str(arm)] for arm in arms if str(arm) in tried):
+        total = total.add(Trials(points=1, ended=Counter([point.ended]), violations=list(point.violations)))
+    left = [arm for arm in arms if str(arm) not in tried]
+    shares = [(sweep, left[start::workers], judge, limits) for start in range(workers)]
     with ProcessPoolExecutor(workers) as pool:
-        total = Trials()
         for trials in pool.map(_share, shares):
             total = total.add(trials)
     return total
 
 
-def _share(share: tuple[Sweep, Sequence[Arm], Judge | None]) -> Trials:
-    sweep, arms, judge = share
+def _share(share: tuple[Sweep, Sequence[Arm], Judge | None, Bounds]) -> Trials:
+    sweep, arms, judge, limits = share
     with sweep.forge() as forge:
-        return sweep.run(forge, arms, judge)
+        return sweep.run(forge, arms, judge, limits)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -236,7 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--points", type=int, default=0, help="that many random ones; 0: every one, before and after")
     parser.add_argument("--power", action="store_true", help="lose what was not synced")
     parser.add_argument("--story", choices=("every", *STORIES), default=FIRST.name)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    add_options(parser)
     given = parser.parse_args(arguments)
     stories = STORIES.values() if given.story == "every" else [STORIES[given.story]]
     return max(_swept(given, story) for story in stories)
@@ -246,9 +281,10 @@ def _swept(given: argparse.Namespace, story: Story) -> int:
     sweep = Sweep(seed=given.seed, sites=given.sites, devices=given.devices, story=story)
     with sweep.forge() as forge:
         calls = len(sweep.told(forge))
-    arms = some_points(calls, given.points, given.seed) if given.points else every_point(calls)
-    trials = spread(sweep, torn(arms) if given.power else arms, given.workers)
-    seen = f"{trials.points} points: {dict(trials.ended)}, {len(trials.violations)} violations"
+    arms = some_points(calls, given.points, given.seed) if given.points else shuffled(every_point(calls), given.seed)
+    arms = torn(arms) if given.power else arms
+    trials = spread(sweep, arms, given.workers, limits=bounds(given))
+    seen = f"{trials.points} of {len(arms)} points: {dict(trials.ended)}, {len(trials.violations)} violations"
     print(f"{story.name}: {calls} calls, {seen}", *trials.violations[:20], sep="\n", flush=True)  # noqa: T201
     return 1 if trials.violations else 0
 

@@ -18,6 +18,15 @@ HARDWARE = "cmdb_ci_hardware"
 BASE_CLASS = "cmdb_ci"
 """Above the Hardware Rule: the engine takes nothing into it, so what has no other class is written by the Table API."""
 
+BASE_FIELDS = frozenset(
+    {
+        "name", "serial_number", "mac_address", "ip_address", "model_number", "model_id", "manufacturer",
+        "install_status", "operational_status", "last_discovered", "location", "company", "short_description",
+        "correlation_id", "support_group", "managed_by_group", "owned_by",
+    }
+)  # fmt: skip
+"""Fields of ``cmdb_ci`` itself (cmdb-model 1.3), for an account that may not read its definition."""
+
 STORE_APP = "CMDB CI Class Models (sn_cmdb_ci_class)"
 STORE_CLASSES = frozenset(
     {

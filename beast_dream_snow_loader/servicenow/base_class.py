@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange
 from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
 from beast_dream_snow_loader.core.known import Candidate
-from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, BASE_FIELDS
 from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import CmdbAsleep, SnowloadError, TransportError
 from beast_dream_snow_loader.servicenow.apis.table import TableApi, TableRead
 from beast_dream_snow_loader.servicenow.batches import subjects
-from beast_dream_snow_loader.servicenow.believed_classes import BASE_FIELDS
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader, chunks

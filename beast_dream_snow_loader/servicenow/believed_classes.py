@@ -54,14 +54,5 @@ BASE_HARDWARE = frozenset(
 )
 """Delivered with the base system and below the Hardware Rule; the others come with a Store app."""
 
-BASE_FIELDS = frozenset(
-    {
-        "name", "serial_number", "mac_address", "ip_address", "model_number", "model_id", "manufacturer",
-        "install_status", "operational_status", "last_discovered", "location", "company", "short_description",
-        "correlation_id", "support_group", "managed_by_group", "owned_by",
-    }
-)  # fmt: skip
-"""Fields of ``cmdb_ci`` itself (cmdb-model 1.3), for an account that may not read its definition."""
-
 NOT_HARDWARE = frozenset({"cmdb_ci_ip_phone", "cmdb_ci_comm", "cmdb_ci_peripheral", "cmdb_ci"})
 """On every instance, but outside the Hardware Rule."""

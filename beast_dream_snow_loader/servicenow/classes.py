@@ -6,12 +6,11 @@ from collections.abc import Iterable
 
 from beast_dream_snow_loader.core.facts import ClassFacts, FieldFacts
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, BASE_FIELDS
 from beast_dream_snow_loader.errors import NotAuthorised, Rejected, ServerFault
 from beast_dream_snow_loader.servicenow.apis.meta import ClassMeta, MetaApi
 from beast_dream_snow_loader.servicenow.apis.table import TableApi
 from beast_dream_snow_loader.servicenow.believed_classes import (
-    BASE_FIELDS,
     BASE_HARDWARE,
     HARDWARE,
     NOT_HARDWARE,

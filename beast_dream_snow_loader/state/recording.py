@@ -13,6 +13,7 @@ from beast_dream_snow_loader.core.fingerprint import of_ci
 from beast_dream_snow_loader.core.flapping import remembered, restored
 from beast_dream_snow_loader.core.identity import Fingerprint, SysId
 from beast_dream_snow_loader.core.known import KnownItem
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, BASE_FIELDS
 from beast_dream_snow_loader.core.names import name_source
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
@@ -87,7 +88,7 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
     same = before if before and before.sys_id == sys_id and not inserted else None  # else: another CI than we knew
     seen_at = item.seen_at or now
     ours = inserted or bool(same and same.created_by_us)
-    written = {**(same.written if same else {}), **change.send}
+    written = {**(same.written if same else {}), **_arrived(change, receipt)}
     return {
         "key": str(item.key),
         "sys_id": sys_id,
@@ -112,6 +113,13 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
         "overridden": encode_document(same.overridden if same else {}),
         "unkept": encode_document(same.unkept if same else {}),
     }
+
+
+def _arrived(change: ItemChange, receipt: Receipt) -> Mapping[str, str]:
+    """What the CI's class has a place for: a CI that landed in the base class gets the rest when it moves up."""
+    if receipt.class_name != BASE_CLASS or change.item.class_name == BASE_CLASS:
+        return change.send
+    return {element: value for element, value in change.send.items() if element in BASE_FIELDS}
 
 
 def _retired_at(change: ItemChange, same: KnownItem | None, now: datetime) -> datetime | None:

@@ -14,7 +14,7 @@ from beast_dream_snow_loader.sandbox.servicenow.installing import add_field, ins
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions, ItemFault
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, OpenTown, clean, edges, fault, findings, key_of, one_switch, switch
+from tests.scenarios.desk import LOAD, OpenTown, clean, edges, fault, findings, key_of, one_switch, switch, value
 
 AP, SWITCH = "cmdb_ci_wap_network", "cmdb_ci_ip_switch"
 
@@ -234,7 +234,8 @@ def test_an_engine_that_shuts_within_the_day_is_noticed_by_the_write_and_remembe
     here = town(estate)
     assert here.run(*LOAD).code == 0
     without_engine(here)
-    estate.add_device(site=estate.devices(estate.consoles()[0].host_id)[0].site, model="U7PRO", name="late-ap")
+    place = estate.devices(estate.consoles()[0].host_id)[0].site
+    late_ap = estate.add_device(site=place, model="U7PRO", name="late-ap")
     late = here.run(*LOAD)
     assert late.code == 0, late.document["failed"]
     assert (late.document["written"]["created"], late.document["reduced"]) == (1, 1)
@@ -243,6 +244,7 @@ def test_an_engine_that_shuts_within_the_day_is_noticed_by_the_write_and_remembe
     here.sandbox.servicenow.faults.clear()
     assert here.run(*LOAD).document["reduced"] == 0
     assert base_rows(here) == []
+    assert value(here, key_of(late_ap), "firmware_version") == late_ap.short_version
     clean(here)
 
 

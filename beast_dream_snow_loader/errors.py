@@ -17,6 +17,8 @@
     │  ├─ NotAuthenticated        who are you
     │  ├─ NotAuthorised           you may not
     │  ├─ CircuitBreakerOpen      not even tried: queue
+    │  ├─ BulkheadFull            no place became free in time: queue
+    │  ├─ RequestLimitReached     --max-requests: queue
     │  └─ ReadOnlyMode            the operator holds writes back: queue
     ├─ CmdbAsleep                 the instance hibernates: queue, tell a person
     ├─ CmdbError
@@ -182,6 +184,18 @@ class CircuitBreakerOpen(TransportError):
     def __init__(self, message: str, *, next_step: str = "", retry_in: float = 0.0) -> None:
         super().__init__(message, next_step=next_step)
         self.retry_in = retry_in
+
+
+class BulkheadFull(TransportError):
+    """Too many requests of our own to this service wait already, or for too long; nothing was sent."""
+
+    code = "transport.bulkhead_full"
+
+
+class RequestLimitReached(TransportError):
+    """As many requests were sent as ``--max-requests`` allows; nothing more was."""
+
+    code = "transport.request_limit"
 
 
 class ReadOnlyMode(TransportError):

@@ -142,6 +142,16 @@ class BreakerSettings(BaseModel):
     recovery_timeout_seconds: float = Field(default=60.0, gt=0)
 
 
+class BulkheadSettings(BaseModel):
+    """``[bulkhead]``: how many requests to one service may wait for a place, and for how many seconds. What can be
+    asked for again at any time (health) gets a tenth of the queue and a thirtieth of the patience."""
+
+    model_config = _FROZEN
+
+    queue: int = Field(default=50, ge=1)
+    wait_seconds: float = Field(default=300.0, gt=0)
+
+
 class Settings(BaseModel):
     """The whole of it. ``mapping`` overrides the mapping tables (docs/reference/mapping.md); ``bindings`` says
     which CI a record is (docs/guides/identity.md)."""
@@ -160,6 +170,7 @@ class Settings(BaseModel):
     logging: LoggingSettings = LoggingSettings()
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
+    bulkhead: BulkheadSettings = BulkheadSettings()
     mapping: Mapping[str, Any] = Field(default_factory=dict)
     bindings: Mapping[str, str] = Field(default_factory=dict)
     broker_url: str | None = None
@@ -181,6 +192,7 @@ class _Variables(BaseSettings):
     logging: LoggingSettings | None = None
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None
+    bulkhead: BulkheadSettings | None = None
     mapping: dict[str, Any] | None = None
     bindings: dict[str, str] | None = None
 

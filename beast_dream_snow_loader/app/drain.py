@@ -28,13 +28,16 @@ from beast_dream_snow_loader.state.store import Store
 _COMMAND = "replay-queue"
 
 
-def replay_queue(place: Place, *, dry_run: bool, limit: int | None, listener: Listener) -> Result:
+def replay_queue(
+    place: Place, *, dry_run: bool, limit: int | None, listener: Listener, max_requests: int | None = None
+) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
     try:
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             run, heard = begun(_COMMAND, here), Heard()
             with listening(here, run.id, listener, heard, place.verbosity) as told:
-                wiring = replace(wire(here, store, told, dry_run=dry_run, stopping=stop), heard=heard)
+                wired = wire(here, store, told, dry_run=dry_run, stopping=stop, max_requests=max_requests)
+                wiring = replace(wired, heard=heard)
                 if dry_run:
                     return _replay(here, store, wiring, stop, limit, run, dry_run=True)
                 return _recorded(here, store, wiring, stop, limit, run)

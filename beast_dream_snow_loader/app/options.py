@@ -48,6 +48,8 @@ class LoadOptions:
     on_failure: Literal["keep", "rollback"] = "keep"
     lock_timeout: str = "0s"
     """How long to wait for another run on the same target to end."""
+    max_requests: int | None = None
+    """So many requests to ServiceNow, and no more; None: as many as it takes."""
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -81,6 +83,7 @@ class LoadOptions:
             ("--plan", self.plan_file),
             ("--on-failure", self.on_failure if self.on_failure != "keep" else None),
             ("--lock-timeout", self.lock_timeout if self.lock_timeout != "0s" else None),
+            ("--max-requests", self.max_requests),
             ("--log-file", place.log_file),
         )
         return shlex.join(("snowload", "load", *(word for option, value in given for word in _words(option, value))))

@@ -37,7 +37,7 @@ def health(place: Place, *, only: Sequence[str], timeout: str) -> Result:
         with ExitStack() as stack:
             here = stack.enter_context(ground(place))
             store = stack.enter_context(opened(here))
-            wiring = wire(here, store, ignore, dry_run=True)
+            wiring = wire(here, store, ignore, dry_run=True, spare=True)
             monitor = _monitor(here, store, wiring, timeout, only)
             return _result(here, asyncio.run(monitor.run_all_checks(only)))
     except StateError as error:

@@ -16,21 +16,27 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.dispatch.inline import spread
+from beast_dream_snow_loader.operations.bulkhead import compartments
 from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
+from beast_dream_snow_loader.operations.restraint import Restraints, Width
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.pipeline.world import World
 from beast_dream_snow_loader.servicenow.authentication import authenticating
 from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
 from beast_dream_snow_loader.state.store import Store, open_store
+from beast_dream_snow_loader.transport.allowance import Allowance
 from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.bulkheading import Spare
 from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.reading_only import held_back
 from beast_dream_snow_loader.transport.stack import Around, build_stack, read_only
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
-from beast_dream_snow_loader.unifi.source import UniFiSource
+from beast_dream_snow_loader.unifi.source import SITE_MANAGER, UniFiSource
 
 SERVICENOW = "servicenow"
+UNIFI_COOL_DOWN_SECONDS = 5.0
+"""After a first 429 of UniFi without a word (unifi-api 5, gotcha 16)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,7 @@ class Wiring:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transports:
     """Makes the one resilient transport for each service. ``read_only``: it refuses whatever would change anything; so
-    does that of an instance whose ``servicenow.mode`` is read-only.
+    does that of an instance whose ``servicenow.mode`` is read-only. ``spare``: what is asked gives way to runs.
 
     ``hearing`` may put a listener for answers around HTTP itself.
     """
@@ -56,7 +62,10 @@ class Transports:
     clock: Clock
     listener: Listener
     meter: RequestMeter
+    restraints: Restraints
     read_only: bool = False
+    spare: bool = False
+    allowance: Allowance = field(default_factory=Allowance)
     hearing: Callable[[str, Transport], Transport] = lambda _service, http: http
 
     def servicenow(self) -> Transport:
@@ -74,7 +83,9 @@ class Transports:
             listener=self.listener,
             clock=self.clock,
         )
-        stack = self._stack(SERVICENOW, http, around)
+        stack = self._stack(
+            SERVICENOW, http, Width(most=mine.concurrency), lambda inner: around(self.allowance.around(inner))
+        )
         if self.read_only:
             return read_only(stack)
         return read_only(stack, held_back) if mine.read_only else stack
@@ -91,11 +102,21 @@ class Transports:
             listener=self.listener,
             clock=self.clock,
         )
-        return self._stack(service, http)
+        return self._stack(service, http, self._width(service))
 
-    def _stack(self, service: str, http: HttpTransport, around: Around = lambda inner: inner) -> Transport:
+    def _width(self, service: str) -> Width:
+        """Site Manager bears more than a console; both are long in forgiving (unifi-api 5, gotcha 16)."""
+        mine = self.settings.unifi
+        if service == SITE_MANAGER:
+            most = mine.site_manager_concurrency
+            return Width(most=most, start=max(1, most // 2), first_cool_down=UNIFI_COOL_DOWN_SECONDS)
+        return Width(most=mine.console_concurrency, first_cool_down=UNIFI_COOL_DOWN_SECONDS)
+
+    def _stack(
+        self, service: str, http: HttpTransport, width: Width, around: Around = lambda inner: inner
+    ) -> Transport:
         retry, breaker = retry_config(self.settings), self.settings.circuit_breaker
-        return build_stack(
+        stack = build_stack(
             self.hearing(service, http),
             policy=RetryPolicy(
                 max_attempts=retry.max_attempts,
@@ -110,9 +131,10 @@ class Transports:
             ),
             listener=self.listener,
             meter=self.meter,
-            clock=self.clock,
             around=around,
+            restraint=self.restraints.of(service, width),
         )
+        return Spare(stack) if self.spare else stack
 
 
 @contextmanager
@@ -131,15 +153,27 @@ def wire(
     listener: Listener,
     *,
     dry_run: bool = False,
+    spare: bool = False,
     stopping: Callable[[], bool] = lambda: False,
+    max_requests: int | None = None,
 ) -> Wiring:
-    """Transports, clients and state as one world.
+    """Transports, clients and state as one world. ``max_requests`` limits what is sent to ServiceNow; ``spare``: what
+    is asked gives way to runs.
 
     Raises ConfigurationError when a login is missing or a secret does not resolve.
     """
     settings = with_secrets(require_logins(ground.settings))
     meter = RequestMeter()
-    making = Transports(settings=settings, clock=ground.clock, listener=listener, meter=meter, read_only=dry_run)
+    making = Transports(
+        settings=settings,
+        clock=ground.clock,
+        listener=listener,
+        meter=meter,
+        restraints=restraints(ground, store),
+        read_only=dry_run,
+        spare=spare,
+        allowance=Allowance(max_requests, listener),
+    )
     source = UniFiSource(settings.unifi, making.unifi, ground.clock, listener)
     rules = mapping_rules(settings)
     cmdb = ServiceNowAPIClient(
@@ -157,6 +191,14 @@ def wire(
         stopping=stopping,
     )
     return Wiring(world=world, source=source, cmdb=cmdb, meter=meter)
+
+
+def restraints(ground: Ground, store: Store | None = None) -> Restraints:
+    """What keeps us from asking too much, shared with every process on the same state; None: with nobody."""
+    mine = ground.settings.bulkhead
+    shared = store.pacing(ground.target) if store is not None else None
+    kinds = compartments(mine.queue, mine.wait_seconds)
+    return Restraints(ground.clock, tokens=shared, pace=shared, kinds=kinds)
 
 
 def mapping_rules(settings: Settings) -> MappingRules:

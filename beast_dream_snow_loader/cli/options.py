@@ -46,3 +46,7 @@ LogFile = Annotated[
 LockTimeout = Annotated[
     str, typer.Option("--lock-timeout", metavar="DURATION", help="Wait this long for another run on the target.")
 ]
+MaxRequests = Annotated[
+    int | None,
+    typer.Option("--max-requests", min=1, help="Send so many requests to ServiceNow; queue what is left."),
+]

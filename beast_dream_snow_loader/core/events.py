@@ -51,7 +51,19 @@ class RequestFinished:
     error: str = ""
 
 
-Event = StepStarted | StepAdvanced | StepFinished | FindingRaised | ChangeSettled | RequestFinished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryDecided:
+    """Attempt ``attempt`` failed with ``error``, a stable code. Another one follows in so many ``seconds``; None: it
+    could, but the retry budget of the service is spent."""
+
+    service: str
+    operation: str
+    attempt: int
+    seconds: float | None
+    error: str
+
+
+Event = StepStarted | StepAdvanced | StepFinished | FindingRaised | ChangeSettled | RequestFinished | RetryDecided
 Listener = Callable[[Event], None]
 
 

@@ -56,6 +56,8 @@ CLASSIFICATION: Mapping[type[BaseException], Classification] = {
     errors.NotAuthenticated: _as(_C.AUTHENTICATION, _S.CRITICAL),
     errors.NotAuthorised: _as(_C.AUTHENTICATION, _S.HIGH),
     errors.CircuitBreakerOpen: _as(_C.NETWORK, _S.MEDIUM),
+    errors.BulkheadFull: _as(_C.NETWORK, _S.LOW),
+    errors.RequestLimitReached: _as(_C.CONFIGURATION, _S.LOW),
     errors.ReadOnlyMode: _as(_C.CONFIGURATION, _S.LOW),
     errors.CmdbAsleep: _as(_C.SERVICENOW_API, _S.HIGH),
     errors.SeveralRecords: _as(_C.DATA_VALIDATION, _S.HIGH),

@@ -10,6 +10,7 @@ from beast_dream_snow_loader.core.events import (
     FindingRaised,
     Listener,
     RequestFinished,
+    RetryDecided,
     StepFinished,
     StepStarted,
 )
@@ -44,6 +45,8 @@ def to_log(logger: StructuredLogger) -> Listener:
             _log_finding(logger, event)
         elif isinstance(event, RequestFinished):
             _log_request(logger, event)
+        elif isinstance(event, RetryDecided):
+            _log_retry(logger, event)
         elif isinstance(event, ChangeSettled):
             receipt = event.receipt
             logger.log_event("change.settled", key=receipt.subject, outcome=receipt.outcome.value, code=receipt.code)
@@ -80,5 +83,16 @@ def _log_request(logger: StructuredLogger, event: RequestFinished) -> None:
         status=event.status,
         milliseconds=event.milliseconds,
         attempt=event.attempt,
+        error=event.error,
+    )
+
+
+def _log_retry(logger: StructuredLogger, event: RetryDecided) -> None:
+    logger.log_event(
+        "request.retry" if event.seconds is not None else "request.retry_refused",
+        service=event.service,
+        operation=event.operation,
+        attempt=event.attempt,
+        seconds=event.seconds,
         error=event.error,
     )

@@ -19,6 +19,14 @@ T = TypeVar("T")
 Delay = Callable[[BaseException, int], float | None]
 """Seconds to wait after an exception in an attempt (they count from 1); None: do not try again."""
 
+Permit = Callable[[BaseException, int, float], bool]
+"""Whether attempt so-and-so, which failed with this, may be followed by another one after so many seconds."""
+
+
+def _always(_error: BaseException, _attempt: int, _seconds: float) -> bool:
+    return True
+
+
 _WORTH_REPEATING = frozenset({429, 500, 502, 503, 504})
 _YEAR_SECONDS = 366 * 86400.0
 _TOLERANCE_SECONDS = 0.01
@@ -75,13 +83,16 @@ class RetryManager:
         operation_name: str = "unknown",
         *,
         delay: Delay | None = None,
+        permit: Permit = _always,
     ) -> T:
         """The operation's result, or its last exception with a note of the attempts made.
 
         ``delay`` stands in for the policy's choice of what is tried again, and when; the policy's limits hold anyway.
+        ``permit`` is asked last, when everything else speaks for one more attempt.
         """
         chosen = policy or self._policy
-        attempts = _Attempts(self._clock, chosen, delay or (lambda error, count: self._delay(error, count, chosen)))
+        choose = delay or (lambda error, count: self._delay(error, count, chosen))
+        attempts = _Attempts(self._clock, chosen, choose, permit)
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(chosen.max_attempts),
             retry=attempts.again,
@@ -131,19 +142,25 @@ class RetryManager:
 class _Attempts:
     """What tenacity asks during one call."""
 
-    def __init__(self, clock: Clock, policy: RetryPolicy, delay: Delay) -> None:
+    def __init__(self, clock: Clock, policy: RetryPolicy, delay: Delay, permit: Permit) -> None:
         self.error: BaseException | None = None
         self.count = 0
         self._clock = clock
+        self._most = policy.max_attempts
         self._delay = delay
+        self._permit = permit
         self._next = 0.0
         self._ends = math.inf if policy.deadline_seconds is None else clock.monotonic() + policy.deadline_seconds
 
     def again(self, state: tenacity.RetryCallState) -> bool:
         self.count = state.attempt_number
         self.error = state.outcome.exception() if state.outcome else None
-        seconds = None if self.error is None else self._delay(self.error, self.count)
+        if self.error is None or self.count >= self._most:
+            return False
+        seconds = self._delay(self.error, self.count)
         if seconds is None or self._clock.monotonic() + seconds >= self._ends:
+            return False
+        if not self._permit(self.error, self.count, seconds):
             return False
         self._next = seconds
         return True
@@ -163,11 +180,15 @@ class _Attempts:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds the server asks to wait, None when it does not say. Header names in any case."""
+    """Seconds the server asks to wait, None when it does not say. Header names in any case.
+
+    Instants are counted from the answer's own ``Date`` where it has one: the two clocks need not agree.
+    """
     named = {name.lower(): value.strip() for name, value in headers.items()}
+    now = _date(named.get("date", "")) or now
     if (text := named.get("retry-after")) is not None:
         return _seconds_or_date(text, now)
-    reset = _number(named.get("x-ratelimit-reset", ""))
+    reset = number_of(named.get("x-ratelimit-reset", ""))
     if reset is None:
         return None
     # ServiceNow sends a UNIX time; others send the seconds that are left, which are never so many
@@ -176,17 +197,23 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 def _seconds_or_date(text: str, now: datetime) -> float | None:
     """RFC 9110, 10.2.3."""
-    number = _number(text)
+    number = number_of(text)
     if number is not None:
         return max(0.0, number)
+    moment = _date(text)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _number(text: str) -> float | None:
+def number_of(text: str) -> float | None:
+    """A header's number; None when it is none, or not finite."""
     try:
         number = float(text)
     except ValueError:

@@ -10,6 +10,7 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener, StepFinished, StepStarted
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.errors import (
+    BulkheadFull,
     CircuitBreakerOpen,
     CmdbAsleep,
     NotAuthorised,
@@ -17,11 +18,22 @@ from beast_dream_snow_loader.errors import (
     OutcomeUnknown,
     ReadOnlyMode,
     Rejected,
+    RequestLimitReached,
     ServerFault,
     Throttled,
 )
 
-AWAY = (NotSent, OutcomeUnknown, ServerFault, Throttled, CircuitBreakerOpen, ReadOnlyMode, CmdbAsleep)
+AWAY = (
+    NotSent,
+    OutcomeUnknown,
+    ServerFault,
+    Throttled,
+    CircuitBreakerOpen,
+    BulkheadFull,
+    RequestLimitReached,
+    ReadOnlyMode,
+    CmdbAsleep,
+)
 """The far side cannot be worked with now; later it may."""
 
 UNREADABLE = (Rejected, NotAuthorised)

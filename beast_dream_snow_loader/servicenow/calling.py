@@ -9,6 +9,7 @@ import orjson
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.operations.criticality import Criticality
 from beast_dream_snow_loader.servicenow.answers import Answer, AnswerKind, judge
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.logins import login_refused
@@ -66,6 +67,7 @@ class Caller:
                 repeatable=reads,
                 reads=reads,
                 timeout=self.settings.total_timeout_seconds,
+                criticality=Criticality.ROUTINE if reads else Criticality.ESSENTIAL,
             )
         )
 
@@ -79,6 +81,7 @@ class Caller:
                     operation=operation,
                     headers={"Accept": "application/json"},
                     repeatable=True,
+                    criticality=Criticality.ESSENTIAL,
                 )
             ),
             bodiless=True,

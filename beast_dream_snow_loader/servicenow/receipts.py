@@ -8,12 +8,14 @@ from beast_dream_snow_loader.core.changes import Change, LinkChange
 from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import (
+    BulkheadFull,
     CircuitBreakerOpen,
     CmdbAsleep,
     NotAuthenticated,
     NotSent,
     OutcomeUnknown,
     ReadOnlyMode,
+    RequestLimitReached,
     ServerFault,
     SnowloadError,
     Throttled,
@@ -48,11 +50,22 @@ def by_error(batch: Batch, error: SnowloadError) -> Told:
     return tell_all(batch, fate(error), error.code, str(error))
 
 
+_NOTHING_SENT = (
+    NotSent,
+    Throttled,
+    CircuitBreakerOpen,
+    BulkheadFull,
+    RequestLimitReached,
+    ReadOnlyMode,
+    CmdbAsleep,
+)
+
+
 def fate(error: SnowloadError) -> Outcome:
     """What an error says about the write it answers. Raises a NotAuthenticated: no other write would do better."""
     if isinstance(error, NotAuthenticated):
         raise error
-    if isinstance(error, (NotSent, Throttled, CircuitBreakerOpen, ReadOnlyMode, CmdbAsleep)):
+    if isinstance(error, _NOTHING_SENT):
         return Outcome.LATER
     if isinstance(error, ServerFault):
         return Outcome.UNKNOWN  # it may have acted before it failed

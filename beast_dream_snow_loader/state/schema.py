@@ -167,3 +167,30 @@ instance_facts = Table(
     Column("read_at", UtcTime, nullable=False),
     Column("body", Text, nullable=False),
 )
+
+retry_tokens = Table(
+    "retry_tokens",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", UtcTime, nullable=False),
+)
+
+cool_downs = Table(
+    "cool_downs",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("until", UtcTime, nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("streak", Integer, nullable=False),
+)
+
+request_quotas = Table(
+    "request_quotas",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("until", UtcTime, nullable=False),
+    Column("used", Integer, nullable=False),
+)

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.state.lease import Fence, leased, standing
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
+from beast_dream_snow_loader.state.pacing import SqlPacing
 from beast_dream_snow_loader.state.private_files import COMPANIONS
 from beast_dream_snow_loader.state.schema import ledger_items, meta
 from beast_dream_snow_loader.state.statements import upsert
@@ -88,6 +89,10 @@ class Store:
     def holder(self, target: str) -> tuple[str, bool] | None:
         """Who holds the lease on ``target``, for people, and whether they are alive; None when nobody does."""
         return standing(self._engine, self._clock, target)
+
+    def pacing(self, target: str) -> SqlPacing:
+        """What processes that ask ``target`` tell each other."""
+        return SqlPacing(self._engine, self._clock, target)
 
     def lease(self, target: str, run_id: str, timeout: float = 0.0) -> AbstractContextManager[Fence]:
         """The lease on ``target`` for as long as the block runs. Raises as :func:`leased`."""

@@ -12,6 +12,7 @@ import urllib3
 from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
+from beast_dream_snow_loader.operations.restraint import Restraint, Restraints
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.transport.connections import Adapter, progress
 from beast_dream_snow_loader.transport.failures import failure, lost
@@ -23,6 +24,8 @@ from beast_dream_snow_loader.transport.stack import build_stack
 from beast_dream_snow_loader.transport.tls import context, trust
 from beast_dream_snow_loader.transport.verbs import Verbs
 
+_GROWTH = 0.5
+"""Each further attempt may take half of the first one's time longer: a slow service is not helped by impatience."""
 _WIRE_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeEncodeError)
 
 
@@ -41,8 +44,8 @@ class HttpTransport:
     """A :class:`~.base.Transport` over real sockets. Thread-safe: each thread has its own cookies and connection.
 
     ``verify``: True (the system's authorities), a CA file, ``fingerprint:<sha256>`` of the one certificate to accept,
-    or False, which is announced as a finding. Times are in seconds. Redirects are answers, never followed; proxies
-    come from the environment, credentials never do. Plain http goes to loopback only.
+    or False, which is announced as a finding. Times are in seconds, for a first attempt. Redirects are answers, never
+    followed; proxies come from the environment, credentials never do. Plain http goes to loopback only.
 
     :meth:`send` raises NotSent when no byte of the request left, OutcomeUnknown when no whole answer came back, and
     ConfigurationError for an address or a header that cannot be sent.
@@ -72,19 +75,27 @@ class HttpTransport:
     def send(self, request: Request) -> Response:
         refuse_plain(self.service_name, request.url)
         lane = self._lane()
+        connect, read, total = self._times(request)
         started = self._clock.monotonic()
-        ends = started + max(self._limits.total_seconds, request.timeout or 0.0)
+        ends = started + total
         progress.begin(lambda: ends - self._clock.monotonic())
         try:
             answer = lane.adapter.send(
                 self._prepared(lane.session, request),
                 stream=True,
-                timeout=(self._timeouts[0], request.timeout or self._timeouts[1]),
+                timeout=(connect, read),
                 proxies=_proxies(lane, request.url),
             )
         except _WIRE_FAULTS as error:
             raise failure(self.service_name, request.url, error, sent=progress.sent) from error
         return self._received(lane, request, answer, started)
+
+    def _times(self, request: Request) -> tuple[float, float, float]:
+        """Seconds to connect, for each read, and for all of it: they grow from attempt to attempt."""
+        factor = 1.0 + _GROWTH * (request.attempt - 1)
+        connect, read = self._timeouts
+        total = max(self._limits.total_seconds, request.timeout or 0.0)
+        return connect * factor, (request.timeout or read) * factor, total * factor
 
     def _lane(self) -> _Lane:
         lane: _Lane | None = getattr(self._local, "lane", None)
@@ -144,9 +155,11 @@ def _proxies(lane: _Lane, url: str) -> dict[str, str]:
 
 
 class ResilientHTTPClient(Verbs):
-    """The whole stack for one service: retries, the breaker of that name, events, and real HTTP underneath.
+    """The whole stack for one service: retries, places, the breaker of that name, pacing, events, and real HTTP
+    underneath.
 
-    ``http`` None: an :class:`HttpTransport` with its defaults. Raises what :class:`~.retrying.Retrying` raises.
+    ``restraint`` None: retry budget, places and cool-downs are this client's own. ``http`` None: an
+    :class:`HttpTransport` with its defaults. Raises what :class:`~.retrying.Retrying` raises.
     """
 
     def __init__(
@@ -158,6 +171,7 @@ class ResilientHTTPClient(Verbs):
         meter: RequestMeter | None = None,
         listener: Listener = ignore,
         clock: Clock | None = None,
+        restraint: Restraint | None = None,
     ) -> None:
         self.service_name = service_name
         time = clock or SystemClock()
@@ -167,7 +181,7 @@ class ResilientHTTPClient(Verbs):
                 policy=policy or RetryPolicy(),
                 breaker=get_breaker(service_name, clock=time),
                 meter=meter or RequestMeter(),
-                clock=time,
+                restraint=restraint or Restraints(time).of(service_name),
                 listener=listener,
             )
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from beast_dream_snow_loader.operations.criticality import Criticality
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -26,6 +28,7 @@ class Request:
     reads: bool = False
     timeout: float | None = None
     attempt: int = 1
+    criticality: Criticality = Criticality.ROUTINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,13 @@ from beast_dream_snow_loader.errors import TransportError
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 
+_COUNTED = ("servicenow", "unifi", "retries", "retries_refused", "waits", "rejected")
+
 
 class RequestMeter:
-    """Requests by family of service (``servicenow``, ``unifi``), and retries. Thread-safe."""
+    """Requests by family of service (``servicenow``, ``unifi``), and what was made of them: ``retries`` sent,
+    ``retries_refused`` by the budget, ``waits`` because a service was to be left alone, ``rejected`` for want of a
+    place. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,7 +28,7 @@ class RequestMeter:
 
     def counts(self) -> dict[str, int]:
         with self._lock:
-            return {name: self._counts[name] for name in ("servicenow", "unifi", "retries")}
+            return {name: self._counts[name] for name in _COUNTED}
 
 
 class Observing:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.operations.circuit_breaker import CircuitBreaker
+from beast_dream_snow_loader.operations.restraint import Restraint
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.breaking import Breaking
+from beast_dream_snow_loader.transport.bulkheading import Bulkheading
 from beast_dream_snow_loader.transport.observing import Observing, RequestMeter
+from beast_dream_snow_loader.transport.pacing import Pacing
 from beast_dream_snow_loader.transport.reading_only import ReadingOnly, Refusal, dry_run
 from beast_dream_snow_loader.transport.retrying import Retrying
 
@@ -23,13 +25,21 @@ def build_stack(
     policy: RetryPolicy,
     breaker: CircuitBreaker,
     meter: RequestMeter,
-    clock: Clock,
+    restraint: Restraint,
     listener: Listener = ignore,
     around: Around = lambda transport: transport,
 ) -> Transport:
-    """retrying(breaking(around(observing(http)))): ``around`` is where a neighbour puts its login on."""
+    """retrying(bulkheading(breaking(pacing(around(observing(http)))))).
+
+    Whoever waits for the service waits outermost, holding no place; whoever waits for a place is no slowness of the
+    service for the breaker; a service that is left alone is not asked whether it is time. ``around`` is where a
+    neighbour puts its login on: what the login itself sends is observed like the rest.
+    """
+    clock, bulkhead = restraint.clock, restraint.bulkhead
     observed = Observing(http, breaker.name, meter, listener)
-    return Retrying(Breaking(around(observed), breaker), breaker.name, policy, meter, clock)
+    paced = Pacing(around(observed), restraint.governor, clock, lambda: bulkhead.full)
+    placed = Bulkheading(Breaking(paced, breaker), bulkhead, meter)
+    return Retrying(placed, policy, restraint, meter, listener)
 
 
 def read_only(transport: Transport, refusal: Refusal = dry_run) -> Transport:

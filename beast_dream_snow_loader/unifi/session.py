@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from beast_dream_snow_loader.errors import NotAuthenticated, SourceError, Throttled, TransportError
+from beast_dream_snow_loader.operations.criticality import Criticality
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.unifi.apis.envelopes import decoded
@@ -60,6 +61,7 @@ def log_in(endpoint: Endpoint, flavour: Flavour, username: str, password: Secret
         operation="unifi.login",
         headers={"Content-Type": "application/json", "Accept": "application/json"},
         body=orjson.dumps(body),
+        criticality=Criticality.ESSENTIAL,
     )
     try:
         answer = endpoint.transport.send(request)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from beast_dream_snow_loader.app.ground import Ground
-from beast_dream_snow_loader.app.wiring import Transports
+from beast_dream_snow_loader.app.wiring import Transports, restraints
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
@@ -81,6 +81,7 @@ class Ends:
             clock=self.here.clock,
             listener=self.listener,
             meter=self.meter,
+            restraints=restraints(self.here),
             read_only=read_only,
             hearing=lambda service, http: Noting(http, service, self.headers),
         )

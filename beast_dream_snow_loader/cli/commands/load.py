@@ -19,6 +19,7 @@ from beast_dream_snow_loader.cli.options import (
     Kinds,
     LockTimeout,
     LogFile,
+    MaxRequests,
     Quiet,
     Sites,
     Strict,
@@ -48,6 +49,7 @@ def load(
         typer.Option("--on-failure", help="When a write was refused: keep the rest or undo it."),
     ] = "keep",
     lock_timeout: LockTimeout = "0s",
+    max_requests: MaxRequests = None,
     allow_retire: AllowRetire = None,
     sandbox: UseSandbox = False,
     report: Annotated[Path | None, typer.Option("--report", help="Write the JSON report to this file too.")] = None,
@@ -95,6 +97,7 @@ def load(
         resume=resume,
         on_failure=on_failure,
         lock_timeout=lock_timeout,
+        max_requests=max_requests,
     )
     with progress(quiet=quiet or as_json) as listener:
         result = use_case(options, listener)

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, DryRun, Env, Json, LogFile, Quiet, UseSandbox, Verbose
+from beast_dream_snow_loader.cli.options import (
+    Config,
+    DryRun,
+    Env,
+    Json,
+    LogFile,
+    MaxRequests,
+    Quiet,
+    UseSandbox,
+    Verbose,
+)
 
 EXAMPLES = "Examples: snowload replay-queue --env production | snowload replay-queue --env production --dry-run"
 
@@ -17,6 +27,7 @@ def replay_queue(
     dry_run: DryRun = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most this many writes.")] = None,
     sandbox: UseSandbox = False,
+    max_requests: MaxRequests = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -31,5 +42,5 @@ def replay_queue(
 
     with progress(quiet=quiet or as_json) as listener:
         place = Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file)
-        result = use_case(place, dry_run=dry_run, limit=limit, listener=listener)
+        result = use_case(place, dry_run=dry_run, limit=limit, listener=listener, max_requests=max_requests)
     conclude(result, as_json=as_json, quiet=quiet, render=render_replay)

@@ -1,0 +1,143 @@
+"""Bulkheads: each service has places of its own, so that one that is sick takes nothing from the others.
+
+Within a service the places are given by how much depends on a request (:class:`Criticality`), first come, first served
+among equals. Each kind has its own bounded queue: what does not get a place in time was not sent, and is told.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.errors import BulkheadFull
+from beast_dream_snow_loader.operations.criticality import Criticality
+
+
+class Gate(Protocol):
+    """What one request waits at. :meth:`wait` returns when it is opened, or after so many seconds."""
+
+    def wait(self, seconds: float) -> object: ...
+
+    def set(self) -> object: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compartment:
+    """``at_once`` None: as many as the service takes. ``queue`` may wait, none longer than ``wait_seconds``."""
+
+    at_once: int | None = None
+    queue: int = 50
+    wait_seconds: float = 300.0
+
+
+def compartments(queue: int = 50, wait_seconds: float = 300.0) -> Mapping[Criticality, Compartment]:
+    """What can be had again has one place and little patience."""
+    usual = Compartment(queue=queue, wait_seconds=wait_seconds)
+    spare = Compartment(at_once=1, queue=max(1, queue // 10), wait_seconds=wait_seconds / 30)
+    return {Criticality.ESSENTIAL: usual, Criticality.ROUTINE: usual, Criticality.SPARE: spare}
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    kind: Criticality
+    gate: Gate
+    admitted: bool = False
+
+
+@dataclass(slots=True)
+class _Places:
+    inside: Counter[Criticality] = field(default_factory=Counter)
+    waiting: list[_Ticket] = field(default_factory=list)
+
+
+class Bulkhead:
+    """The places of one service; ``limit`` says how many there are at the moment. Thread-safe."""
+
+    def __init__(
+        self,
+        service: str,
+        limit: Callable[[], int],
+        clock: Clock,
+        kinds: Mapping[Criticality, Compartment] | None = None,
+        gate: Callable[[], Gate] = threading.Event,
+    ) -> None:
+        self.service = service
+        self._limit = limit
+        self._clock = clock
+        self._kinds = kinds or compartments()
+        self._gate = gate
+        self._places = _Places()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def place(self, kind: Criticality, operation: str) -> Iterator[None]:
+        """A place for as long as the block runs. Raises BulkheadFull: nothing was sent."""
+        self._enter(kind, operation)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._places.inside[kind] -= 1
+                self._admit()
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody else would get in."""
+        return self._places.inside.total() >= self._limit()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._places.waiting)
+
+    def _enter(self, kind: Criticality, operation: str) -> None:
+        with self._lock:
+            if not self._places.waiting and self._fits(kind):
+                self._places.inside[kind] += 1
+                return
+            ticket = self._queued(kind, operation)
+            self._admit()
+        self._wait(ticket, operation)
+
+    def _queued(self, kind: Criticality, operation: str) -> _Ticket:
+        most = self._kinds[kind].queue
+        if sum(ticket.kind is kind for ticket in self._places.waiting) >= most:
+            raise self._refusal(operation, f"{most} requests of its kind wait already")
+        ticket = _Ticket(kind=kind, gate=self._gate())
+        self._places.waiting.append(ticket)
+        return ticket
+
+    def _wait(self, ticket: _Ticket, operation: str) -> None:
+        most = self._kinds[ticket.kind].wait_seconds
+        ends = self._clock.monotonic() + most
+        while not ticket.admitted and (left := ends - self._clock.monotonic()) > 0:
+            ticket.gate.wait(left)
+        with self._lock:
+            if ticket.admitted:
+                return
+            self._places.waiting.remove(ticket)
+        raise self._refusal(operation, f"no place became free in {most:.0f} s")
+
+    def _admit(self) -> None:
+        """Whoever fits by now: the most critical first."""
+        for ticket in sorted(self._places.waiting, key=lambda one: one.kind):
+            if self._fits(ticket.kind):
+                self._places.inside[ticket.kind] += 1
+                self._places.waiting.remove(ticket)
+                ticket.admitted = True
+                ticket.gate.set()
+
+    def _fits(self, kind: Criticality) -> bool:
+        inside, own = self._places.inside, self._kinds[kind].at_once
+        return inside.total() < self._limit() and (own is None or inside[kind] < own)
+
+    def _refusal(self, operation: str, why: str) -> BulkheadFull:
+        return BulkheadFull(
+            f"{self.service} is busy with other requests of this program: {why} ({operation} was not sent).",
+            next_step="Try again later, or with fewer at once (--workers).",
+        )

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import with_secrets
 from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.kept_sessions import KeptSessions
 from beast_dream_snow_loader.app.listening import Heard, retry_config
 from beast_dream_snow_loader.app.logins import require_logins
-from beast_dream_snow_loader.app.places import state_url
+from beast_dream_snow_loader.app.places import state_directory, state_url
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
@@ -32,11 +33,16 @@ from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.reading_only import held_back
 from beast_dream_snow_loader.transport.stack import Around, build_stack, read_only
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
+from beast_dream_snow_loader.unifi.door import LOGIN
+from beast_dream_snow_loader.unifi.session import NoSessions, Sessions
 from beast_dream_snow_loader.unifi.source import SITE_MANAGER, UniFiSource
 
 SERVICENOW = "servicenow"
 UNIFI_COOL_DOWN_SECONDS = 5.0
 """After a first 429 of UniFi without a word (unifi-api 5, gotcha 16)."""
+LOGIN_COOL_DOWN_SECONDS = 120.0
+"""After a first login that a console did not want without saying for how long: longer than any call may wait, so that
+the run goes on with a key, or without that console."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +111,11 @@ class Transports:
         return self._stack(service, http, self._width(service))
 
     def _width(self, service: str) -> Width:
-        """Site Manager bears more than a console; both are long in forgiving (unifi-api 5, gotcha 16)."""
+        """Site Manager bears more than a console; both are long in forgiving (unifi-api 5, gotcha 16), and a login
+        is never tried twice in a run."""
         mine = self.settings.unifi
+        if service.endswith(LOGIN):
+            return Width(most=1, start=1, first_cool_down=LOGIN_COOL_DOWN_SECONDS)
         if service == SITE_MANAGER:
             most = mine.site_manager_concurrency
             return Width(most=most, start=max(1, most // 2), first_cool_down=UNIFI_COOL_DOWN_SECONDS)
@@ -174,7 +183,7 @@ def wire(
         spare=spare,
         allowance=Allowance(max_requests, listener),
     )
-    source = UniFiSource(settings.unifi, making.unifi, ground.clock, listener)
+    source = UniFiSource(settings.unifi, making.unifi, ground.clock, listener, _sessions(settings, ground.clock))
     rules = mapping_rules(settings)
     cmdb = ServiceNowAPIClient(
         settings.servicenow, making.servicenow(), ground.clock, listener, write_adapters=rules.write_adapters
@@ -191,6 +200,12 @@ def wire(
         stopping=stopping,
     )
     return Wiring(world=world, source=source, cmdb=cmdb, meter=meter)
+
+
+def _sessions(settings: Settings, clock: Clock) -> Sessions:
+    if not settings.unifi.keep_sessions:
+        return NoSessions()
+    return KeptSessions(state_directory(settings) / "sessions", clock)
 
 
 def restraints(ground: Ground, store: Store | None = None) -> Restraints:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -20,7 +21,15 @@ from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.unifi.client import Endpoint
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
 from beast_dream_snow_loader.unifi.console import ControllerReader, NetworkReader, offers_controller
-from beast_dream_snow_loader.unifi.session import UNIFI_OS, Session, flavour_of, log_in, log_out
+from beast_dream_snow_loader.unifi.session import (
+    UNIFI_OS,
+    NoSessions,
+    Session,
+    Sessions,
+    flavour_of,
+    log_in,
+    log_out,
+)
 from beast_dream_snow_loader.unifi.views import ConsoleView
 
 Transports = Callable[[str, ConsoleSettings | None], Transport]
@@ -35,15 +44,25 @@ def address(console: ConsoleSettings) -> str:
     return urlsplit(console.url).netloc or console.url
 
 
-def read_console(console: ConsoleSettings, transports: Transports, view: ConsoleView, reading: Reading) -> None:
+LOGIN = " login"
+"""Ends the name of the service that takes logins: what it is asked to wait for concerns no read."""
+
+
+def read_console(
+    console: ConsoleSettings,
+    transports: Transports,
+    view: ConsoleView,
+    reading: Reading,
+    sessions: Sessions = NoSessions(),
+) -> None:
     """Fills the view, with the account if there is one; a key stands in for an account that is not let in.
 
     Raises ConfigurationError without any login, and whatever keeps even the sites from being listed.
     """
-    account = account_of(console)
-    if account is not None:
+    if account_of(console) is not None:
         try:
-            _read_with_session(endpoint_of(console, transports), account, view, reading)
+            with _session(console, transports, sessions) as session:
+                _read_with_session(session, view, reading)
             return
         except (NotAuthenticated, Throttled):
             if console.api_key is None:
@@ -70,31 +89,52 @@ def read_with_key(endpoint: Endpoint, view: ConsoleView, reading: Reading) -> No
         NetworkReader(endpoint=endpoint, view=view, concurrency=concurrency).read()
 
 
-def knock(console: ConsoleSettings, transports: Transports) -> None:
+def knock(
+    console: ConsoleSettings,
+    transports: Transports,
+    sessions: Sessions = NoSessions(),
+) -> None:
     """One cheap question with the configured login. Raises what is wrong."""
-    account = account_of(console)
-    if account is None:
+    if account_of(console) is None:
         endpoint = endpoint_of(console, transports, console.api_key)
         if not offers_controller(endpoint):
             NetworkReader(endpoint=endpoint, view=ConsoleView(address=""), concurrency=1).version()
         return
+    with _session(console, transports, sessions) as session:
+        session.data("/api/self/sites")
+
+
+def _read_with_session(session: Session, view: ConsoleView, reading: Reading) -> None:
+    since, concurrency = reading
+    ControllerReader(session=session, view=view, known_since=since, concurrency=concurrency).read()
+
+
+@contextmanager
+def _session(console: ConsoleSettings, transports: Transports, sessions: Sessions) -> Iterator[Session]:
+    """The one kept from an earlier run, or a new one. Afterwards it is kept, or given back where none are."""
     endpoint = endpoint_of(console, transports)
     flavour = flavour_of(endpoint)
-    session = log_in(endpoint, flavour, *account)
-    try:
-        session.controller(f"{flavour.prefix}/api/self/sites")
-    finally:
-        log_out(session, flavour)
+    keeps = False
 
+    def renewed() -> Endpoint:
+        nonlocal keeps
+        entrance = replace(endpoint, transport=transports(f"unifi:{address(console)}{LOGIN}", console))
+        account = account_of(console)
+        assert account is not None  # sessions are opened for consoles with an account only
+        fresh = replace(log_in(entrance, flavour, *account), transport=endpoint.transport)
+        keeps = sessions.keep(console, fresh.headers)
+        return fresh
 
-def _read_with_session(endpoint: Endpoint, account: tuple[str, Secret], view: ConsoleView, reading: Reading) -> None:
-    since, concurrency = reading
-    flavour = flavour_of(endpoint)
-    session = Session(log_in(endpoint, flavour, *account), flavour.prefix, lambda: log_in(endpoint, flavour, *account))
+    kept = sessions.kept(console)
+    keeps = bool(kept)
+    session = Session(replace(endpoint, headers=kept) if kept else renewed(), flavour.prefix, renewed)
     try:
-        ControllerReader(session=session, view=view, known_since=since, concurrency=concurrency).read()
+        yield session
     finally:
-        log_out(session.endpoint, flavour)
+        if session.over:
+            sessions.forget(console)
+        elif not keeps:
+            log_out(session.endpoint, flavour)
 
 
 def endpoint_of(console: ConsoleSettings, transports: Transports, key: Secret | None = None) -> Endpoint:

@@ -1,11 +1,12 @@
-"""One login to a console's controller API, kept for the whole run (unifi-api 3.1)."""
+"""One login to a console's controller API, kept for the whole run and from run to run (unifi-api 3.1)."""
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import orjson
 
@@ -15,6 +16,7 @@ from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.unifi.apis.envelopes import decoded
 from beast_dream_snow_loader.unifi.client import Endpoint, controller_code, refusal, second_factor
+from beast_dream_snow_loader.unifi.config import ConsoleSettings
 
 _COOKIE = re.compile(r"(?:^|[,;]\s*)(TOKEN|unifises|csrf_token)=([^;,\s]+)")
 
@@ -121,6 +123,31 @@ def _cookies(answer: Response) -> dict[str, str]:
     return dict(_COOKIE.findall(answer.header("set-cookie") or ""))
 
 
+class Sessions(Protocol):
+    """Where sessions are kept between runs. A session is the headers that carry it."""
+
+    def kept(self, console: ConsoleSettings) -> Mapping[str, str]:
+        """Empty when none is."""
+
+    def keep(self, console: ConsoleSettings, headers: Mapping[str, str]) -> bool:
+        """False when it cannot be kept: it is given back at the end."""
+
+    def forget(self, console: ConsoleSettings) -> None: ...
+
+
+class NoSessions:
+    """None is kept: each is given back at the end of its run."""
+
+    def kept(self, console: ConsoleSettings) -> Mapping[str, str]:  # noqa: ARG002
+        return {}
+
+    def keep(self, console: ConsoleSettings, headers: Mapping[str, str]) -> bool:  # noqa: ARG002
+        return False
+
+    def forget(self, console: ConsoleSettings) -> None:
+        """There is none."""
+
+
 class Session:
     """A login in use by several threads, renewed at most once (gotcha 17)."""
 
@@ -130,6 +157,11 @@ class Session:
         self._renew = renew
         self._lock = threading.Lock()
         self._over: NotAuthenticated | None = None
+
+    @property
+    def over(self) -> bool:
+        """The console takes it no more, and no other one can be had."""
+        return self._over is not None
 
     def data(self, path: str) -> list[object]:
         """The ``data`` of a controller answer. Once the login is over for good, NotAuthenticated without asking."""

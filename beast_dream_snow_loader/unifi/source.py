@@ -24,23 +24,34 @@ from beast_dream_snow_loader.unifi.cloud import SITE_MANAGER, cloud_endpoint, re
 from beast_dream_snow_loader.unifi.config import ConsoleSettings, UniFiSettings
 from beast_dream_snow_loader.unifi.door import Transports, address, knock, read_console, read_with_key
 from beast_dream_snow_loader.unifi.joining import Estate, join
+from beast_dream_snow_loader.unifi.session import NoSessions, Sessions
 from beast_dream_snow_loader.unifi.views import ConsoleView, HostView
 
 __all__ = ["SITE_MANAGER", "Transports", "UniFiSource"]
 
 T = TypeVar("T")
 
+_CONSOLES_AT_ONCE = 32
+"""Each console has places of its own (and Site Manager its own for what goes through it), so a thread that waits for a
+sick one takes nothing from the others."""
+
 
 class UniFiSource:
     """Implements the pipeline's ``Source``. One console or site failing is in the verdicts and costs only itself."""
 
     def __init__(
-        self, settings: UniFiSettings, transports: Transports, clock: Clock, listener: Listener = ignore
+        self,
+        settings: UniFiSettings,
+        transports: Transports,
+        clock: Clock,
+        listener: Listener = ignore,
+        sessions: Sessions = NoSessions(),
     ) -> None:
         self._settings = settings
         self._transports = transports
         self._clock = clock
         self._listener = listener
+        self._sessions = sessions
 
     def read(self) -> Snapshot:
         """Raises ConfigurationError when no source is configured; NotAuthenticated, NotAuthorised or
@@ -65,7 +76,7 @@ class UniFiSource:
         if cloud is not None:
             found.append((cloud.service, _tried(lambda: cloud.get("/v1/hosts"))))
         for console in self._settings.consoles:
-            asked = partial(knock, console, self._transports)
+            asked = partial(knock, console, self._transports, self._sessions)
             found.append((f"UniFi console {address(console)}", _tried(asked)))
         return found
 
@@ -83,7 +94,8 @@ class UniFiSource:
 
     def _local(self, console: ConsoleSettings) -> ConsoleView:
         view = ConsoleView(address=address(console))
-        self._guarded(view, lambda: read_console(console, self._transports, view, self._reading()))
+        read = partial(read_console, console, self._transports, view, self._reading(), self._sessions)
+        self._guarded(view, read)
         return view
 
     def _connected(self, cloud: Endpoint, host: HostView) -> ConsoleView:
@@ -106,7 +118,7 @@ class UniFiSource:
     def _spread(self, read: Callable[[T], ConsoleView], parts: Sequence[T]) -> list[ConsoleView]:
         if not parts:
             return []
-        workers = min(len(parts), self._settings.site_manager_concurrency)
+        workers = min(len(parts), _CONSOLES_AT_ONCE)
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="console") as pool:
             return list(pool.map(read, parts))
 

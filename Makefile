@@ -33,6 +33,7 @@ crash: setup ## loads, replays and rollbacks ended at every input/output call, b
 	$(BIN)/python -m tests.crash.sweep --devices 12 --sites 1 --story every
 	$(BIN)/python -m tests.crash.planted
 	$(BIN)/python -m tests.crash.io_errors
+	$(BIN)/python -m tests.crash.late --trials 1000
 	$(BIN)/python -m tests.crash.race --trials 200
 	$(BIN)/python -m tests.crash.race --trials 200 --server
 

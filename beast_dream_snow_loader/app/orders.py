@@ -47,6 +47,7 @@ def usual_order(here: Ground, run_id: str, *, dry_run: bool) -> Order:
         batch_size_max=settings.batch_size_max,
         check_within_runs=settings.check_within_runs,
         recheck_after=settings.recheck_seconds,
+        quarantine=settings.quarantine_seconds,
         facts_max_age=settings.facts_max_age_hours * 3600,
         retire=here.settings.retire.policy(),
     )

@@ -16,6 +16,10 @@ NOT_FOUND = "unknown.not_found"
 """Sent without an answer, looked up, and not there."""
 
 
+END_UNKNOWN = "link.end_unknown"
+"""Of a relation that was not sent, because one of its ends had got no answer."""
+
+
 _FOR_ITS_END = frozenset({"link.end_refused", "link.end_missing"})
 """Of a relation whose end was not written: nothing is wrong with it."""
 

@@ -133,7 +133,7 @@ class Applier:
         if self._order.read_only or self._world.stopping() or not self._left():
             return ()
         try:
-            found = settle_unknown(self._world, self._order.run_id)
+            found = settle_unknown(self._world, self._order)
         except (*AWAY, *UNREADABLE):
             return ()
         self._remember(found)

@@ -43,7 +43,7 @@ class Renewal:
         """recall → check."""
         with self._steps.step("recall") as counted:
             if not self._order.dry_run:
-                settle_unknown(self._world, self._order.run_id)
+                settle_unknown(self._world, self._order)
             facts = self._world.memory.facts(self._order.target)
             if (source := self._world.cmdb.look({}).unregistered) and (facts is None or facts.engine):
                 raise unregistered(source)

@@ -53,7 +53,7 @@ class Replay:
         probe(self._world)
         before = {entry.id for entry in self._world.journal.parked()}
         if not self._order.dry_run:
-            settle_unknown(self._world, self._order.run_id)
+            settle_unknown(self._world, self._order)
         entries = self._world.journal.queued(self._limit)
         plan = self.outcome.plan = self._planned(entries)
         if not self._order.dry_run:

@@ -35,7 +35,7 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     Made again after an interruption it goes on, for what is as it was before needs nothing.
     """
     if not order.dry_run:
-        settle_unknown(world, order.run_id)
+        settle_unknown(world, order)
     done = world.journal.done(run_id)
     known = world.ledger.known()
     facts = world.memory.facts(order.target)

@@ -56,6 +56,8 @@ class Order:
     """Within so many runs every CI of ours is looked at: deleted, merged, reclassified, changed by others?"""
     recheck_after: float = 5.0
     """Seconds after which what the plan read is read again right before it is written over."""
+    quarantine: float = 60.0
+    """Seconds for which the instance may still work on a request whose answer was lost."""
     bindings: Bindings = field(default_factory=dict)
     retire: RetirePolicy = field(default_factory=RetirePolicy)
     again: str = "snowload load"

@@ -113,6 +113,18 @@ def _reset_after(_fault: Fault, connection: Connection, act: Act) -> int:
     return connection.reset()
 
 
+def _late(fault: Fault, connection: Connection, act: Act) -> int:
+    later = threading.Timer(fault.seconds, act)
+    later.daemon = True
+    later.start()
+    return connection.reset()
+
+
+def _twice(_fault: Fault, connection: Connection, act: Act) -> int:
+    act()
+    return connection.whole(act())
+
+
 def _hang(fault: Fault, connection: Connection, _act: Act) -> int:
     connection.wait(fault.seconds)
     return connection.reset()
@@ -151,6 +163,8 @@ _PLAYS: dict[Effect, Callable[[Fault, Connection, Act], int]] = {
     Effect.STATUS: _status,
     Effect.RESET_BEFORE: lambda _fault, connection, _act: connection.reset(),
     Effect.RESET_AFTER: _reset_after,
+    Effect.LATE: _late,
+    Effect.TWICE: _twice,
     Effect.HANG: _hang,
     Effect.DRIP: lambda fault, connection, act: connection.dripped(act(), fault.seconds),
     Effect.CUT_BODY: lambda fault, connection, act: connection.cut(act(), fault.keep),

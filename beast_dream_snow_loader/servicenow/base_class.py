@@ -14,6 +14,7 @@ from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkCha
 from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
 from beast_dream_snow_loader.core.known import Candidate
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, BASE_FIELDS
+from beast_dream_snow_loader.core.parking import END_UNKNOWN
 from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import CmdbAsleep, SnowloadError, TransportError
@@ -199,7 +200,7 @@ class BaseClassWriter:
         waiting = [end for end in (link.relation.parent, link.relation.child) if _open(done, end)]
         if values is None and waiting:
             message = f"{waiting[0]} was sent without an answer."
-            return Receipt(subject=link.subject, outcome=Outcome.UNKNOWN, code="link.end_unknown", message=message)
+            return Receipt(subject=link.subject, outcome=Outcome.UNKNOWN, code=END_UNKNOWN, message=message)
         if values is None:
             return _refused(link.subject, "link.end_missing", "One end was not written, or its type is gone.")
         if there:

@@ -47,6 +47,8 @@ class ServiceNowSettings(BaseModel):
     """Every load looks at a share of our CIs, so that all are seen within so many loads."""
     recheck_seconds: float = Field(default=5.0, ge=0)
     """Older than this, what a plan is made from is read again right before the write."""
+    quarantine_seconds: float = Field(default=60.0, ge=0)
+    """So long the instance may still carry out a Table API request whose answer was lost: its own limit for them."""
     facts_max_age_hours: float = Field(default=24.0, ge=0)
     base_class_fallback: bool = True
     """What no class below hardware takes goes to ``cmdb_ci`` by the Table API, all without the engine; False: held."""

@@ -33,6 +33,11 @@ def answered(told: Told) -> Arm:
     return Arm(at=_next(told, "recv", writes(told)[0]), action=Action.KILL_AFTER)
 
 
+def waited_for(told: Told, write: int) -> int:
+    """The call at which the answer to a write is first waited for: the request has left as a whole."""
+    return _next(told, "recv", write)
+
+
 def settled(told: Told) -> Arm:
     """Killed as soon as something was written down of the first write's outcome."""
     return Arm(at=_next(told, "fsync", answered(told).at), action=Action.KILL_AFTER)

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.crash.harness import ROOT, Arm
+from tests.crash.late import LATEST_SEED, Late, Mishap, bench
 from tests.crash.moments import Told, answered, away_from, half_intended, settled, unsent
 from tests.crash.race import Pair, pair
 from tests.crash.stories import BASE_CLASS, CHANGED, FIRST, NAMESAKES, QUEUED, RENAMED, UNDONE, Story
@@ -22,7 +23,11 @@ from tests.crash.sweep import Sweep, Trials
 
 PACKAGE = "beast_dream_snow_loader"
 DEVICES = 8
-HASTY = replace(BASE_CLASS, name="without the engine, hasty", variables={"SNOWLOAD_RETRY__MAX_ATTEMPTS": "1"})
+HASTY = replace(
+    BASE_CLASS,
+    name="without the engine, hasty",
+    variables={**BASE_CLASS.variables, "SNOWLOAD_RETRY__MAX_ATTEMPTS": "1"},
+)
 """It waits for no second attempt of a call."""
 
 
@@ -44,13 +49,15 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planted:
-    """A fault, and where it shows: what was going on, and the moments at which to end it; or between two processes."""
+    """A fault, and where it shows: what was going on, and the moments at which to end it; or between two processes; or
+    with a request of the Table path that is carried out late."""
 
     name: str
     edits: tuple[Edit, ...]
     story: Story = FIRST
     moments: tuple[Callable[[Told], Arm], ...] = ()
     between: Callable[[Pair], Iterator[str]] | None = None
+    late: Mishap | None = None
 
 
 def _powerless(moment: Callable[[Told], Arm]) -> Callable[[Told], Arm]:
@@ -107,7 +114,7 @@ _SUPERSEDE_THEN_INTEND = """            supersede(connection, standing.values(),
 _QUEUED_AGAIN = """        outcome=Outcome.LATER,
         code=NOT_FOUND,
 """
-_QUEUE_THE_REST = """    world.journal.settle(run_id, rest)
+_QUEUE_THE_REST = """    world.journal.settle(order.run_id, rest)
     return [*found, *rest]
 """
 _FORGET_THE_REST = """    world.journal.supersede([settlement.change.subject for settlement in rest])
@@ -202,11 +209,16 @@ PLANTED: Sequence[Planted] = (
         name="undone without looking up what was left open",
         edits=_one(
             "pipeline/rollback.py",
-            "    if not order.dry_run:\n        settle_unknown(world, order.run_id)\n    done",
+            "    if not order.dry_run:\n        settle_unknown(world, order)\n    done",
             "    done",
         ),
         story=UNDONE,
         moments=(answered,),
+    ),
+    Planted(
+        name="no quarantine",
+        edits=_one("pipeline/steps/quarantine.py", "    world.clock.sleep(seconds)\n", "    pass\n"),
+        late=Mishap.DIED,
     ),
     Planted(
         name="no look at the fence",
@@ -241,9 +253,18 @@ def tried(fault: Planted, *, sound: bool = False) -> Trials:
         if fault.between is not None:
             with pair(sweep) as two:
                 return Trials(points=1, violations=list(fault.between(two)))
+        if fault.late is not None:
+            return _late(sweep, fault.late)
         with sweep.forge() as forge:
             told = sweep.told(forge)
             return sweep.run(forge, [moment(told) for moment in fault.moments])
+
+
+def _late(sweep: Sweep, mishap: Mishap) -> Trials:
+    seen = Late()
+    with bench("table", sweep) as opened:
+        opened.trial(LATEST_SEED, seen, mishap)
+    return Trials(points=1, violations=seen.violations)
 
 
 def main() -> int:

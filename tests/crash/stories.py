@@ -98,7 +98,7 @@ def _replay(_stage: Stage) -> Command:
     return REPLAY
 
 
-def _close_engine(stage: Stage) -> None:
+def close_engine(stage: Stage) -> None:
     body = '{"error":{"message":"User Not Authorized","detail":"Failed API level ACL Validation"},"status":"failure"}'
     engine = Fault(effect=Effect.STATUS, status=403, path="/api/now/identifyreconcile/*", body=body)
     stage.place.sandbox.servicenow.faults.add(engine)
@@ -147,7 +147,9 @@ RENAMED = Story(name="renamed again meanwhile", before=_rename, meanwhile=_renam
 NAMESAKES = Story(name="first load, among namesakes", meanwhile=_namesakes, same=False)
 CHANGED = Story(name="later load", before=_change, variables=_AT_ONCE, whole=False)
 QUEUED = Story(name="replay", before=_hold_back, command=_replay, again=_replay)
-BASE_CLASS = Story(name="without the engine", before=_close_engine)
+BASE_CLASS = Story(
+    name="without the engine", before=close_engine, variables={"SNOWLOAD_SERVICENOW__QUARANTINE_SECONDS": "0.2"}
+)
 UNDONE = Story(name="load, undone", again=_rollback, quiet=_rollback, whole=False)
 ROLLED_BACK = Story(
     name="rollback",

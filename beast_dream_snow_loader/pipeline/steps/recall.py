@@ -24,6 +24,7 @@ from beast_dream_snow_loader.core.status import DECIDED, decided
 from beast_dream_snow_loader.pipeline.steps.base_class import doubles_in_base, sys_ids_in_base
 from beast_dream_snow_loader.pipeline.steps.edges_there import edges_looked_at
 from beast_dream_snow_loader.pipeline.steps.heal import heal
+from beast_dream_snow_loader.pipeline.steps.quarantine import doubtful, waited
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 CLOCKS_APART = timedelta(minutes=5)
@@ -50,7 +51,7 @@ def recall(world: World, order: Order, *, reachable: bool, beating: Collection[S
     if not reachable:
         return Recalled(known=world.ledger.known())
     if not order.dry_run:
-        settle_unknown(world, order.run_id)
+        settle_unknown(world, order)
     known = world.ledger.known()
     base = [key for key, item in known.items.items() if item.class_name == BASE_CLASS]
     counted = world.cmdb.count_sources()
@@ -79,8 +80,9 @@ def _edges_due(order: Order, known: KnownState) -> list[KnownRelation]:
     return list({edge.relation_key: edge for edge in (*due, *own)}.values())
 
 
-def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
-    """Look up what was sent without an answer, before anything is repeated.
+def settle_unknown(world: World, order: Order) -> Sequence[Settlement]:
+    """Look up what was sent without an answer, before anything is repeated; once more after a pause where the instance
+    may still be at it and a late insert would be a double. Asked to stop meanwhile, that is left to the next run.
 
     A create whose CI is there by its native key was done, so was an update whose CI holds every value that was sent, a
     retirement whose CI says Retired, a deletion whose CI is gone, an unlink whose edge is gone, and a link whose edge
@@ -89,15 +91,36 @@ def settle_unknown(world: World, run_id: str) -> Sequence[Settlement]:
     entries = world.journal.unknown()
     if not entries:
         return ()
-    found = [*_settled(world, entries), *_unlinked(world, entries), *_connected(world, entries)]
-    world.journal.settle(run_id, found)
-    done = {settlement.receipt.subject for settlement in found}
-    left = [entry for entry in entries if entry.change.subject not in done]
-    drawn = _linked(world, left)
-    done = {settlement.receipt.subject for settlement in drawn}
-    rest = [*drawn, *(_queued(entry.change) for entry in left if entry.change.subject not in done)]
-    world.journal.settle(run_id, rest)
+    found, left = _found_done(world, order, entries)
+    late = doubtful(world, order, left)
+    if waited(world, order, late):
+        again, late = _found_done(world, order, late)
+        found += again
+        gone = {settlement.receipt.subject for settlement in again}
+        left = [entry for entry in left if entry.change.subject not in gone]
+    elif world.stopping():
+        subjects = {entry.change.subject for entry in late}
+        left = [entry for entry in left if entry.change.subject not in subjects]
+    rest = [_queued(entry.change) for entry in left]
+    world.journal.settle(order.run_id, rest)
     return [*found, *rest]
+
+
+def _found_done(
+    world: World, order: Order, entries: Sequence[JournalEntry]
+) -> tuple[list[Settlement], list[JournalEntry]]:
+    """What is seen to have happened, settled, and the entries of which nothing is seen. Edges after their ends."""
+    found = [*_settled(world, entries), *_unlinked(world, entries), *_connected(world, entries)]
+    world.journal.settle(order.run_id, found)
+    left = _without(entries, found)
+    drawn = _linked(world, left)
+    world.journal.settle(order.run_id, drawn)
+    return [*found, *drawn], _without(left, drawn)
+
+
+def _without(entries: Sequence[JournalEntry], settled: Sequence[Settlement]) -> list[JournalEntry]:
+    done = {settlement.receipt.subject for settlement in settled}
+    return [entry for entry in entries if entry.change.subject not in done]
 
 
 def _linked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:

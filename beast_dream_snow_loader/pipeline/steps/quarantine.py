@@ -1,0 +1,77 @@
+"""Quarantine: what was sent without an answer and is not there may still be carried out by the instance.
+
+The engine takes a late request for what it is, by its native key. A row that the Table API inserts has no such key: a
+late one is a second CI or a second edge. Before such a write is repeated the instance gets the time in which it may
+still work on the first one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange
+from beast_dream_snow_loader.core.events import FindingRaised
+from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
+from beast_dream_snow_loader.core.parking import END_UNKNOWN
+from beast_dream_snow_loader.core.ports import JournalEntry
+from beast_dream_snow_loader.pipeline.world import Order, World
+
+
+def doubtful(world: World, order: Order, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """Those that the Table API would have inserted: CIs of the base class and edges of them, everything where the
+    account may not use the engine."""
+    facts = world.memory.facts(order.target)
+    closed = facts is not None and not facts.engine
+    base = {key for key, item in world.ledger.known().items.items() if item.class_name == BASE_CLASS}
+    base |= {e.change.item.key for e in entries if isinstance(e.change, ItemChange) and _in_base(e.change)}
+    sent = [entry for entry in entries if entry.code != END_UNKNOWN and _inserts(entry.change)]
+    return [entry for entry in sent if closed or _ends(entry.change) & base]
+
+
+def waited(world: World, order: Order, entries: Sequence[JournalEntry]) -> bool:
+    """Whether time was passed so that none of these can still be carried out; False too when asked to stop before."""
+    now = world.clock.now()
+    over = max((_silent_since(entry, entries, order, now) for entry in entries), default=now)
+    seconds = (over - now).total_seconds() + order.quarantine if entries else 0.0
+    if seconds <= 0 or world.stopping():
+        return False
+    world.listener(FindingRaised(finding=_told(len(entries), seconds)))
+    world.clock.sleep(seconds)
+    return not world.stopping()
+
+
+def _silent_since(entry: JournalEntry, entries: Sequence[JournalEntry], order: Order, now: datetime) -> datetime:
+    """Since when the request certainly has left: since its answer was lost; of a program that ended in the middle of a
+    batch, since the last row of it must have been over, and in any case by now, for only one program runs at once."""
+    if entry.settled_at is not None:
+        return min(entry.settled_at, now)
+    rows = Counter(other.run_id for other in entries)[entry.run_id]
+    return min(entry.intended_at + timedelta(seconds=rows * order.quarantine), now)
+
+
+def _inserts(change: Change) -> bool:
+    if isinstance(change, ItemChange):
+        return change.type is ChangeType.CREATE
+    return isinstance(change, LinkChange) and change.lower_sys_id is None
+
+
+def _in_base(change: ItemChange) -> bool:
+    return change.item.class_name == BASE_CLASS
+
+
+def _ends(change: Change) -> set[SourceKey]:
+    if isinstance(change, LinkChange):
+        return {change.relation.parent, change.relation.child}
+    return {change.item.key} if isinstance(change, ItemChange) else set()
+
+
+def _told(count: int, seconds: float) -> Finding:
+    message = (
+        f"{count} writes were sent without an answer and may still be carried out: they are looked up once more in "
+        f"{seconds:.0f} s, before they are repeated (servicenow.quarantine_seconds)."
+    )
+    return Finding(record="instance", rule="unknown.quarantine", severity=Severity.INFO, message=message)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
@@ -14,13 +16,15 @@ HIDDEN = "[hidden]"
 class Secret:
     """A credential in memory. ``str``, ``repr`` and f-strings show ``[hidden]``; only :meth:`reveal` gives it out.
 
-    It refuses to be pickled or compared, so that it does not travel by accident.
+    It refuses to be pickled or compared, so that it does not travel by accident. What it holds is known to
+    :func:`masked` from then on.
     """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
         self._value = value
+        _known.add(value)
 
     def reveal(self) -> str:
         return self._value
@@ -73,7 +77,7 @@ def disguises(secret: str) -> frozenset[bytes]:
     if len(secret) < SHORTEST:
         return frozenset()
     plain = secret.encode()
-    texts = {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+    texts = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
     texts |= {json.dumps(secret, ensure_ascii=False)[1:-1], plain.hex()}
     return frozenset(text.encode() for text in texts) | {
         form.translate(alphabet) for form in _base64(plain) for alphabet in (None, _URL_SAFE)
@@ -103,6 +107,47 @@ def hide(data: bytes, secrets: Iterable[str]) -> bytes:
 
 def holds_secret(data: bytes, secrets: Iterable[str]) -> bool:
     return any(form in data for secret in secrets for form in disguises(secret))
+
+
+class _Known:
+    """The secrets this process has held, the newest :data:`_KNOWN_MAX` of them, as one pattern made when needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[str, None] = {}
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, value: str) -> None:
+        scheme, _, bare = value.partition(" ")
+        new = [one for one in ((value, bare) if scheme in ("Bearer", "Basic") else (value,)) if len(one) >= SHORTEST]
+        with self._lock:
+            if all(one in self._values for one in new):
+                return
+            values = {**self._values, **dict.fromkeys(new)}
+            self._values = dict(list(values.items())[-_KNOWN_MAX:])
+            self._pattern = None
+
+    def hide(self, text: str) -> str:
+        pattern = self._pattern
+        if pattern is None:
+            if not self._values:
+                return text
+            with self._lock:
+                pattern = self._pattern = self._compiled()
+        return pattern.sub(HIDDEN, text)
+
+    def _compiled(self) -> re.Pattern[str]:
+        forms = {form.decode() for value in self._values for form in disguises(value)}
+        return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+
+
+_KNOWN_MAX = 1000
+_known = _Known()
+
+
+def masked(text: str) -> str:
+    """``text`` with every form of every secret this process has held replaced: the last filter before a sink."""
+    return _known.hide(text)
 
 
 def without_password(url: str) -> str:

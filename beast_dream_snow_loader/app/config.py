@@ -114,13 +114,16 @@ class QueueSettings(BaseModel):
 
 
 class LoggingSettings(BaseModel):
-    """``[logging]``. ``level`` and ``format`` None: what the environment's operational defaults say."""
+    """``[logging]``. ``level`` None: DEBUG in development, WARNING in testing, otherwise INFO. ``file`` None: in the
+    state directory; it is rotated at ``max_bytes``, and ``backups`` old ones are kept (docs/guides/log.md)."""
 
     model_config = _FROZEN
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
     format: Literal["auto", "console", "json"] = "auto"
     file: Path | None = None
+    max_bytes: int = Field(default=10_000_000, ge=1000)
+    backups: int = Field(default=5, ge=0, le=1000)
 
 
 class RetrySettings(BaseModel):

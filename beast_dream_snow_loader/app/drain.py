@@ -35,7 +35,7 @@ def replay_queue(
     try:
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             run, heard = begun(_COMMAND, here), Heard()
-            with listening(here, run.id, listener, heard, place.verbosity) as told:
+            with listening(here, run.id, listener, heard, place=place, command=_COMMAND) as told:
                 wired = wire(here, store, told, dry_run=dry_run, stopping=stop, max_requests=max_requests)
                 wiring = replace(wired, heard=heard)
                 if dry_run:

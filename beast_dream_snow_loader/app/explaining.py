@@ -30,7 +30,7 @@ def explain(options: LoadOptions, text: str, listener: Listener) -> Result:
     try:
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             run_id = new_run_id(here.clock.now())
-            with listening(here, run_id, listener, Heard(), place.verbosity) as told:
+            with listening(here, run_id, listener, Heard(), place=place, command="explain") as told:
                 wiring = wire(here, store, told, dry_run=True, stopping=stop)
                 order = order_of(options, here, run_id)
                 explained = explained_by(wiring.world, order, text)

@@ -43,8 +43,8 @@ def ground(place: Place, flags: Mapping[str, Any] | None = None) -> Iterator[Gro
     """
     with ExitStack() as stack:
         given = dict(flags or {})
-        if place.log_file is not None:
-            given["logging"] = {"file": str(place.log_file)}
+        if log := {k: str(v) for k, v in (("file", place.log_file), ("format", place.log_format)) if v is not None}:
+            given["logging"] = log
         environment = place.environment
         if place.sandbox:
             environment = environment or "development"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_p
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import parse_rfc3339, rfc3339
+from beast_dream_snow_loader.core.incidents import over_runs
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError
+from beast_dream_snow_loader.operations.classification import classify_code
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.state.store import Store
 
@@ -30,7 +32,9 @@ def report(place: Place, *, since: str, until: str | None, run_id: str | None, o
 
     def made(here: Ground, store: Store) -> Mapping[str, Any]:
         if run_id is not None:
-            return {"run": _whole(_found(store, run_id))}
+            run = _found(store, run_id)
+            told = {name: list(run.report.get(name, ())) for name in ("errors", "incidents")}
+            return {"run": _whole(run), **told}
         now = here.clock.now()
         runs = store.memory.runs(_instant(since, now), _instant(until, now) if until else None)
         return {"since": rfc3339(_instant(since, now)), "until": until and rfc3339(_instant(until, now)), **_over(runs)}
@@ -126,6 +130,7 @@ def _over(runs: Sequence[Run]) -> dict[str, Any]:
         "runs": [_brief(run) for run in runs],
         "steps": list(_steps(runs)),
         "failures": _failures(runs),
+        "incidents": _incidents(runs),
     }
 
 
@@ -160,9 +165,32 @@ def _steps(runs: Iterable[Run]) -> Iterable[dict[str, Any]]:
 
 
 def _failures(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    codes: Counter[str] = Counter()
+    """What failed most: how often, in how many runs, when last."""
+    modes: dict[str, dict[str, Any]] = {}
     for run in runs:
-        codes.update(failure["code"] for failure in run.report.get("failed", ()))
-        if (error := run.report.get("error")) is not None:
-            codes[error["code"]] += 1
-    return [{"code": code, "count": count} for code, count in codes.most_common(_TOP)]
+        for code, at in _failed(run):
+            mode = modes.setdefault(
+                code, {"code": code, "count": 0, "category": classify_code(code).category.value, "runs": set()}
+            )
+            mode["count"] += 1
+            mode["runs"].add(run.id)
+            mode["last_seen"] = max(at, mode.get("last_seen", ""))
+    most = sorted(modes.values(), key=lambda mode: (-mode["count"], mode["code"]))
+    return [{**mode, "runs": len(mode["runs"])} for mode in most[:_TOP]]
+
+
+def _failed(run: Run) -> Iterator[tuple[str, str]]:
+    """Code and time of each failure. What stopped the run is among its errors, if it had got far enough to have any."""
+    started = rfc3339(run.started_at)
+    errors = run.report.get("errors", ())
+    for one in errors or run.report.get("failed", ()):
+        yield one["code"], one.get("timestamp", started)
+    stopped = (run.report.get("error") or {}).get("code")
+    if stopped and stopped not in {one["code"] for one in errors}:
+        yield stopped, started
+
+
+def _incidents(runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """By cause, over all the runs; the runs come newest first."""
+    told = [(run.id, one) for run in runs for one in run.report.get("incidents", ())]
+    return over_runs(sorted(told, key=lambda one: one[0]))[:_TOP]

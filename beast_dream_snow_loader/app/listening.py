@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.app.errors_told import tell_incidents
 from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
+from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.events import Event, FindingRaised, Listener
 from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.report import RunReport, status_of
+from beast_dream_snow_loader.core.run import RunStatus
+from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.operations.config import ConfigurationManager, LoggingConfig, RetryConfig
-from beast_dream_snow_loader.operations.correlation import correlated
+from beast_dream_snow_loader.operations.correlation import correlated, trace_id
 from beast_dream_snow_loader.operations.listeners import fan_out, to_log
-from beast_dream_snow_loader.operations.logger import StructuredLogger, logging_to
+from beast_dream_snow_loader.operations.log_events import Level
+from beast_dream_snow_loader.operations.log_sinks import SILENT, logging_to
+from beast_dream_snow_loader.operations.logger import StructuredLogger
+from beast_dream_snow_loader.operations.troubles import Troubles
 from beast_dream_snow_loader.state.private_files import private_directory
 
 
 class Heard:
-    """Findings that were raised as events on the way, by transports and clients; each once."""
+    """Findings that were raised as events on the way, by transports and clients, each once; what went wrong; and how
+    the run ended."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
+        self.troubles = Troubles(SystemClock())
+        self.report: RunReport | None = None
 
     def append_of(self, event: Event) -> None:
         if isinstance(event, FindingRaised) and event.finding not in self.findings:
@@ -31,14 +43,20 @@ class Heard:
 
 
 @contextmanager
-def listening(here: Ground, run_id: str, progress: Listener, findings: Heard, verbosity: int = 0) -> Iterator[Listener]:
-    """JSON lines go to a rotated file (R1.2) in any case, to stderr from ``-v`` on."""
-    config = log_config(here, verbosity)
+def listening(
+    here: Ground, run_id: str, progress: Listener, heard: Heard, *, place: Place, command: str
+) -> Iterator[Listener]:
+    """JSON lines go to a rotated file (R1.2) in any case; to stderr with ``-v``, or when their form was asked for."""
+    config, console = log_config(here, place.verbosity), console_level(here, place)
+    level = min(logging.getLevelNamesMapping()[config.level], console)
     with ExitStack() as stack:
-        stream = sys.stderr if verbosity else stack.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123
         stack.enter_context(correlated(run_id))
-        stack.enter_context(logging_to(config, stream))
-        yield fan_out(progress, to_log(StructuredLogger("snowload", config.level)), findings.append_of)
+        libraries = logging.DEBUG if place.verbosity > 1 else logging.WARNING
+        stack.enter_context(logging_to(config, sys.stderr, console=console, libraries=libraries))
+        logger = StructuredLogger("snowload", logging.getLevelName(level))
+        heard.troubles = Troubles(here.clock, environment=here.environment, logger=logger)
+        stack.enter_context(_told(logger, here, run_id, heard, command))
+        yield fan_out(progress, to_log(logger), heard.append_of, heard.troubles)
 
 
 def log_config(here: Ground, verbosity: int = 0) -> LoggingConfig:
@@ -47,7 +65,48 @@ def log_config(here: Ground, verbosity: int = 0) -> LoggingConfig:
     usual = ConfigurationManager.load_configuration(environment=here.environment).logging
     file = mine.file or private_directory(state_directory(here.settings) / "log") / "snowload.jsonl"
     level = "DEBUG" if verbosity > 1 else (mine.level or usual.level)
-    return usual.model_copy(update={"level": level, "format": mine.format, "file": file})
+    kept = {"max_bytes": mine.max_bytes, "backups": mine.backups}
+    return usual.model_copy(update={"level": level, "format": mine.format, "file": file, **kept})
+
+
+def console_level(here: Ground, place: Place) -> int:
+    """``--quiet``: nothing but errors; ``-v`` INFO, ``-vv`` DEBUG; the file's level when a form was asked for."""
+    if place.quiet:
+        return logging.ERROR if place.log_format else SILENT
+    if place.verbosity:
+        return logging.DEBUG if place.verbosity > 1 else logging.INFO
+    asked = place.log_format or here.settings.logging.format != "auto"
+    return logging.getLevelNamesMapping()[log_config(here).level] if asked else SILENT
+
+
+@contextmanager
+def _told(logger: StructuredLogger, here: Ground, run_id: str, heard: Heard, command: str) -> Iterator[None]:
+    """The first and the last line of a run."""
+    begun, code = here.clock.monotonic(), ""
+    environment, trace = here.environment, trace_id(run_id)
+    logger.log_event("run.started", command=command, run_id=run_id, environment=environment, trace_id=trace)
+    try:
+        yield
+    except SnowloadError as error:
+        code = error.code
+        raise
+    finally:
+        spent = round((here.clock.monotonic() - begun) * 1000, 3)
+        if heard.report is not None:
+            tell_incidents(heard.report.incidents, logger)
+        status, exit_code = status_of(heard.report) if heard.report is not None else (RunStatus.OK, 0)
+        status = RunStatus.FAILED if code else status
+        level: Level | None = "WARNING" if code or exit_code else None
+        logger.log_event(
+            "run.finished",
+            level,
+            command=command,
+            run_id=run_id,
+            status=status.value,
+            exit_code=None if code else int(exit_code),
+            code=code,
+            duration_ms=spent,
+        )
 
 
 def retry_config(settings: Settings) -> RetryConfig:

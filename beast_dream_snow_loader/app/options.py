@@ -19,7 +19,9 @@ class Place:
     config_file: Path | None = None
     sandbox: bool = False
     verbosity: int = 0
+    quiet: bool = False
     log_file: Path | None = None
+    log_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,7 @@ class LoadOptions:
             ("--lock-timeout", self.lock_timeout if self.lock_timeout != "0s" else None),
             ("--max-requests", self.max_requests),
             ("--log-file", place.log_file),
+            ("--log-format", place.log_format),
         )
         return shlex.join(("snowload", "load", *(word for option, value in given for word in _words(option, value))))
 

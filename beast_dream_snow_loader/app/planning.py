@@ -48,7 +48,7 @@ def _plan(options: PlanOptions, here: Ground, store: Store, stop: Stop, listener
     run = begun(_COMMAND, here)
     refuse_other_source(here, store)
     heard = Heard()
-    with listening(here, run.id, listener, heard, options.load.place.verbosity) as told:
+    with listening(here, run.id, listener, heard, place=options.load.place, command="plan") as told:
         wiring = replace(wire(here, store, told, dry_run=True, stopping=stop), heard=heard)
         order = order_of(options.load, here, run.id)
         work = Planning(wiring.world, order)

@@ -36,7 +36,7 @@ def rollback(place: Place, run_id: str, *, dry_run: bool, created: Created | Non
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             undone = _to_undo(here, store, run_id)
             run, heard = begun(COMMAND, here), Heard()
-            with listening(here, run.id, listener, heard, place.verbosity) as told:
+            with listening(here, run.id, listener, heard, place=place, command=COMMAND) as told:
                 wiring = replace(wire(here, store, told, dry_run=dry_run, stopping=stop), heard=heard)
                 if dry_run:
                     return undo_run(here, wiring, undone.id, run, stop, created=created, dry_run=True)

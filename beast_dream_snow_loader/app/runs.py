@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from beast_dream_snow_loader.app.errors_told import errors_told
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
@@ -48,7 +49,12 @@ def report_of(
     outcome: LoadOutcome, wiring: Wiring, run: Run, here: Ground, error: SnowloadError | None, stop: Stop
 ) -> RunReport:
     """What the run found out and did, whatever stopped it, and what was heard on the way."""
-    return RunReport(
+    troubles = wiring.heard.troubles
+    for trouble in (error, outcome.away):
+        if trouble is not None:
+            troubles.met(trouble)
+    told = errors_told(troubles, outcome.settlements)
+    report = RunReport(
         started_at=run.started_at,
         finished_at=here.clock.now(),
         snapshot=outcome.snapshot,
@@ -69,5 +75,8 @@ def report_of(
         away=outcome.away,
         error=error,
         interrupted=stop.exit_code,
-        run_id=run.id,
+        errors=told.errors,
+        incidents=told.incidents,
     )
+    wiring.heard.report = report
+    return report

@@ -98,7 +98,7 @@ def _load(task: Task, here: Ground, store: Store, stop: Stop, listener: Listener
     run = begun("load", here, task.begun())
     heard = Heard()
     options = task.options
-    with listening(here, run.id, listener, heard, options.place.verbosity) as told:
+    with listening(here, run.id, listener, heard, place=options.place, command="load") as told:
         wiring = wire(here, store, told, dry_run=options.dry_run, stopping=stop, max_requests=options.max_requests)
         return _recorded(task, here, store, replace(wiring, heard=heard), run, stop)
 

@@ -171,7 +171,7 @@ def wire(
 
     Raises ConfigurationError when a login is missing or a secret does not resolve.
     """
-    settings = with_secrets(require_logins(ground.settings))
+    settings = with_secrets(require_logins(ground.settings), listener)
     meter = RequestMeter()
     making = Transports(
         settings=settings,

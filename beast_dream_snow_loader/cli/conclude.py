@@ -10,9 +10,11 @@ from typing import NoReturn
 
 import typer
 
+from beast_dream_snow_loader.app.closing import closing
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError
+from beast_dream_snow_loader.redaction import masked
 
 Renderer = Callable[[Result], None]
 
@@ -36,8 +38,9 @@ def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = F
     except OSError as error:
         _silence()
         _undelivered(result, error)
-    if result.error is not None:
-        explain(result.error)
+    trouble = result.error or closing(result)
+    if trouble is not None:
+        explain(trouble)
     raise typer.Exit(int(result.exit_code))
 
 
@@ -66,7 +69,7 @@ def explain(error: SnowloadError) -> None:
 
 
 def _say(line: str) -> None:
-    typer.echo(shown(line, limit=2000), err=True)
+    typer.echo(shown(masked(line), limit=2000), err=True)
 
 
 def _print_json(result: Result) -> None:

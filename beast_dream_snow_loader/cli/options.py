@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -42,6 +42,10 @@ Consoles = Annotated[list[str] | None, typer.Option("--console", help="Only this
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only this kind, e.g. switch (repeatable).")]
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", help="Write the JSON-lines log here, not in the state directory.")
+]
+LogFormat = Annotated[
+    Literal["auto", "console", "json"] | None,
+    typer.Option("--log-format", help="Log lines on stderr too, in this form.", show_default=False),
 ]
 LockTimeout = Annotated[
     str, typer.Option("--lock-timeout", metavar="DURATION", help="Wait this long for another run on the target.")

@@ -22,6 +22,7 @@ def render(result: Result) -> None:
     _needs_a_person(body)
     _left_out(body)
     show_findings(body.get("findings", []))
+    _incidents(body)
     _resumed(body)
     line(_verdict(result))
     if body.get("report_file"):
@@ -48,6 +49,19 @@ def render_rollback(result: Result) -> None:
     show_findings(body.get("findings", []))
     written = {**body.get("written", {}), "deleted": body.get("deleted", 0), "dropped": body.get("dropped", 0)}
     line(f"rollback of {body['undoes']}: {result.status}; " + ", ".join(f"{k} {v}" for k, v in written.items()))
+
+
+def _incidents(body: Mapping[str, Any]) -> None:
+    rows = [
+        (one["service"], one["code"], one["count"], _led(one["chain"]), one["records"], one["relations"])
+        for one in body.get("incidents", [])
+        if not one["recovered"]
+    ]
+    table(("service", "cause", "count", "what led to what", "records", "relations"), rows, title="Incidents")
+
+
+def _led(chain: list[Mapping[str, Any]]) -> str:
+    return " → ".join(f"{link['step']} ({link['code']})" for link in chain)
 
 
 def _resumed(body: Mapping[str, Any]) -> None:

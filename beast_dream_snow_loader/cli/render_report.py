@@ -20,8 +20,20 @@ def render(result: Result) -> None:
     if summary:
         line(", ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in summary.items()))
     table(("step", "runs", "average", "longest"), _steps(result.body.get("steps", [])), title="Timing")
-    failures = [(f["code"], f["count"]) for f in result.body.get("failures", [])]
-    table(("failure", "count"), failures, title="Top failure modes")
+    failures = [
+        (f["code"], f["category"], f["count"], f["runs"], f["last_seen"]) for f in result.body.get("failures", [])
+    ]
+    table(("failure", "category", "count", "runs", "last seen"), failures, title="Top failure modes")
+    incidents = [
+        (i["service"], i["code"], i["count"], len(i["runs"]), i["records"], i["relations"], i["last_seen"], _state(i))
+        for i in result.body.get("incidents", [])
+    ]
+    columns = ("service", "incident", "count", "runs", "records", "relations", "last seen", "state")
+    table(columns, incidents, title="Incidents by cause")
+
+
+def _state(incident: Mapping[str, Any]) -> str:
+    return "recovered" if incident["recovered"] else "open at last sight"
 
 
 def render_runs(result: Result) -> None:

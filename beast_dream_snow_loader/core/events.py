@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.receipts import Receipt
+from beast_dream_snow_loader.errors import SnowloadError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +24,30 @@ class StepAdvanced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
+    """``error`` is the code of what broke it off."""
+
     step: str
     seconds: float
     records: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TroubleMet:
+    """A step met an error: it broke off, or went on without what it had asked for."""
+
+    step: str
+    error: SnowloadError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialAccessed:
+    """``method`` is how the secret of ``setting`` is kept (``op``, ``env``), or the login that was tried."""
+
+    setting: str
+    method: str
+    success: bool
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +85,17 @@ class RetryDecided:
     error: str
 
 
-Event = StepStarted | StepAdvanced | StepFinished | FindingRaised | ChangeSettled | RequestFinished | RetryDecided
+Event = (
+    StepStarted
+    | StepAdvanced
+    | StepFinished
+    | TroubleMet
+    | CredentialAccessed
+    | FindingRaised
+    | ChangeSettled
+    | RequestFinished
+    | RetryDecided
+)
 Listener = Callable[[Event], None]
 
 

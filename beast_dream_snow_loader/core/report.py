@@ -25,7 +25,7 @@ from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Operation, Outcome
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.errors import CmdbError, ConfigurationError, SnowloadError
+from beast_dream_snow_loader.errors import SnowloadError
 
 NOT_KEPT = "cmdb.write_not_kept"
 
@@ -70,7 +70,8 @@ class RunReport:
     """Why the target could not be worked with, though the run went on."""
     error: SnowloadError | None = None
     interrupted: ExitCode | None = None
-    run_id: str = ""
+    errors: Sequence[Mapping[str, Any]] = ()
+    incidents: Sequence[Mapping[str, Any]] = ()
 
     def document(self) -> dict[str, Any]:
         """The part of the JSON document that is the load's own; the envelope is put around it by the command line."""
@@ -89,6 +90,7 @@ class RunReport:
             "parked": [told_letter(entry) for entry in self.parked],
             "reduced": self.reduced,
             "queued": sum(1 for s in self.settlements if s.receipt.outcome in (Outcome.LATER, Outcome.UNKNOWN)),
+            "queued_because": _because(self),
             "links": links(self),
             "requests": dict(self.requests),
             "steps": [_step(step) for step in self.steps],
@@ -97,7 +99,8 @@ class RunReport:
                 "mismatches": sum(f.rule == NOT_KEPT for f in self.findings),
                 **self.integrity.document(),
             },
-            "errors": [*_stops(self), *(_error(s, self) for s in self.settlements if _is_failed(s))],
+            "errors": list(self.errors),
+            "incidents": list(self.incidents),
         }
 
     @property
@@ -229,39 +232,13 @@ def _failed(settlement: Settlement) -> dict[str, str]:
     }
 
 
-def _stops(report: RunReport) -> Iterable[dict[str, str]]:
-    """What stopped the run, or kept it from writing, once each."""
-    for trouble in dict.fromkeys(one for one in (report.error, report.away) if one is not None):
-        yield {
-            "operation": "load",
-            "category": "configuration" if isinstance(trouble, ConfigurationError) else "servicenow_api",
-            "severity": "high",
-            "code": trouble.code,
-            "message": shown(str(trouble), 500),
-            "record": "",
-            "input": "",
-            "outcome": "",
-            "timestamp": rfc3339(report.finished_at),
-            "correlation_id": report.run_id,
-        }
-
-
-def _error(settlement: Settlement, report: RunReport) -> dict[str, str]:
-    """One failed record for people who look into it later (R1.1); field values stay out of it."""
-    receipt, change = settlement.receipt, settlement.change
-    fields = ", ".join(sorted(change.send)) if isinstance(change, ItemChange) else change.subject
-    return {
-        "operation": f"load.{change.type}",
-        "category": "servicenow_api",
-        "severity": "medium" if receipt.outcome is Outcome.REFUSED else "high",
-        "code": receipt.code or CmdbError.code,
-        "message": shown(receipt.message, 500),
-        "record": receipt.subject,
-        "input": fields,
-        "outcome": str(receipt.outcome),
-        "timestamp": rfc3339(report.finished_at),
-        "correlation_id": report.run_id,
-    }
+def _because(report: RunReport) -> dict[str, str] | None:
+    """Why writes wait: what most of them say, None when none waits."""
+    left = Counter((s.receipt.code, s.receipt.message) for s in report.settlements if s.receipt.outcome in _LEFT)
+    if not left:
+        return None
+    (code, message), _ = left.most_common(1)[0]
+    return {"code": code, "message": shown(message, 500)}
 
 
 def _held(record: Held) -> dict[str, Any]:

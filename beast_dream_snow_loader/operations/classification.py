@@ -99,3 +99,19 @@ def classify_status(status: int) -> Classification:
     """An answer of ServiceNow by its status alone, for when there is nothing better."""
     other = _S.HIGH if status >= 500 else _S.MEDIUM
     return _BY_STATUS.get(status, _as(_C.SERVICENOW_API, other))
+
+
+_BY_CODE: Mapping[str, Classification] = {
+    kind.code: found for kind, found in CLASSIFICATION.items() if issubclass(kind, errors.SnowloadError)
+}
+_BY_BEGINNING: tuple[tuple[str, Classification], ...] = (
+    ("auth.", _as(_C.AUTHENTICATION, _S.HIGH)),
+    ("transport.", _as(_C.NETWORK, _S.MEDIUM)),
+    ("unknown.", _as(_C.NETWORK, _S.HIGH)),
+    ("", _as(_C.SERVICENOW_API, _S.MEDIUM)),
+)
+
+
+def classify_code(code: str) -> Classification:
+    """What a receipt's code says: one of our classes', or one of ServiceNow's own."""
+    return _BY_CODE.get(code) or next(found for beginning, found in _BY_BEGINNING if code.startswith(beginning))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from typing import TypeVar
+
+R = TypeVar("R")
 
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
 
 
 def correlation_id() -> str:
-    """The id of the work under way, empty when none is bound. A pool's threads see it only in a copied context."""
+    """The id of the work under way, empty when none is bound. Another thread sees it only by :func:`carried`."""
     return _current.get()
 
 
@@ -28,17 +31,29 @@ def correlated(correlation: str) -> Iterator[None]:
         _current.reset(token)
 
 
+def carried(work: Callable[..., R]) -> Callable[..., R]:
+    """``work`` for other threads, any number at once, with the id of the thread that asks for it."""
+    context = copy_context()
+
+    def run(*arguments: object) -> R:
+        return context.copy().run(work, *arguments)
+
+    return run
+
+
 def new_correlation_id() -> str:
     """Thirty-two hexadecimal digits."""
     return secrets.token_hex(16)
 
 
-def traceparent(correlation: str) -> str:
-    """The ``traceparent`` header (W3C Trace Context, version 00): the id as trace, a new span for this request.
-
-    An id that is not a UUID is digested, so that the same id always gives the same trace.
-    """
+def trace_id(correlation: str) -> str:
+    """The trace of W3C Trace Context: the id itself if it is a UUID, else its digest, the same for the same id."""
     trace = correlation.replace("-", "").lower()
     if not _HEX32.fullmatch(trace) or trace == "0" * 32:
         trace = hashlib.sha256(correlation.encode()).hexdigest()[:32]
-    return f"00-{trace}-{secrets.token_hex(8)}-01"
+    return trace
+
+
+def traceparent(correlation: str) -> str:
+    """The ``traceparent`` header (W3C Trace Context, version 00): the id as trace, a new span for this request."""
+    return f"00-{trace_id(correlation)}-{secrets.token_hex(8)}-01"

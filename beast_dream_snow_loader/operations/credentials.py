@@ -26,6 +26,12 @@ def resolve(reference: str, environ: Mapping[str, str], *, setting: str) -> Secr
     return read(rest, environ, setting) if read else Secret(reference)
 
 
+def kept_by(reference: str) -> str:
+    """How a secret is kept: ``op``, ``env``, ``file``, ``cmd``, ``keyring``, or ``setting`` when it is no reference."""
+    scheme = reference.partition(":")[0]
+    return "op" if reference.startswith("op://") else scheme if scheme in _SCHEMES else "setting"
+
+
 def _variable(name: str, environ: Mapping[str, str], setting: str) -> Secret:
     return _found(environ.get(name, ""), setting, f"the environment variable {name} is not set")
 

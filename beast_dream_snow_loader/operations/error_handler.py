@@ -18,10 +18,11 @@ from beast_dream_snow_loader.operations.classification import (
     ErrorCategory,
     ErrorSeverity,
     classify,
+    classify_code,
     classify_status,
 )
 from beast_dream_snow_loader.operations.correlation import correlation_id
-from beast_dream_snow_loader.redaction import allow
+from beast_dream_snow_loader.redaction import allow, masked
 
 __all__ = ["ErrorCategory", "ErrorContext", "ErrorHandler", "ErrorSeverity", "OperationalError"]
 
@@ -31,6 +32,7 @@ SHOWN_INPUT = frozenset(
 """Names of input that may be kept with an error; the values of all others are hidden."""
 
 _TRACE_MAX = 20_000
+_TRACE_FRAMES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class ErrorContext:
     input_data: Mapping[str, Any] | None
     environment_info: Mapping[str, str]
     correlation_id: str
+    code: str = ""
 
 
 class OperationalError(SnowloadError):
@@ -91,8 +94,9 @@ class ErrorHandler:
         severity: ErrorSeverity,
         input_data: Mapping[str, Any] | None = None,
     ) -> ErrorContext:
-        trace = "".join(traceback.format_exception(exception))[-_TRACE_MAX:]
-        return self._keep(operation, category, severity, str(exception), trace, input_data)
+        trace = "".join(traceback.format_exception(exception))
+        code = exception.code if isinstance(exception, SnowloadError) else ""
+        return self._keep(operation, category, severity, str(exception), trace, input_data, code)
 
     def capture(
         self, operation: str, exception: BaseException, input_data: Mapping[str, Any] | None = None
@@ -100,6 +104,14 @@ class ErrorHandler:
         """:meth:`capture_error` with category and severity from the classification table."""
         kind = classify(exception)
         return self.capture_error(operation, exception, kind.category, kind.severity, input_data)
+
+    def capture_refusal(
+        self, operation: str, code: str, message: str, input_data: Mapping[str, Any] | None = None
+    ) -> ErrorContext:
+        """A failure that was answered, not raised: there is no exception, so the trace is of where it was met."""
+        kind = classify_code(code)
+        trace = "".join(traceback.format_stack(limit=_TRACE_FRAMES)[:-1])
+        return self._keep(operation, kind.category, kind.severity, message, trace, input_data, code)
 
     def handle_servicenow_error(self, response: Answered, operation: str) -> ErrorContext:
         """An answer that is none. Its body is not kept: it may hold the request's payload."""
@@ -128,17 +140,19 @@ class ErrorHandler:
         message: str,
         trace: str,
         input_data: Mapping[str, Any] | None,
+        code: str = "",
     ) -> ErrorContext:
         context = ErrorContext(
             operation=operation,
             category=category,
             severity=severity,
             timestamp=self._clock.now(),
-            error_message=message,
-            stack_trace=trace,
+            error_message=masked(message),
+            stack_trace=masked(trace[-_TRACE_MAX:]),
             input_data=None if input_data is None else allow(input_data, SHOWN_INPUT),
             environment_info=self._facts,
             correlation_id=correlation_id(),
+            code=code,
         )
         with self._lock:
             self._recent.append(context)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.checkup import Check, CheckStatus, fail, failed
 from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.operations.correlation import carried
 
 AT_ONCE = 4
 """As many requests as ServiceNow takes at once from one user (servicenow-api 9.4)."""
@@ -98,7 +99,7 @@ class _Round:
                 return
             if all(key in self.done for key in exam.after):
                 self.running.add(exam.key)
-                threading.Thread(target=self._work, args=(exam,), name=exam.key, daemon=True).start()
+                threading.Thread(target=carried(self._work), args=(exam,), name=exam.key, daemon=True).start()
 
     def _work(self, exam: Exam) -> None:
         lines: list[Check] = []

@@ -17,6 +17,7 @@ import psutil
 
 from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.operations.correlation import carried
 
 LOW_DISK_BYTES = 500 * 1024 * 1024
 LOW_MEMORY_PERCENT = 95.0
@@ -139,5 +140,5 @@ async def _in_thread(check: CheckFunction) -> HealthCheck:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the time limit is long over
             loop.call_soon_threadsafe(settle, found, failed)
 
-    threading.Thread(target=run, name="health-check", daemon=True).start()
+    threading.Thread(target=carried(run), name="health-check", daemon=True).start()
     return await result

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
 from beast_dream_snow_loader.core.events import (
     ChangeSettled,
+    CredentialAccessed,
     Event,
     FindingRaised,
     Listener,
@@ -14,10 +13,12 @@ from beast_dream_snow_loader.core.events import (
     StepFinished,
     StepStarted,
 )
+from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.operations.log_events import Level
 from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.operations.metrics import MetricsCollector
 
-_log = logging.getLogger("snowload.listeners")
+_BAD = frozenset({Outcome.REFUSED, Outcome.UNKNOWN})
 
 
 def fan_out(*listeners: Listener) -> Listener:
@@ -28,28 +29,30 @@ def fan_out(*listeners: Listener) -> Listener:
             try:
                 listener(event)
             except Exception as error:  # noqa: BLE001 - one of the two places: a listener must not end the run
-                _log.error("listener failed: %s", type(error).__name__)
+                StructuredLogger("listeners").log_event("listener.failed", error=type(error).__name__)
 
     return tell
 
 
 def to_log(logger: StructuredLogger) -> Listener:
-    """Steps and findings as lines for people, requests and changes at debug level."""
+    """Steps, findings, secrets read and what went wrong as lines for people; requests and changes at debug level."""
 
     def listen(event: Event) -> None:
-        if isinstance(event, StepStarted):
-            logger.log_operation_start(event.step, {"total": event.total})
-        elif isinstance(event, StepFinished):
-            logger.log_operation_complete(event.step, event.seconds * 1000, True, {"records": event.records})
-        elif isinstance(event, FindingRaised):
-            _log_finding(logger, event)
-        elif isinstance(event, RequestFinished):
+        if isinstance(event, RequestFinished):
             _log_request(logger, event)
         elif isinstance(event, RetryDecided):
             _log_retry(logger, event)
         elif isinstance(event, ChangeSettled):
-            receipt = event.receipt
-            logger.log_event("change.settled", key=receipt.subject, outcome=receipt.outcome.value, code=receipt.code)
+            _log_change(logger, event)
+        elif isinstance(event, StepStarted):
+            logger.log_operation_start(event.step, {"total": event.total})
+        elif isinstance(event, StepFinished):
+            _log_step(logger, event)
+        elif isinstance(event, FindingRaised):
+            _log_finding(logger, event)
+        elif isinstance(event, CredentialAccessed):
+            details = {"setting": event.setting} | ({"code": event.code} if event.code else {})
+            logger.log_credential_access(event.method, event.success, details)
 
     return listen
 
@@ -68,15 +71,27 @@ def to_metrics(collector: MetricsCollector) -> Listener:
     return listen
 
 
+def _log_step(logger: StructuredLogger, event: StepFinished) -> None:
+    context = {"records": event.records} | ({"code": event.error} if event.error else {})
+    logger.log_operation_complete(event.step, round(event.seconds * 1000, 3), not event.error, context)
+
+
 def _log_finding(logger: StructuredLogger, event: FindingRaised) -> None:
     found = event.finding
     details = {"key": found.record, "severity": found.severity.value, "field": found.field, "message": found.message}
     logger.log_data_quality_issue(found.rule, 1, details)
 
 
+def _log_change(logger: StructuredLogger, event: ChangeSettled) -> None:
+    receipt = event.receipt
+    level: Level | None = "WARNING" if receipt.outcome in _BAD else None
+    logger.log_event("change.settled", level, key=receipt.subject, outcome=receipt.outcome.value, code=receipt.code)
+
+
 def _log_request(logger: StructuredLogger, event: RequestFinished) -> None:
     logger.log_event(
         "request.finished",
+        "WARNING" if failing(event) else None,
         service=event.service,
         operation=event.operation,
         method=event.method,
@@ -88,11 +103,16 @@ def _log_request(logger: StructuredLogger, event: RequestFinished) -> None:
 
 
 def _log_retry(logger: StructuredLogger, event: RetryDecided) -> None:
+    service, operation, attempt, error = event.service, event.operation, event.attempt, event.error
+    if event.seconds is None:
+        logger.log_event("retry.refused", service=service, operation=operation, attempt=attempt, error=error)
+        return
+    seconds = round(event.seconds, 3)
     logger.log_event(
-        "request.retry" if event.seconds is not None else "request.retry_refused",
-        service=event.service,
-        operation=event.operation,
-        attempt=event.attempt,
-        seconds=event.seconds,
-        error=event.error,
+        "retry.planned", service=service, operation=operation, attempt=attempt, seconds=seconds, error=error
     )
+
+
+def failing(event: RequestFinished) -> bool:
+    """Whether the exchange itself went wrong; that a record or a right is missing is an answer like any other."""
+    return event.status is None or event.status >= 500 or event.status in (401, 429)

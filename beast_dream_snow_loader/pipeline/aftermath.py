@@ -35,6 +35,7 @@ def read_back(world: World, outcome: LoadOutcome, steps: Steps) -> None:
             told = set(outcome.findings)
             outcome.findings += (finding for finding in outcome.integrity.findings if finding not in told)
         except (*AWAY, *UNREADABLE) as error:
+            steps.met(error)
             outcome.findings.append(
                 reduced("verify.skipped", f"What was written could not be read back: {error.message}")
             )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.events import Listener, StepFinished, StepStarted
+from beast_dream_snow_loader.core.events import Listener, StepFinished, StepStarted, TroubleMet
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.errors import (
     BulkheadFull,
@@ -20,6 +20,7 @@ from beast_dream_snow_loader.errors import (
     Rejected,
     RequestLimitReached,
     ServerFault,
+    SnowloadError,
     Throttled,
 )
 
@@ -59,17 +60,27 @@ class Steps:
     clock: Clock
     listener: Listener
     done: list[StepFinished] = field(default_factory=list)
+    _now: str = ""
+
+    def met(self, error: SnowloadError) -> None:
+        """The step under way goes on without what ``error`` stood in the way of."""
+        self.listener(TroubleMet(step=self._now, error=error))
 
     @contextmanager
     def step(self, name: str, total: int | None = None) -> Iterator[Counted]:
         """Announce a step, time it, and announce its end also when it fails."""
-        counted = Counted()
+        counted, self._now = Counted(), name
         started = self.clock.monotonic()
         self.listener(StepStarted(step=name, total=total))
+        code = ""
         try:
             yield counted
+        except SnowloadError as error:
+            code = error.code
+            self.met(error)
+            raise
         finally:
             seconds = self.clock.monotonic() - started
-            finished = StepFinished(step=name, seconds=round(seconds, 3), records=counted.records)
+            finished = StepFinished(step=name, seconds=round(seconds, 3), records=counted.records, error=code)
             self.done.append(finished)
             self.listener(finished)

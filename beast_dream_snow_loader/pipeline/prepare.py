@@ -165,6 +165,8 @@ class Preparation:
             if surveyed.facts.unregistered and surveyed.away is None:
                 raise unregistered(surveyed.facts.unregistered)
             self._outcome.away = surveyed.away
+            if surveyed.away is not None:
+                self._steps.met(surveyed.away)
             facts = self._outcome.facts = self._fill(surveyed.facts, desired)
             self._found(*facts.findings)
             before = len(desired.findings)
@@ -327,7 +329,9 @@ class Preparation:
             return ask()
         except AWAY as error:
             self._outcome.away = error
+            self._steps.met(error)
         except UNREADABLE as error:
+            self._steps.met(error)
             if not rule:
                 raise
             self._found(reduced(rule, f"{without}: {error.message}"))

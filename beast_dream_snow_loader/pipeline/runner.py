@@ -172,6 +172,7 @@ class Load:
             try:
                 self._found(*verify_retired(self._world, applier.settlements))
             except (*AWAY, *UNREADABLE) as error:
+                self._steps.met(error)
                 self._found(reduced("verify.skipped", f"What was retired could not be read back: {error.message}"))
 
     def _found(self, *findings: Finding) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedRequest:
-    """``status`` is 0 when no answer was sent; ``fault`` is the effect played, or ``""``."""
+    """``status`` is 0 when no answer was sent; ``fault`` is the effect played, or ``""``. The last two are
+    the headers by which a request is found again."""
 
     service: str
     method: str
@@ -18,6 +19,8 @@ class LoggedRequest:
     status: int
     milliseconds: float
     fault: str = ""
+    correlation_id: str = ""
+    traceparent: str = ""
 
 
 @dataclass(slots=True)

@@ -196,6 +196,8 @@ class Server:
                 status=status,
                 milliseconds=milliseconds,
                 fault=verdict.fault.effect.value if verdict.fault else "",
+                correlation_id=request.headers.get("x-correlation-id", ""),
+                traceparent=request.headers.get("traceparent", ""),
             )
         )
 

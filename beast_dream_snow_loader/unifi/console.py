@@ -22,6 +22,7 @@ from beast_dream_snow_loader.errors import (
     SourceError,
     TransportError,
 )
+from beast_dream_snow_loader.operations.correlation import carried
 from beast_dream_snow_loader.unifi.apis import controller, network
 from beast_dream_snow_loader.unifi.apis.fields import Json, epoch, objects, text
 from beast_dream_snow_loader.unifi.client import Collection, Endpoint, by_offset, by_offset_unmoved, segment
@@ -51,7 +52,7 @@ class ControllerReader:
             return
         self.view.system = self._system(sites[0])
         with ThreadPoolExecutor(max_workers=self.concurrency, thread_name_prefix="site") as pool:
-            for part in pool.map(self._site, sites):
+            for part in pool.map(carried(self._site), sites):
                 self.view.absorb(part)
 
     def _system(self, site: SiteView) -> SystemView:
@@ -116,7 +117,7 @@ class NetworkReader:
         for row in found.rows:
             _keep_device(part, overviews, network.device(row, site.short_name), row)
         with ThreadPoolExecutor(max_workers=self.concurrency, thread_name_prefix="detail") as pool:
-            details = list(pool.map(partial(self._detail, path, site), overviews))
+            details = list(pool.map(carried(partial(self._detail, path, site)), overviews))
         if lost := details.count(None):
             part.skipped["device whose detail could not be read: its uplink is unknown"] += lost
         part.devices.extend(detail or overview for detail, overview in zip(details, overviews, strict=True))

@@ -19,6 +19,7 @@ from beast_dream_snow_loader.errors import (
     SnowloadError,
     SourceUnavailable,
 )
+from beast_dream_snow_loader.operations.correlation import carried
 from beast_dream_snow_loader.unifi.client import Endpoint
 from beast_dream_snow_loader.unifi.cloud import SITE_MANAGER, cloud_endpoint, read_cloud, through, unread_hosts
 from beast_dream_snow_loader.unifi.config import ConsoleSettings, UniFiSettings
@@ -120,7 +121,7 @@ class UniFiSource:
             return []
         workers = min(len(parts), _CONSOLES_AT_ONCE)
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="console") as pool:
-            return list(pool.map(read, parts))
+            return list(pool.map(carried(read), parts))
 
     def _report(self, estate: Estate, errors: Sequence[SnowloadError]) -> None:
         """The cloud's failures as findings, or an error when nothing at all was read."""

@@ -15,6 +15,7 @@ from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.variables import COMMON, ONE_CONSOLE
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.saved_plan import SavedPlan
+from beast_dream_snow_loader.operations.log_events import ENVELOPE, EVENTS
 from tests.docs.mapping_page import mapping
 from tests.docs.tables import table
 
@@ -80,6 +81,20 @@ def _default(value: object) -> str:
     return f"`{value}`"
 
 
+def events() -> str:
+    rows = [
+        (f"`{name}`", one.level.lower(), one.raised, one.meaning, ", ".join(f"`{value}`" for value in one.values))
+        for name, one in EVENTS.items()
+    ]
+    return (
+        "# Events of the log\n\nOne JSON object per line (see the guide, `docs/guides/log.md`). Within this major "
+        "version events and values may be added; none is removed or renamed. A value under a name that is not listed "
+        "here is written as `[hidden]`.\n\n"
+        f"## On every line\n\n{table(('name', 'meaning'), [(f'`{name}`', text) for name, text in ENVELOPE.items()])}"
+        f"\n\n## Events\n\n{table(('event', 'level', 'or', 'meaning', 'values'), rows)}\n"
+    )
+
+
 def commands() -> str:
     parts = ["# Commands\n"]
     for command in COMMANDS:
@@ -114,6 +129,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings,
     "mapping.md": mapping,
     "commands.md": commands,
+    "events.md": events,
     PLAN_SCHEMA: plan_schema,
 }
 

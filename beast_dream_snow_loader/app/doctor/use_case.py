@@ -67,7 +67,7 @@ def _examined(options: DoctorOptions, here: Ground) -> Result:
     run_id = new_run_id(here.clock.now())
     with ExitStack() as stack:
         private_directory(state_directory(here.settings))
-        listener = stack.enter_context(listening(here, run_id, ignore, Heard(), options.place.verbosity))
+        listener = stack.enter_context(listening(here, run_id, ignore, Heard(), place=options.place, command="doctor"))
         headers = Headers(here.clock)
         ends = Ends(here=here, listener=listener, meter=RequestMeter(), headers=headers, rules=_rules(here))
         store, database = _database(here, stack)

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, DryRun, Env, Json, LogFile, Quiet, UseSandbox, Verbose
+from beast_dream_snow_loader.cli.options import (
+    Config,
+    DryRun,
+    Env,
+    Json,
+    LogFile,
+    LogFormat,
+    Quiet,
+    UseSandbox,
+    Verbose,
+)
 
 EXAMPLES = "Examples: snowload doctor --env production | snowload doctor --sandbox --check servicenow"
 
@@ -32,6 +42,7 @@ def doctor(
     quiet: Quiet = False,
     verbose: Verbose = 0,
     log_file: LogFile = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Check that everything is set up right; every line that is not fine says what to do.
 
@@ -45,7 +56,15 @@ def doctor(
     from beast_dream_snow_loader.cli.render_doctor import render
 
     options = DoctorOptions(
-        place=Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file),
+        place=Place(
+            environment=env,
+            config_file=config,
+            sandbox=sandbox,
+            verbosity=verbose,
+            log_file=log_file,
+            log_format=log_format,
+            quiet=quiet,
+        ),
         only=tuple(check or ()),
         deep=deep,
         timeout=timeout,

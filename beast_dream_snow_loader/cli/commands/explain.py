@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, Env, Json, LogFile, UseSandbox, Verbose
+from beast_dream_snow_loader.cli.options import Config, Env, Json, LogFile, LogFormat, UseSandbox, Verbose
 
 EXAMPLES = "Examples: snowload explain 00:00:5e:00:53:02 --env production | snowload explain hq-sw-01 --sandbox --json"
 
@@ -19,6 +19,7 @@ def explain(
     as_json: Json = False,
     verbose: Verbose = 0,
     log_file: LogFile = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Follow one device through fetch, mapping, identity, match, plan and past writes, each decision with its rule.
 
@@ -30,7 +31,14 @@ def explain(
     from beast_dream_snow_loader.cli.progress import progress
     from beast_dream_snow_loader.cli.render_explain import render
 
-    place = Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file)
+    place = Place(
+        environment=env,
+        config_file=config,
+        sandbox=sandbox,
+        verbosity=verbose,
+        log_file=log_file,
+        log_format=log_format,
+    )
     with progress(quiet=as_json) as listener:
         result = use_case(LoadOptions(place=place, dry_run=True), key, listener)
     conclude(result, as_json=as_json, render=render)

@@ -19,6 +19,7 @@ from beast_dream_snow_loader.cli.options import (
     Kinds,
     LockTimeout,
     LogFile,
+    LogFormat,
     MaxRequests,
     Quiet,
     Sites,
@@ -68,6 +69,7 @@ def load(
     quiet: Quiet = False,
     verbose: Verbose = 0,
     log_file: LogFile = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Read UniFi, compare, write the difference to the CMDB, link, verify, report.
 
@@ -80,7 +82,15 @@ def load(
     from beast_dream_snow_loader.cli.render_load import render
 
     options = LoadOptions(
-        place=Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file),
+        place=Place(
+            environment=env,
+            config_file=config,
+            sandbox=sandbox,
+            verbosity=verbose,
+            log_file=log_file,
+            log_format=log_format,
+            quiet=quiet,
+        ),
         dry_run=dry_run,
         plan_file=plan,
         full=full,

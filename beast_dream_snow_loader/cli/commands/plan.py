@@ -17,6 +17,7 @@ from beast_dream_snow_loader.cli.options import (
     Json,
     Kinds,
     LogFile,
+    LogFormat,
     Quiet,
     Sites,
     Strict,
@@ -50,6 +51,7 @@ def plan(
     quiet: Quiet = False,
     verbose: Verbose = 0,
     log_file: LogFile = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Read both ends and show what a load would write, field by field, with the reason for each change.
 
@@ -62,7 +64,15 @@ def plan(
     from beast_dream_snow_loader.cli.render_plan import renderer
 
     load = LoadOptions(
-        place=Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file),
+        place=Place(
+            environment=env,
+            config_file=config,
+            sandbox=sandbox,
+            verbosity=verbose,
+            log_file=log_file,
+            log_format=log_format,
+            quiet=quiet,
+        ),
         dry_run=True,
         full=full,
         allow_upgrade=allow_upgrade,

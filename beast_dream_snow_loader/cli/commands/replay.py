@@ -12,6 +12,7 @@ from beast_dream_snow_loader.cli.options import (
     Env,
     Json,
     LogFile,
+    LogFormat,
     MaxRequests,
     Quiet,
     UseSandbox,
@@ -32,6 +33,7 @@ def replay_queue(
     quiet: Quiet = False,
     verbose: Verbose = 0,
     log_file: LogFile = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Send queued writes, each once, in the order they were queued."""
     from beast_dream_snow_loader.app.drain import replay_queue as use_case
@@ -41,6 +43,14 @@ def replay_queue(
     from beast_dream_snow_loader.cli.render_load import render_replay
 
     with progress(quiet=quiet or as_json) as listener:
-        place = Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file)
+        place = Place(
+            environment=env,
+            config_file=config,
+            sandbox=sandbox,
+            verbosity=verbose,
+            log_file=log_file,
+            log_format=log_format,
+            quiet=quiet,
+        )
         result = use_case(place, dry_run=dry_run, limit=limit, listener=listener, max_requests=max_requests)
     conclude(result, as_json=as_json, quiet=quiet, render=render_replay)

@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, DryRun, Env, Json, LogFile, Quiet, UseSandbox, Verbose
+from beast_dream_snow_loader.cli.options import (
+    Config,
+    DryRun,
+    Env,
+    Json,
+    LogFile,
+    LogFormat,
+    Quiet,
+    UseSandbox,
+    Verbose,
+)
 
 EXAMPLES = (
     "Examples: snowload rollback 20261124T031502Z-3f9a1c --env production --dry-run | "
@@ -28,6 +38,7 @@ def rollback(
     quiet: Quiet = False,
     verbose: Verbose = 0,
     log_file: LogFile = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Put back what a run changed, from what was there before it.
 
@@ -39,7 +50,15 @@ def rollback(
     from beast_dream_snow_loader.cli.progress import progress
     from beast_dream_snow_loader.cli.render_load import render_rollback
 
-    place = Place(environment=env, config_file=config, sandbox=sandbox, verbosity=verbose, log_file=log_file)
+    place = Place(
+        environment=env,
+        config_file=config,
+        sandbox=sandbox,
+        verbosity=verbose,
+        log_file=log_file,
+        log_format=log_format,
+        quiet=quiet,
+    )
     with progress(quiet=quiet or as_json) as listener:
         result = use_case(place, run, dry_run=dry_run, created=created, listener=listener)
     conclude(result, as_json=as_json, quiet=quiet, render=render_rollback)

@@ -1,0 +1,114 @@
+"""The words on stderr of a command that did not end with 0 and was stopped by no error: what happened, what to do now.
+
+They are made from the document alone, so that they say nothing it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.errors import SnowloadError
+
+_CHANGES = ("create", "update", "retire", "link", "unlink")
+
+
+def closing(result: Result) -> SnowloadError | None:
+    """Nothing for exit 0, and nothing where the error is told already."""
+    if not result.exit_code or result.error is not None:
+        return None
+    if result.command == "health":
+        return _ill(result)
+    return _BY_CODE.get(_code(result), _otherwise)(result)
+
+
+def _queued(result: Result) -> SnowloadError:
+    body = result.body
+    why = body.get("queued_because") or {}
+    count = body.get("queued", 0)
+    reason = why.get("message", "").rstrip(".") or "ServiceNow could not be worked with"
+    now = "is" if count == 1 else "are"
+    if body.get("read_only") or why.get("code") == "servicenow.read_only":
+        reason, step = (
+            "servicenow.mode is read-only",
+            'Set servicenow.mode to "normal", then run: snowload replay-queue',
+        )
+    else:
+        step = "The next load sends them, or now: snowload replay-queue (look at them: snowload queue list)"
+    return SnowloadError(f"{_counted(count, 'write')} {now} queued, because {_lower(reason)}.", next_step=step)
+
+
+def _partial(result: Result) -> SnowloadError:
+    body, run = result.body, result.run_id
+    parts = [(name, len(body.get(name, ()))) for name in ("failed", "held", "parked")]
+    parts.append(("invalid", sum(one.get("severity") == "error" for one in body.get("findings", ()))))
+    found = ", ".join(f"{count} {name}" for name, count in parts if count) or "not everything could be done"
+    if result.command == "load" and run and not body.get("dry_run"):
+        step = f"See which and why: snowload report --run {run}; mend it, then run: snowload load --retry-failed {run}"
+    elif result.command == "doctor":
+        found = "some lines are not fine"
+        step = "Each says what to do; then run: snowload doctor"
+    elif body.get("findings"):
+        step = "Mend what the findings name, in UniFi, in ServiceNow or in the mapping, then run: snowload validate"
+    else:
+        step = "See which and why: snowload report --since 1h; what waits and what is parked: snowload queue list"
+    return SnowloadError(f"{result.command} finished in part: {found}.", next_step=step)
+
+
+def _interrupted(result: Result) -> SnowloadError:
+    done = sum(result.body.get("written", {}).values())
+    step = f"Finish it with: snowload load --resume {result.run_id}"
+    if result.command != "load":
+        step = f"Run it again: snowload {result.command}"
+    return SnowloadError(
+        f"{result.command} was ended by a signal after {_counted(done, 'write')}; what was done is recorded.",
+        next_step=step,
+    )
+
+
+def _changes(result: Result) -> SnowloadError:
+    plan: Mapping[str, Any] = result.body.get("plan", {})
+    count = sum(plan.get(name, 0) for name in _CHANGES)
+    return SnowloadError(
+        f"The plan is not empty: {_counted(count, 'change')}.",
+        next_step="Carry it out with: snowload load (or save it with --out FILE and give load --plan FILE)",
+    )
+
+
+def _ill(result: Result) -> SnowloadError:
+    bad = [one["name"] for one in result.body.get("checks", ()) if one.get("status") != "healthy"]
+    return SnowloadError(
+        f"{result.status}: {', '.join(bad) or 'no check could be made'}.", next_step="Find out why: snowload doctor"
+    )
+
+
+def _otherwise(result: Result) -> SnowloadError:
+    code = _code(result)
+    step = "Each line that is not fine says what to do." if result.command == "doctor" else ""
+    step = step or f"What it did is in its result; see also: snowload {result.command} --help"
+    return SnowloadError(f"{result.command} ended with {int(code)}: {code.meaning}.", next_step=step)
+
+
+_BY_CODE: Mapping[ExitCode, Callable[[Result], SnowloadError]] = {
+    ExitCode.PARTIAL: _partial,
+    ExitCode.QUEUED: _queued,
+    ExitCode.CHANGES: _changes,
+    ExitCode.INTERRUPTED: _interrupted,
+    ExitCode.TERMINATED: _interrupted,
+}
+
+
+def _code(result: Result) -> ExitCode:
+    return next(code for code in ExitCode if code == result.exit_code)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _lower(text: str) -> str:
+    """A sentence goes on: its first letter small, unless it begins a name."""
+    names = ("ServiceNow", "UniFi")
+    return text if text.startswith(names) or text[1:2].isupper() else f"{text[:1].lower()}{text[1:]}"

@@ -1,0 +1,110 @@
+"""``errors`` and ``incidents`` of a report: what failed, with its context, and what it has in common (R1.1, X4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.changes import ItemChange, LinkChange
+from beast_dream_snow_loader.core.incidents import Incident, Trouble, incident_of, incidents
+from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.errors import CmdbError, ReadOnlyMode
+from beast_dream_snow_loader.operations.error_handler import ErrorContext
+from beast_dream_snow_loader.operations.logger import StructuredLogger
+from beast_dream_snow_loader.operations.troubles import Troubles
+
+_FAILED = frozenset({Outcome.REFUSED, Outcome.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    errors: Sequence[dict[str, Any]] = ()
+    incidents: Sequence[dict[str, Any]] = ()
+
+
+def errors_told(troubles: Troubles, settlements: Iterable[Settlement]) -> Told:
+    """What was raised, then each record and relation that failed; and all of it, queued writes too, by cause."""
+    settlements = tuple(settlements)
+    of_changes = {s.change.subject: t for s in settlements if (t := _trouble(troubles, s)) is not None}
+    found = incidents([*troubles.on_the_way, *of_changes.values()])
+    failed = [s for s in settlements if s.receipt.outcome in _FAILED]
+    rows = [*_raised(troubles, found), *(_of_change(troubles, s, of_changes, found) for s in failed)]
+    return Told(errors=rows, incidents=[one.document(recovered=not one.subjects) for one in found])
+
+
+def tell_incidents(told: Sequence[Mapping[str, Any]], logger: StructuredLogger) -> None:
+    """One line per incident, at the end of a run."""
+    for one in told:
+        logger.log_event(
+            "incident.found",
+            "INFO" if one["recovered"] else None,
+            incident=one["id"],
+            service=one["service"],
+            code=one["code"],
+            count=one["count"],
+            records=one["records"],
+            relations=one["relations"],
+            steps=", ".join(dict.fromkeys(link["step"] for link in one["chain"])),
+            recovered=one["recovered"],
+        )
+
+
+def _trouble(troubles: Troubles, settlement: Settlement) -> Trouble | None:
+    """What kept a change from being made; a write that the operator holds back is in no trouble."""
+    noted = troubles.settled.get(settlement.change.subject)
+    left = settlement.receipt.outcome is not Outcome.DONE and settlement.receipt.code != ReadOnlyMode.code
+    if noted is None or not left:
+        return None
+    change = settlement.change
+    if isinstance(change, ItemChange):
+        return noted
+    ends = (str(change.relation.lower), str(change.relation.upper)) if isinstance(change, LinkChange) else ()
+    return replace(noted, relation=True, ends=ends)
+
+
+def _raised(troubles: Troubles, found: Sequence[Incident]) -> Iterator[dict[str, Any]]:
+    for context in troubles.captured:
+        step = (context.input_data or {}).get("step", "")
+        among = [one for one in found if (step, context.code) in one.chain]
+        yield _row(context, incident=among[-1].id if among else "")
+
+
+def _of_change(
+    troubles: Troubles, settlement: Settlement, of_changes: dict[str, Trouble], found: Sequence[Incident]
+) -> dict[str, Any]:
+    """One failed record; field values stay out of it."""
+    receipt, change = settlement.receipt, settlement.change
+    context = troubles.refused.get(change.subject) or troubles.handler.capture_refusal(
+        "load", receipt.code, receipt.message
+    )
+    trouble = of_changes.get(change.subject)
+    return _row(context, incident=incident_of(trouble, found) if trouble is not None else "") | {
+        "operation": f"load.{change.type}",
+        "severity": "medium" if receipt.outcome is Outcome.REFUSED else "high",
+        "code": receipt.code or CmdbError.code,
+        "record": receipt.subject,
+        "input": ", ".join(sorted(change.send)) if isinstance(change, ItemChange) else change.subject,
+        "outcome": str(receipt.outcome),
+    }
+
+
+def _row(context: ErrorContext, *, incident: str) -> dict[str, Any]:
+    return {
+        "operation": context.operation,
+        "category": context.category.value,
+        "severity": context.severity.value,
+        "code": context.code,
+        "message": shown(context.error_message, 500),
+        "record": "",
+        "input": "",
+        "outcome": "",
+        "timestamp": rfc3339(context.timestamp),
+        "correlation_id": context.correlation_id,
+        "incident": incident,
+        "stack_trace": context.stack_trace,
+        "environment_info": dict(context.environment_info),
+    }

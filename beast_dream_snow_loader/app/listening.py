@@ -94,6 +94,7 @@ def _told(logger: StructuredLogger, here: Ground, run_id: str, heard: Heard, com
         spent = round((here.clock.monotonic() - begun) * 1000, 3)
         if heard.report is not None:
             tell_incidents(heard.report.incidents, logger)
+            _measured(logger, heard.report)
         status, exit_code = status_of(heard.report) if heard.report is not None else (RunStatus.OK, 0)
         status = RunStatus.FAILED if code else status
         level: Level | None = "WARNING" if code or exit_code else None
@@ -107,6 +108,12 @@ def _told(logger: StructuredLogger, here: Ground, run_id: str, heard: Heard, com
             code=code,
             duration_ms=spent,
         )
+
+
+def _measured(logger: StructuredLogger, report: RunReport) -> None:
+    for name, count in report.requests.items():
+        if isinstance(count, int):
+            logger.log_performance_metric(f"requests.{name}", count, "1", {})
 
 
 def retry_config(settings: Settings) -> RetryConfig:

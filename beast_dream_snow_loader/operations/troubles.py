@@ -34,7 +34,7 @@ class Troubles:
         self.refused: dict[str, ErrorContext] = {}
         """What became of changes, by subject; a later try may have made one after all."""
         self.settled: dict[str, Trouble] = {}
-        """When changes that failed or wait were last settled, by subject."""
+        """Where and when changes that failed or wait first did, by subject."""
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RequestFinished):
@@ -74,7 +74,7 @@ class Troubles:
             at=self._clock.now(), step=self._step, service="servicenow", code=receipt.code, subject=receipt.subject
         )
         with self._lock:
-            self.settled[receipt.subject] = trouble
+            self.settled.setdefault(receipt.subject, trouble)
         if receipt.outcome in _FAILED:
             told = {"key": receipt.subject, "step": self._step}
             self.refused[receipt.subject] = self.handler.capture_refusal("load", receipt.code, receipt.message, told)

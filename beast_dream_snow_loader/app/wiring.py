@@ -32,6 +32,7 @@ from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.reading_only import held_back
 from beast_dream_snow_loader.transport.stack import Around, build_stack, read_only
+from beast_dream_snow_loader.unifi.cloud import CONNECTED
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
 from beast_dream_snow_loader.unifi.door import LOGIN
 from beast_dream_snow_loader.unifi.session import NoSessions, Sessions
@@ -61,7 +62,8 @@ class Transports:
     """Makes the one resilient transport for each service. ``read_only``: it refuses whatever would change anything; so
     does that of an instance whose ``servicenow.mode`` is read-only. ``spare``: what is asked gives way to runs.
 
-    ``hearing`` may put a listener for answers around HTTP itself.
+    ``connections`` to UniFi's services are made once, and used for every console behind Site Manager. ``hearing`` may
+    put a listener for answers around HTTP itself.
     """
 
     settings: Settings
@@ -72,6 +74,7 @@ class Transports:
     read_only: bool = False
     spare: bool = False
     allowance: Allowance = field(default_factory=Allowance)
+    connections: dict[str, HttpTransport] = field(default_factory=dict)
     hearing: Callable[[str, Transport], Transport] = lambda _service, http: http
 
     def servicenow(self) -> Transport:
@@ -98,9 +101,17 @@ class Transports:
 
     def unifi(self, service: str, console: ConsoleSettings | None) -> Transport:
         """UniFi is only ever read; logging in is a POST that changes nothing there."""
+        reached = SITE_MANAGER if service.startswith(CONNECTED) else service
+        if reached not in self.connections:
+            self.connections[reached] = self._unifi_http(reached, console)
+        if reached != service:
+            self.restraints.of(reached, self._width(reached))
+        return self._stack(service, self.connections[reached], self._width(service))
+
+    def _unifi_http(self, service: str, console: ConsoleSettings | None) -> HttpTransport:
         mine = self.settings.unifi
         own = console.verify_tls if console is not None else None
-        http = HttpTransport(
+        return HttpTransport(
             service,
             verify=mine.verify_tls if own is None else own,
             connect_timeout=mine.connect_timeout_seconds,
@@ -108,7 +119,6 @@ class Transports:
             listener=self.listener,
             clock=self.clock,
         )
-        return self._stack(service, http, self._width(service))
 
     def _width(self, service: str) -> Width:
         """Site Manager bears more than a console; both are long in forgiving (unifi-api 5, gotcha 16), and a login
@@ -119,7 +129,8 @@ class Transports:
         if service == SITE_MANAGER:
             most = mine.site_manager_concurrency
             return Width(most=most, start=max(1, most // 2), first_cool_down=UNIFI_COOL_DOWN_SECONDS)
-        return Width(most=mine.console_concurrency, first_cool_down=UNIFI_COOL_DOWN_SECONDS)
+        within = SITE_MANAGER if service.startswith(CONNECTED) else ""
+        return Width(most=mine.console_concurrency, first_cool_down=UNIFI_COOL_DOWN_SECONDS, within=within)
 
     def _stack(
         self, service: str, http: HttpTransport, width: Width, around: Around = lambda inner: inner

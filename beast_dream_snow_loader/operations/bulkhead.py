@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -56,7 +56,10 @@ class _Places:
 
 
 class Bulkhead:
-    """The places of one service; ``limit`` says how many there are at the moment. Thread-safe."""
+    """The places of one service; ``limit`` says how many there are at the moment. Thread-safe.
+
+    ``within``: whoever has a place here needs one there too (a console that is reached through another service).
+    """
 
     def __init__(
         self,
@@ -65,8 +68,10 @@ class Bulkhead:
         clock: Clock,
         kinds: Mapping[Criticality, Compartment] | None = None,
         gate: Callable[[], Gate] = threading.Event,
+        within: Bulkhead | None = None,
     ) -> None:
         self.service = service
+        self._within = within
         self._limit = limit
         self._clock = clock
         self._kinds = kinds or compartments()
@@ -79,7 +84,8 @@ class Bulkhead:
         """A place for as long as the block runs. Raises BulkheadFull: nothing was sent."""
         self._enter(kind, operation)
         try:
-            yield
+            with self._within.place(kind, operation) if self._within is not None else nullcontext():
+                yield
         finally:
             with self._lock:
                 self._places.inside[kind] -= 1

@@ -20,11 +20,12 @@ MOST = 4
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Width:
     """At most so many requests at once, ``start`` to begin with. ``first_cool_down``: seconds after a 429 that does
-    not say how long."""
+    not say how long. ``within`` names the service through which this one is reached: its places are needed too."""
 
     most: int = MOST
     start: int = START
     first_cool_down: float = FIRST_COOL_DOWN_SECONDS
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,8 @@ class Restraints:
     def _make(self, service: str, width: Width) -> Restraint:
         limit = AdaptiveLimit(width.most, self._clock, width.start)
         governor = Governor(service, self._clock, limit, self._pace, width.first_cool_down)
-        bulkhead = Bulkhead(service, lambda: limit.now, self._clock, self._kinds, self._gate)
+        through = self._made[width.within].bulkhead if width.within else None
+        bulkhead = Bulkhead(service, lambda: limit.now, self._clock, self._kinds, self._gate, through)
         return Restraint(
             clock=self._clock,
             budget=RetryBudget(service, self._clock, self._tokens),

@@ -16,6 +16,8 @@ from beast_dream_snow_loader.unifi.views import HostView
 
 SITE_MANAGER = "unifi:site-manager"
 """The service's name for its transport."""
+CONNECTED = "unifi:connector "
+"""Begins the name of the service of a console behind the connector: its limits and its troubles are its own."""
 
 
 def cloud_endpoint(settings: UniFiSettings, transports: Transports) -> Endpoint | None:
@@ -84,10 +86,11 @@ def unread_hosts(estate: Estate) -> list[HostView]:
     return list(found.values())
 
 
-def through(cloud: Endpoint, host: HostView) -> Endpoint:
+def through(cloud: Endpoint, host: HostView, transports: Transports) -> Endpoint:
     """The console's own API behind the connector (unifi-api 1.7)."""
     return replace(
         cloud,
+        transport=transports(f"{CONNECTED}{host.host_id[:12]}", None),
         base=f"{cloud.base}/v1/connector/consoles/{segment(host.host_id)}",
         service=f"console {shown(host.name or host.host_id[:12])} through Site Manager",
         settings="UNIFI_API_KEY (it must belong to the console's owner)",

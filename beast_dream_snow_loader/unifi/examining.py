@@ -66,7 +66,7 @@ def connector(sources: Sources, cloud: Endpoint) -> Iterator[Check]:
         yield ok("switched off (unifi.use_connector): consoles without a login here are read from Site Manager alone")
         return
     for host in asked:
-        endpoint = through(cloud, host)
+        endpoint = through(cloud, host, sources.transports)
         subject = f"host {shown(host.name or host.host_id[:12], 60)}"
         error = _error(partial(endpoint.json, f"{network.PREFIX}/info"))
         if error is None:

@@ -101,7 +101,7 @@ class UniFiSource:
 
     def _connected(self, cloud: Endpoint, host: HostView) -> ConsoleView:
         view = ConsoleView(address=f"connector/{host.host_id}", host_id=host.host_id)
-        self._guarded(view, lambda: read_with_key(through(cloud, host), view, self._reading()))
+        self._guarded(view, lambda: read_with_key(through(cloud, host, self._transports), view, self._reading()))
         return view
 
     def _reading(self) -> tuple[datetime, int]:

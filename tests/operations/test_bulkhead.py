@@ -81,3 +81,14 @@ def test_a_service_that_bears_more_by_now_takes_in_who_waits() -> None:
         with bulkhead.place(Criticality.ROUTINE, "another"):
             pass
         assert waiters.served() == ["read"]
+
+
+def test_who_is_reached_through_another_service_needs_a_place_there_and_keeps_the_others_out_of_its_own() -> None:
+    cloud = Bulkhead("site manager", lambda: 2, SystemClock())
+    one, other = (Bulkhead(name, lambda: 1, SystemClock(), compartments(10, 0.1), within=cloud) for name in "ab")
+    with one.place(Criticality.ROUTINE, "read"):
+        with pytest.raises(BulkheadFull, match="a is busy"), one.place(Criticality.ROUTINE, "read"):
+            pass
+        with other.place(Criticality.ROUTINE, "read"):
+            assert cloud.full
+    assert not cloud.full

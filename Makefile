@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash soak queue year truth presence check docs clean constraints
+.PHONY: setup demo test bench crash soak queue breakers year truth presence check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -45,6 +45,9 @@ queue: setup ## 10,000 queued writes, 100 kills and full disks while they are qu
 	$(BIN)/python -m tests.crash.queue_kills --devices 3400 --kills 100
 
 SEED ?= 1
+breakers: setup ## 100,000 random sequences of events: the circuit breaker does as its definition says; takes two minutes
+	$(BIN)/python -m tests.operations.breaker_model --sequences 100000 --seed $(SEED)
+
 year: setup ## a year in the life of a CMDB: 60 runs, 1,000 devices; SEED=7 for another one
 	$(BIN)/python -m tests.scenarios.year --seed $(SEED)
 

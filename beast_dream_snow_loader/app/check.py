@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from beast_dream_snow_loader.app.breaker_config import BreakerOverride, BreakerSettings
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.failing import failed
@@ -159,10 +160,19 @@ def _problems(checked: Any) -> list[str]:
 def _flat(settings: Settings) -> Iterable[tuple[str, object]]:
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if isinstance(value, BaseModel):
+        if isinstance(value, BreakerSettings):
+            yield from _breakers(name, value)
+        elif isinstance(value, BaseModel):
             yield from ((f"{name}.{leaf}", _plain(getattr(value, leaf))) for leaf in type(value).model_fields)
         else:
             yield name, _plain(value)
+
+
+def _breakers(section: str, settings: BreakerSettings) -> Iterable[tuple[str, object]]:
+    """What one dependency has otherwise, by its name."""
+    yield from ((f"{section}.{leaf}", getattr(settings, leaf)) for leaf in BreakerOverride.model_fields)
+    for name, override in settings.by_name.items():
+        yield from ((f"{section}.{name}.{leaf}", value) for leaf, value in override.given().items())
 
 
 def _plain(value: object) -> object:

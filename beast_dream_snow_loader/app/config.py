@@ -15,6 +15,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
+from beast_dream_snow_loader.app.breaker_config import BreakerSettings
+from beast_dream_snow_loader.app.breaker_config import leaves as breaker_leaves
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.layers import Layer, installed_files, merge, origins, read_toml
 from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt
@@ -136,15 +138,6 @@ class RetrySettings(BaseModel):
     max_delay_seconds: float = Field(default=60.0, gt=0)
 
 
-class BreakerSettings(BaseModel):
-    """``[circuit_breaker]``."""
-
-    model_config = _FROZEN
-
-    failure_threshold: int = Field(default=5, ge=1)
-    recovery_timeout_seconds: float = Field(default=60.0, gt=0)
-
-
 class BulkheadSettings(BaseModel):
     """``[bulkhead]``: how many requests to one service may wait for a place, and for how many seconds. What can be
     asked for again at any time (health) gets a tenth of the queue and a thirtieth of the patience."""
@@ -229,7 +222,9 @@ def setting_paths() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         yield name
         section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
+        if section is BreakerSettings:
+            yield from (f"{name}.{leaf}" for leaf in breaker_leaves())
+        elif isinstance(section, type) and issubclass(section, BaseModel):
             yield from (f"{name}.{leaf}" for leaf in section.model_fields)
 
 
@@ -273,7 +268,7 @@ def _validated(merged: dict[str, Any], where: Mapping[str, str], problems: list[
 
 
 def _sentence(detail: Mapping[str, Any], where: Mapping[str, str]) -> str:
-    path = ".".join(str(part) for part in detail["loc"])
+    path = ".".join(str(part) for part in detail["loc"]).replace(".by_name", "", 1)
     source = where.get(path) or next((where[p] for p in where if path.startswith(f"{p}.")), "default")
     return f"{path} ({source}): {_expected(detail, path)}"
 

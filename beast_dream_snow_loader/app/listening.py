@@ -13,7 +13,7 @@ from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.clock import SystemClock
-from beast_dream_snow_loader.core.events import Event, FindingRaised, Listener
+from beast_dream_snow_loader.core.events import BreakerChanged, Event, FindingRaised, Listener
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import RunStatus
@@ -29,17 +29,20 @@ from beast_dream_snow_loader.state.private_files import private_directory
 
 
 class Heard:
-    """Findings that were raised as events on the way, by transports and clients, each once; what went wrong; and how
-    the run ended."""
+    """Findings that were raised as events on the way, by transports and clients, each once; what breakers did; what
+    went wrong; and how the run ended."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
+        self.breakers: list[BreakerChanged] = []
         self.troubles = Troubles(SystemClock())
         self.report: RunReport | None = None
 
     def append_of(self, event: Event) -> None:
         if isinstance(event, FindingRaised) and event.finding not in self.findings:
             self.findings.append(event.finding)
+        elif isinstance(event, BreakerChanged):
+            self.breakers.append(event)
 
 
 @contextmanager

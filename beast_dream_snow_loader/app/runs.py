@@ -66,6 +66,7 @@ def report_of(
         held=outcome.held,
         steps=outcome.steps,
         requests=wiring.meter.counts(),
+        breakers=wiring.heard.breakers,
         stale_source=outcome.stale_seconds,
         checked=outcome.checked,
         integrity=outcome.integrity,

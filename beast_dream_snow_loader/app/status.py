@@ -79,6 +79,7 @@ def _monitor(here: Ground, store: Store, wiring: Wiring, timeout: str, only: Seq
     methods = servicenow_methods(here.settings.servicenow)
     monitor.register_check("credentials", lambda: monitor.check_credential_availability(methods))
     monitor.register_check("database", lambda: _database(store))
+    monitor.register_check("breakers", lambda: _breakers(store))
     monitor.register_check("queue", lambda: _queue(store))
     monitor.register_check("classes", lambda: _classes(store))
     monitor.register_check("last-success", lambda: _last_success(here, store))
@@ -107,6 +108,15 @@ def _database(store: Store) -> HealthCheck:
     if found.whole:
         return HealthCheck("database", HealthStatus.HEALTHY, f"{found.kind}, whole", details=details)
     return HealthCheck("database", HealthStatus.UNHEALTHY, "; ".join(found.problems), details=details)
+
+
+def _breakers(store: Store) -> HealthCheck:
+    opened = [one for one in store.breakers.all().values() if not one.over]
+    if not opened:
+        return HealthCheck("breakers", HealthStatus.HEALTHY, "none is open")
+    told = [f"{one.name} is open{' by hand' if one.by_hand else ''} ({one.reason})" for one in opened]
+    message = f"{'; '.join(told)}: snowload breakers list says until when"
+    return HealthCheck("breakers", HealthStatus.DEGRADED, message, details={one.name: one.reason for one in opened})
 
 
 def _queue(store: Store) -> HealthCheck:

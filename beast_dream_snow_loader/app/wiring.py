@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from beast_dream_snow_loader.app.breaker_config import SERVICENOW
+from beast_dream_snow_loader.app.breakers import breakers_of, parts_of
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import with_secrets
 from beast_dream_snow_loader.app.ground import Ground
@@ -18,7 +20,7 @@ from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.dispatch.inline import spread
 from beast_dream_snow_loader.operations.bulkhead import compartments
-from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
+from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
 from beast_dream_snow_loader.operations.restraint import Restraints, Width
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.pipeline.world import World
@@ -27,6 +29,7 @@ from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
 from beast_dream_snow_loader.state.store import Store, open_store
 from beast_dream_snow_loader.transport.allowance import Allowance
 from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.breaking import Breakers
 from beast_dream_snow_loader.transport.bulkheading import Spare
 from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.observing import RequestMeter
@@ -38,7 +41,8 @@ from beast_dream_snow_loader.unifi.door import LOGIN
 from beast_dream_snow_loader.unifi.session import NoSessions, Sessions
 from beast_dream_snow_loader.unifi.source import SITE_MANAGER, UniFiSource
 
-SERVICENOW = "servicenow"
+__all__ = ["SERVICENOW", "Transports", "Wiring", "mapping_rules", "opened", "restraints", "wire"]
+
 UNIFI_COOL_DOWN_SECONDS = 5.0
 """After a first 429 of UniFi without a word (unifi-api 5, gotcha 16)."""
 LOGIN_COOL_DOWN_SECONDS = 120.0
@@ -71,6 +75,7 @@ class Transports:
     listener: Listener
     meter: RequestMeter
     restraints: Restraints
+    breakers: BreakerRegistry
     read_only: bool = False
     spare: bool = False
     allowance: Allowance = field(default_factory=Allowance)
@@ -135,7 +140,7 @@ class Transports:
     def _stack(
         self, service: str, http: HttpTransport, width: Width, around: Around = lambda inner: inner
     ) -> Transport:
-        retry, breaker = retry_config(self.settings), self.settings.circuit_breaker
+        retry = retry_config(self.settings)
         stack = build_stack(
             self.hearing(service, http),
             policy=RetryPolicy(
@@ -144,11 +149,7 @@ class Transports:
                 max_delay_seconds=retry.max_delay_seconds,
                 deadline_seconds=self.settings.servicenow.total_timeout_seconds,
             ),
-            breaker=get_breaker(
-                service,
-                failure_threshold=breaker.failure_threshold,
-                recovery_timeout_seconds=breaker.recovery_timeout_seconds,
-            ),
+            breaker=Breakers(self.breakers.get(service), parts_of(service, self.breakers)),
             listener=self.listener,
             meter=self.meter,
             around=around,
@@ -182,6 +183,7 @@ def wire(
 
     Raises ConfigurationError when a login is missing or a secret does not resolve.
     """
+    breakers = breakers_of(ground.settings, ground.clock, listener, store)
     settings = with_secrets(require_logins(ground.settings), listener)
     meter = RequestMeter()
     making = Transports(
@@ -190,6 +192,7 @@ def wire(
         listener=listener,
         meter=meter,
         restraints=restraints(ground, store),
+        breakers=breakers,
         read_only=dry_run,
         spare=spare,
         allowance=Allowance(max_requests, listener),

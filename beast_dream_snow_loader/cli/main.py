@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from beast_dream_snow_loader.cli.commands import (
+    breakers,
     config,
     doctor,
     explain,
@@ -66,6 +67,7 @@ app.command("rollback", epilog=rollback.EXAMPLES)(rollback.rollback)
 app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
 app.add_typer(runs.app, name="runs")
 app.add_typer(queue.app, name="queue")
+app.add_typer(breakers.app, name="breakers")
 app.add_typer(config.app, name="config")
 
 

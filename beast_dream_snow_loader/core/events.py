@@ -85,6 +85,19 @@ class RetryDecided:
     error: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerChanged:
+    """``before`` and ``after``: closed, open, half_open. ``seconds`` is how long the dependency is left alone; None: it
+    is not, or until a person says otherwise."""
+
+    name: str
+    before: str
+    after: str
+    reason: str
+    seconds: float | None = None
+    by_hand: bool = False
+
+
 Event = (
     StepStarted
     | StepAdvanced
@@ -95,6 +108,7 @@ Event = (
     | ChangeSettled
     | RequestFinished
     | RetryDecided
+    | BreakerChanged
 )
 Listener = Callable[[Event], None]
 

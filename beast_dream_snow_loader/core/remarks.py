@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from beast_dream_snow_loader.core.changes import ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.class_moves import CLASS_ELEMENT
+from beast_dream_snow_loader.core.events import BreakerChanged
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.shown import shown
 
+LEFT_ALONE = "breaker.opened"
+"""A finding about a dependency whose circuit breaker opened."""
 NO_RULE = "IDENTIFICATION_RULE_MISSING"
 NO_SUCH_TYPE = "INVALID_INPUT_DATA"
 """Of a relation: its ends are positions in our own payload, so only its type can be wrong (cmdb-model 2.9)."""
@@ -30,6 +33,12 @@ def remarks(settlements: Iterable[Settlement]) -> Iterator[Finding]:
         elif receipt.outcome is Outcome.DONE and isinstance(change, UnlinkChange) and receipt.code in _STAYS:
             message = f"Its edge to {change.known.child} is not removed. {receipt.message}"
             yield Finding(record=str(change.known.lower), rule=receipt.code, severity=Severity.WARNING, message=message)
+
+
+def left_alone(change: BreakerChanged) -> Finding:
+    """A dependency that is not asked any more for a while."""
+    message = f"{change.name} is left alone: {change.reason}. Until it is tried again nothing is sent to it."
+    return Finding(record=change.name, rule=LEFT_ALONE, severity=Severity.WARNING, message=message)
 
 
 def waiting(links: Iterable[LinkChange]) -> Iterator[Finding]:

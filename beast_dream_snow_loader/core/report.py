@@ -12,7 +12,7 @@ from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.edge_checks import REMOVED
-from beast_dream_snow_loader.core.events import StepFinished
+from beast_dream_snow_loader.core.events import BreakerChanged, StepFinished
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of, severest
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.integrity import Integrity
@@ -59,6 +59,7 @@ class RunReport:
     held: Sequence[Held] = ()
     steps: Sequence[StepFinished] = ()
     requests: Mapping[str, Any] = field(default_factory=dict)
+    breakers: Sequence[BreakerChanged] = ()
     stale_source: float | None = None
     checked: int = 0
     integrity: Integrity = field(default_factory=Integrity)
@@ -93,6 +94,7 @@ class RunReport:
             "queued_because": _because(self),
             "links": links(self),
             "requests": dict(self.requests),
+            "breakers": _breakers(self.breakers),
             "steps": [_step(step) for step in self.steps],
             "verify": {
                 "checked": self.checked,
@@ -239,6 +241,12 @@ def _because(report: RunReport) -> dict[str, str] | None:
         return None
     (code, message), _ = left.most_common(1)[0]
     return {"code": code, "message": shown(message, 500)}
+
+
+def _breakers(changes: Sequence[BreakerChanged]) -> dict[str, Any]:
+    names = ("name", "before", "after", "reason", "seconds", "by_hand")
+    opened = sum(change.after == "open" for change in changes)
+    return {"opened": opened, "changes": [{name: getattr(one, name) for name in names} for one in changes]}
 
 
 def _held(record: Held) -> dict[str, Any]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
+
+_USUAL = 200
+"""So many earlier calls say what is usual."""
+_ENOUGH = 20
+"""With fewer of them nothing is known to be usual."""
+_FAR_ABOVE = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountWindow:
     """Rates are shares from 0 to 1, reached when equal. Nothing is judged before ``minimum_calls``.
 
-    ``slow_call_seconds`` None: no call is slow. A batch of a thousand records may take its time and still be well.
+    ``slow_call_seconds`` None: no call is slow. Otherwise a call is slow that took longer than that and longer than
+    three times the 99th percentile of what went before the window: a service that always takes its time is well.
     """
 
     size: int = 20
@@ -25,20 +33,46 @@ class CallWindow:
 
     def __init__(self, policy: CountWindow) -> None:
         self._policy = policy
-        self._calls: deque[tuple[bool, bool]] = deque(maxlen=policy.size)
+        self._calls: deque[tuple[bool, bool, float]] = deque()
+        self._before: deque[float] = deque(maxlen=_USUAL)
 
     def add(self, *, failed: bool, seconds: float) -> None:
-        slow = self._policy.slow_call_seconds is not None and seconds > self._policy.slow_call_seconds
-        self._calls.append((failed, slow))
+        self._calls.append((failed, self._slow(seconds), seconds))
+        if len(self._calls) > self._policy.size:
+            self._leave()
 
     def clear(self) -> None:
-        self._calls.clear()
+        """Begin anew; what was usual still is."""
+        while self._calls:
+            self._leave()
 
     @property
-    def exceeded(self) -> bool:
+    def exceeded(self) -> str:
+        """Which rate is reached, for people; empty when none is."""
         count = len(self._calls)
         if count < self._policy.minimum_calls:
-            return False
-        failed = sum(failed for failed, _ in self._calls)
-        slow = sum(slow for _, slow in self._calls)
-        return failed >= self._policy.failure_rate * count or slow >= self._policy.slow_rate * count
+            return ""
+        failed = sum(failed for failed, _, _ in self._calls)
+        if failed >= self._policy.failure_rate * count:
+            return f"{failed} of the last {count} calls failed"
+        slow = sum(slow for _, slow, _ in self._calls)
+        if self._policy.slow_call_seconds is not None and slow >= self._policy.slow_rate * count:
+            return f"{slow} of the last {count} calls took longer than {self._limit:.0f} s"
+        return ""
+
+    def _leave(self) -> None:
+        failed, _, seconds = self._calls.popleft()
+        if not failed:
+            self._before.append(seconds)
+
+    def _slow(self, seconds: float) -> bool:
+        start = self._policy.slow_call_seconds
+        return start is not None and seconds > start and seconds > self._limit
+
+    @property
+    def _limit(self) -> float:
+        start = self._policy.slow_call_seconds or 0.0
+        if len(self._before) < _ENOUGH:
+            return start
+        ranked = sorted(self._before)
+        return max(start, _FAR_ABOVE * ranked[math.ceil(0.99 * len(ranked)) - 1])

@@ -1,30 +1,43 @@
 """Circuit breakers: after repeated failures a dependency is left alone for a while, then probed.
 
-The breaker decides under its lock and calls outside it; time is monotonic. The result of a call that was admitted in
-an earlier state says nothing of the present one and is not counted.
+The breaker decides under its lock and calls outside it; time is monotonic. With a memory all processes that share the
+state know what one of them found out; a memory that fails leaves each process with what it knows itself.
 """
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Callable, Mapping
-from enum import Enum
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 from beast_dream_snow_loader.clock import Clock, SystemClock
+from beast_dream_snow_loader.core.events import BreakerChanged, Listener, ignore
 from beast_dream_snow_loader.errors import CircuitBreakerOpen
-from beast_dream_snow_loader.operations.call_window import CallWindow, CountWindow
+from beast_dream_snow_loader.operations.breaker_machine import Ask, Machine, Transition
+from beast_dream_snow_loader.operations.breaker_memory import BreakerMemory, CircuitState, Remembered
+from beast_dream_snow_loader.operations.breaker_policy import BreakerPolicy
+from beast_dream_snow_loader.operations.call_window import CountWindow
 
 T = TypeVar("T")
 Failures = type[BaseException] | tuple[type[BaseException], ...]
 
-__all__ = ["CircuitBreaker", "CircuitBreakerOpen", "CircuitState", "CountWindow", "breaker_states", "get_breaker"]
+__all__ = [
+    "BreakerPolicy",
+    "BreakerRegistry",
+    "CircuitBreaker",
+    "CircuitBreakerOpen",
+    "CircuitState",
+    "CountWindow",
+    "Permit",
+    "breaker_states",
+    "get_breaker",
+    "install",
+]
 
-
-class CircuitState(Enum):
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
+LOOK_SECONDS = 5.0
+"""So often at most a process asks whether a breaker that is open to it still is."""
 
 
 class CircuitBreaker:
@@ -47,26 +60,45 @@ class CircuitBreaker:
         clock: Clock | None = None,
     ) -> None:
         self.name = name
-        self._threshold = failure_threshold
-        self._recovery = recovery_timeout_seconds
+        self.policy = BreakerPolicy(
+            failure_threshold=failure_threshold,
+            recovery_timeout_seconds=recovery_timeout_seconds,
+            half_open_max_calls=half_open_max_calls,
+            window=window,
+        )
         self._expected = expected_exception
-        self._probes_allowed = half_open_max_calls
-        self._window = CallWindow(window) if window else None
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        self._state = CircuitState.CLOSED
-        self._round = 0
-        self._failures = 0
-        self._probes = 0
-        self._passed = 0
-        self._ends = 0.0
-        self._held_open = False
+        self._unkept = False
+        self._join(None, ignore, random.random)
+
+    @classmethod
+    def of(
+        cls,
+        policy: BreakerPolicy,
+        *,
+        name: str = "unknown",
+        clock: Clock | None = None,
+        memory: BreakerMemory | None = None,
+        listener: Listener = ignore,
+        chance: Callable[[], float] = random.random,
+    ) -> CircuitBreaker:
+        """One with everything that a policy can say. A ``memory`` must not raise
+        (:class:`~.guarded_memory.GuardedMemory`); ``chance`` gives numbers from 0 to 1."""
+        made = cls(name=name, clock=clock)
+        made.policy = policy
+        made._join(memory, listener, chance)
+        return made
+
+    def _join(self, memory: BreakerMemory | None, listener: Listener, chance: Callable[[], float]) -> None:
+        self._memory, self._listener = memory, listener
+        self._machine = Machine(self.policy, chance, shared=memory is not None)
+        self._looked = self._clock.monotonic()
 
     @property
     def state(self) -> CircuitState:
-        with self._lock:
-            self._pass_time()
-            return self._state
+        with self._deciding() as (machine, _):
+            return machine.state
 
     def call(
         self, operation: Callable[[], T], operation_name: str = "unknown", *, failures: Failures | None = None
@@ -75,121 +107,213 @@ class CircuitBreaker:
 
         ``failures`` stands in for ``expected_exception`` in this call.
         """
-        admitted = self._admit(operation_name)
-        started = self._clock.monotonic()
+        permit = self.permit(operation_name)
         try:
             result = operation()
         except BaseException as error:
             counts = isinstance(error, self._expected if failures is None else failures)
-            self._settle(admitted, failed=True if counts else None, started=started)
+            permit.settle(failed=True if counts else None)
             raise
-        self._settle(admitted, failed=False, started=started)
+        permit.settle(failed=False)
         return result
 
-    def open(self) -> None:
-        """By hand: stays open until :meth:`reset`."""
-        with self._lock:
-            self._held_open = True
-            self._to_open()
+    def permit(self, operation_name: str = "unknown") -> Permit:
+        """Leave to make one call, to be settled when it has ended. Raises CircuitBreakerOpen."""
+        self._look_again()
+        with self._deciding() as (machine, now):
+            asked = machine.admit(now)
+        if asked is Ask.CLAIM:
+            asked = self._claim()
+        if isinstance(asked, Ask):
+            raise self._refusal(operation_name)
+        return Permit(self, asked, self._clock.monotonic())
+
+    def open(self, seconds: float | None = None, reason: str = "") -> None:
+        """By hand: stays open for so long, or until :meth:`reset`."""
+        with self._deciding() as (machine, now):
+            machine.hold(now, seconds, reason)
 
     def reset(self) -> None:
         """Closed, as if nothing had happened; also ends an opening by hand."""
-        with self._lock:
-            self._held_open = False
-            self._to_closed()
+        with self._deciding() as (machine, _):
+            machine.reset()
 
-    def _admit(self, operation_name: str) -> int:
-        """The round the call belongs to."""
+    def adopt(self, found: Remembered) -> None:
+        """Take over what other processes found out."""
+        with self._deciding() as (machine, now):
+            machine.adopt(found, now)
+
+    def settle(self, round_: int, started: float, *, failed: bool | None) -> None:
+        """For :class:`Permit`."""
+        with self._deciding() as (machine, now):
+            needless = machine.settle(round_, failed=failed, seconds=now - started, now=now)
+            closed = machine.state is CircuitState.CLOSED
+            given_back = Remembered(name=self.name, state=CircuitState.OPEN, reason=machine.reason, openings=1)
+        if needless and self._memory is not None:
+            self._memory.keep(given_back)
+        if failed and closed:
+            self._look()
+
+    def _claim(self) -> int | Ask:
+        """Ask the other processes, outside the lock; meanwhile other threads are refused."""
+        in_the_way: Remembered | None = None
+        try:
+            if self._unkept:
+                self._keep()
+            if self._memory is not None:
+                in_the_way = self._memory.claim(self.name, self.policy.probe_seconds)
+        finally:
+            with self._deciding() as (machine, now):
+                machine.claimed(in_the_way, now)
+        with self._deciding() as (machine, now):
+            return machine.admit(now) if in_the_way is None or machine.state is CircuitState.CLOSED else Ask.REFUSED
+
+    def _look_again(self) -> None:
+        """Somebody may have reset it; a closed breaker costs no look."""
+        if self._memory is None or self._machine.state is not CircuitState.OPEN:
+            return
+        if self._clock.monotonic() - self._looked >= LOOK_SECONDS:
+            self._look()
+
+    def _look(self) -> None:
+        if self._memory is None:
+            return
+        self._looked = self._clock.monotonic()
+        if self._unkept:
+            self._keep()
+        elif (found := self._memory.look(self.name)) is not None:
+            self.adopt(found)
+
+    def _keep(self) -> None:
+        """What holds afterwards may be what a person decided."""
+        if self._memory is None:
+            return
         with self._lock:
-            self._pass_time()
-            if self._state is CircuitState.CLOSED:
-                return self._round
-            if self._state is CircuitState.HALF_OPEN and self._probes < self._probes_allowed:
-                if self._probes == 0:
-                    self._ends = self._clock.monotonic() + self._recovery
-                self._probes += 1
-                return self._round
-            raise self._refusal(operation_name)
+            mine = self._machine.remembered(self.name, self._clock.monotonic())
+        standing = self._memory.keep(mine)
+        self._unkept = standing is None
+        self._looked = self._clock.monotonic()
+        if standing is not None and standing.by_hand and not mine.by_hand:
+            self.adopt(standing)
+
+    @contextmanager
+    def _deciding(self) -> Iterator[tuple[Machine, float]]:
+        """Decide under the lock; tell and write down what changed when it is free again."""
+        with self._lock:
+            now = self._clock.monotonic()
+            self._machine.pass_time(now)
+            yield self._machine, now
+            changes = self._machine.drain()
+        if changes:
+            self._tell(changes)
+
+    def _tell(self, changes: list[Transition]) -> None:
+        for change in changes:
+            if change.before is not change.after or change.by_hand:
+                self._listener(
+                    BreakerChanged(
+                        name=self.name,
+                        before=change.before.value,
+                        after=change.after.value,
+                        reason=change.reason,
+                        seconds=change.seconds,
+                        by_hand=change.by_hand,
+                    )
+                )
+        if any(change.ours for change in changes):
+            self._keep()
 
     def _refusal(self, operation_name: str) -> CircuitBreakerOpen:
-        left = max(0.0, self._ends - self._clock.monotonic())
-        why = (
-            "was set aside by hand" if self._held_open else f"failed repeatedly and is left alone for {left:.0f} s more"
-        )
-        if self._state is CircuitState.HALF_OPEN:
+        with self._lock:
+            machine, left = self._machine, self._machine.left(self._clock.monotonic())
+            by_hand, state, reason = machine.by_hand, machine.state, machine.reason
+        until = "until it is reset" if left == float("inf") else f"for {left:.0f} s more"
+        why = f"failed repeatedly ({reason}) and is left alone {until}"
+        if by_hand:
+            why = f"was set aside by hand ({reason}) {until}"
+        elif state is CircuitState.HALF_OPEN:
             why = "failed repeatedly and is being tried with another request"
         return CircuitBreakerOpen(
             f"{self.name} {why} ({operation_name} was not sent).",
-            next_step="Check with: snowload health",
+            next_step=f"Check with: snowload breakers list; end it with: snowload breakers reset {self.name}",
             retry_in=left,
         )
 
-    def _settle(self, admitted: int, *, failed: bool | None, started: float) -> None:
-        """``failed`` None: the call says nothing of the dependency, and a probe's place is free again."""
+
+class Permit:
+    """Leave to make one call. To be settled once, whatever became of it."""
+
+    __slots__ = ("_breaker", "_round", "_started")
+
+    def __init__(self, breaker: CircuitBreaker, round_: int, started: float) -> None:
+        self._breaker, self._round, self._started = breaker, round_, started
+
+    def settle(self, *, failed: bool | None) -> None:
+        """``failed`` None: the call says nothing of the dependency."""
+        self._breaker.settle(self._round, self._started, failed=failed)
+
+
+class BreakerRegistry:
+    """One breaker per name. What is remembered of them is read once, when the registry is made."""
+
+    def __init__(
+        self,
+        policy_of: Callable[[str], BreakerPolicy] = lambda _name: BreakerPolicy(),
+        *,
+        memory: BreakerMemory | None = None,
+        listener: Listener = ignore,
+        clock: Clock | None = None,
+        own: Iterable[CircuitBreaker] = (),
+    ) -> None:
+        """``own`` are breakers that are there already."""
+        self._policy_of, self._memory, self._listener, self._clock = policy_of, memory, listener, clock
+        self._lock = threading.Lock()
+        self._breakers = {breaker.name: breaker for breaker in own}
+        self._remembered = memory.all() if memory is not None else {}
+
+    def get(self, name: str, policy: BreakerPolicy | None = None, clock: Clock | None = None) -> CircuitBreaker:
+        """The one breaker of that name; ``policy`` and ``clock`` count when it is first asked for."""
         with self._lock:
-            self._pass_time()
-            if admitted != self._round:
-                return
-            if self._state is CircuitState.HALF_OPEN:
-                self._judge_probe(failed)
-            elif failed is not None:
-                self._count(failed=failed, seconds=self._clock.monotonic() - started)
+            found = self._breakers.get(name)
+            if found is None:
+                found = self._breakers[name] = self._made(name, policy or self._policy_of(name), clock or self._clock)
+        return found
 
-    def _judge_probe(self, failed: bool | None) -> None:
-        if failed is None:
-            self._probes -= 1
-        elif failed:
-            self._to_open()
-        else:
-            self._passed += 1
-            if self._passed >= self._probes_allowed:
-                self._to_closed()
+    def states(self) -> Mapping[str, str]:
+        with self._lock:
+            known = dict(self._breakers)
+        return {name: breaker.state.value for name, breaker in sorted(known.items())}
 
-    def _count(self, *, failed: bool, seconds: float) -> None:
-        self._failures = self._failures + 1 if failed else 0
-        if self._window:
-            self._window.add(failed=failed, seconds=seconds)
-        if self._failures >= self._threshold or (self._window and self._window.exceeded):
-            self._to_open()
-
-    def _pass_time(self) -> None:
-        over = self._clock.monotonic() >= self._ends
-        if self._state is CircuitState.OPEN and over and not self._held_open:
-            self._enter(CircuitState.HALF_OPEN)
-        elif self._state is CircuitState.HALF_OPEN and over and self._probes:
-            self._to_open()
-
-    def _to_open(self) -> None:
-        self._enter(CircuitState.OPEN)
-        self._ends = self._clock.monotonic() + self._recovery
-
-    def _to_closed(self) -> None:
-        self._enter(CircuitState.CLOSED)
-        if self._window:
-            self._window.clear()
-
-    def _enter(self, state: CircuitState) -> None:
-        self._state = state
-        self._round += 1
-        self._failures = self._probes = self._passed = 0
+    def _made(self, name: str, policy: BreakerPolicy, clock: Clock | None) -> CircuitBreaker:
+        made = CircuitBreaker.of(policy, name=name, clock=clock, memory=self._memory, listener=self._listener)
+        if name in self._remembered:
+            made.adopt(self._remembered[name])
+        return made
 
 
-_registry: dict[str, CircuitBreaker] = {}
-_registry_lock = threading.Lock()
+_installed = BreakerRegistry()
+
+
+def install(registry: BreakerRegistry) -> BreakerRegistry:
+    """From now on :func:`get_breaker` asks this one."""
+    global _installed
+    _installed = registry
+    return registry
 
 
 def get_breaker(
-    name: str, *, failure_threshold: int = 5, recovery_timeout_seconds: float = 60, clock: Clock | None = None
+    name: str,
+    *,
+    failure_threshold: int | None = None,
+    recovery_timeout_seconds: float | None = None,
+    clock: Clock | None = None,
 ) -> CircuitBreaker:
     """The one breaker of that name in this process; the options count when it is first asked for."""
-    with _registry_lock:
-        if name not in _registry:
-            _registry[name] = CircuitBreaker(failure_threshold, recovery_timeout_seconds, name=name, clock=clock)
-        return _registry[name]
+    given = {"failure_threshold": failure_threshold, "recovery_timeout_seconds": recovery_timeout_seconds}
+    given = {option: value for option, value in given.items() if value is not None}
+    return _installed.get(name, BreakerPolicy(**given) if given else None, clock)  # type: ignore[arg-type]
 
 
 def breaker_states() -> Mapping[str, str]:
     """Every breaker of the registry by name: ``closed``, ``open`` or ``half_open``."""
-    with _registry_lock:
-        known = dict(_registry)
-    return {name: breaker.state.value for name, breaker in sorted(known.items())}
+    return _installed.states()

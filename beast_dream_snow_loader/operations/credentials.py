@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 
-from beast_dream_snow_loader.errors import ConfigurationError
+from beast_dream_snow_loader.errors import CircuitBreakerOpen, ConfigurationError
+from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
 from beast_dream_snow_loader.redaction import Secret
 
 TIMEOUT_SECONDS = 15.0
+ONE_PASSWORD = "op"
+"""1Password's command, and its breaker's name."""
 _OP_ONLY = frozenset({"OP_SERVICE_ACCOUNT_TOKEN", "OP_CONNECT_TOKEN"})
 """What opens the whole vault goes to 1Password's own command and to no other."""
 
@@ -21,7 +24,7 @@ def resolve(reference: str, environ: Mapping[str, str], *, setting: str) -> Secr
     """The secret behind a reference. ConfigurationError names the setting, and what stands in the way."""
     scheme, _, rest = reference.partition(":")
     if reference.startswith("op://"):
-        return _output(["op", "read", "--no-newline", reference], environ, setting)
+        return _output([ONE_PASSWORD, "read", "--no-newline", reference], environ, setting)
     read = _SCHEMES.get(scheme)
     return read(rest, environ, setting) if read else Secret(reference)
 
@@ -58,16 +61,9 @@ def _output(command: list[str], environ: Mapping[str, str], setting: str) -> Sec
     """No shell, no input, a time limit."""
     name = command[0]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(environ),
-            encoding="utf-8",
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
+        done = _run(command, environ)
+    except CircuitBreakerOpen as error:
+        raise _unresolved(setting, error.message.removesuffix(".")) from None
     except FileNotFoundError:
         raise _unresolved(setting, f"the command {name} is not installed") from None
     except subprocess.TimeoutExpired:
@@ -77,6 +73,26 @@ def _output(command: list[str], environ: Mapping[str, str], setting: str) -> Sec
     if done.returncode != 0:
         raise _unresolved(setting, f"{name} failed with code {done.returncode}; is it signed in?")
     return _found(done.stdout.rstrip("\r\n"), setting, f"{name} gave nothing")
+
+
+def _run(command: list[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """1Password has a breaker: one that hangs costs its time limit only so often. What it says no to is no failure."""
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=dict(environ),
+            encoding="utf-8",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+
+    if command[0] != ONE_PASSWORD:
+        return run()
+    return get_breaker(ONE_PASSWORD).call(run, "op read", failures=subprocess.TimeoutExpired)
 
 
 def _keyring(entry: str, _environ: Mapping[str, str], setting: str) -> Secret:

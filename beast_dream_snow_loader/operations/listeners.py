@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beast_dream_snow_loader.core.events import (
+    BreakerChanged,
     ChangeSettled,
     CredentialAccessed,
     Event,
@@ -42,6 +43,8 @@ def to_log(logger: StructuredLogger) -> Listener:
             _log_request(logger, event)
         elif isinstance(event, RetryDecided):
             _log_retry(logger, event)
+        elif isinstance(event, BreakerChanged):
+            _log_breaker(logger, event)
         elif isinstance(event, ChangeSettled):
             _log_change(logger, event)
         elif isinstance(event, StepStarted):
@@ -86,6 +89,19 @@ def _log_change(logger: StructuredLogger, event: ChangeSettled) -> None:
     receipt = event.receipt
     level: Level | None = "WARNING" if receipt.outcome in _BAD else None
     logger.log_event("change.settled", level, key=receipt.subject, outcome=receipt.outcome.value, code=receipt.code)
+
+
+def _log_breaker(logger: StructuredLogger, event: BreakerChanged) -> None:
+    logger.log_event(
+        "breaker.changed",
+        "WARNING" if event.after == "open" else None,
+        name=event.name,
+        before=event.before,
+        after=event.after,
+        reason=event.reason,
+        seconds=event.seconds,
+        by_hand=event.by_hand,
+    )
 
 
 def _log_request(logger: StructuredLogger, event: RequestFinished) -> None:

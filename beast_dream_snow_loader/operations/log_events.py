@@ -68,6 +68,9 @@ EVENTS: Mapping[str, LogEvent] = {
     "retry.refused": LogEvent(
         meaning="it could be, but the retry budget of the service is spent", level="WARNING",
         values=("service", "operation", "attempt", "error")),
+    "breaker.changed": LogEvent(
+        meaning="a circuit breaker opened, is tried or closed; left alone for so many `seconds`", level="INFO",
+        values=("name", "before", "after", "reason", "seconds", "by_hand"), raised="warning when it opened"),
     "change.settled": LogEvent(
         meaning="what became of one change", level="DEBUG", values=("key", "change", "outcome", "code"),
         raised="warning when it was refused or its outcome is unknown"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, make_url, text
 from sqlalchemy.exc import ArgumentError
@@ -60,6 +61,27 @@ def writing(engine: Engine) -> Iterator[Connection]:
             lock = text("SELECT pg_advisory_xact_lock(:writers, hashtext(current_schema()))")
             connection.execute(lock, {"writers": _WRITERS})
         yield connection
+
+
+@contextmanager
+def hastily(engine: Engine, seconds: float) -> Iterator[Connection]:
+    """As :func:`writing`, but it waits at most so long for another writer: for what can be done without."""
+    with engine.connect() as connection:
+        if not is_sqlite(engine.url):
+            with connection.begin():
+                connection.execute(text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
+                lock = text("SELECT pg_advisory_xact_lock(:writers, hashtext(current_schema()))")
+                connection.execute(lock, {"writers": _WRITERS})
+                yield connection
+            return
+        driver: Any = connection.connection.driver_connection
+        (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
+        driver.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {int(usual)}")
 
 
 @contextmanager

@@ -194,3 +194,19 @@ request_quotas = Table(
     Column("until", UtcTime, nullable=False),
     Column("used", Integer, nullable=False),
 )
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("by_hand", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("openings", Integer, nullable=False),
+    Column("left_seconds", Float(53)),  # none: until a person resets it
+    Column("boot", Text, nullable=False),
+    Column("monotonic", Float(53), nullable=False),  # comparable within one boot of one machine
+    Column("wall", Float(53), nullable=False),  # by the database server's clock, where there is one
+    Column("holder", Text, nullable=False),  # the process that has the right to probe
+    Column("since", UtcTime, nullable=False),
+)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select, text
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.errors import StateDamaged
+from beast_dream_snow_loader.state.breakers import SqlBreakers
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading, writing
 from beast_dream_snow_loader.state.journal import SqlJournal
 from beast_dream_snow_loader.state.lease import Fence, leased, standing
@@ -48,13 +49,14 @@ class StoreCheck:
 
 
 class Store:
-    """Journal, ledger and memory on one database. Close it, or use it as a context."""
+    """Journal, ledger, memory and breakers on one database. Close it, or use it as a context."""
 
     def __init__(self, engine: Engine, clock: Clock, limits: QueueLimits = QueueLimits()) -> None:
         self._engine, self._clock = engine, clock
         self.journal = SqlJournal(engine, clock, limits=limits)
         self.ledger = SqlLedger(engine)
         self.memory = SqlMemory(engine)
+        self.breakers = SqlBreakers(engine, clock)
 
     def check(self) -> StoreCheck:
         """Read the whole database once: seconds for gigabytes. Does not raise for damage, which is in ``problems``."""

@@ -1,12 +1,30 @@
-"""The breaker around a transport: connection trouble and 5xx count against the service, refusals do not."""
+"""The breakers around a transport: connection trouble and 5xx count against the service, refusals do not."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from beast_dream_snow_loader.errors import NotSent, OutcomeUnknown
 from beast_dream_snow_loader.operations.circuit_breaker import CircuitBreaker
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.statuses import FAULTS
+
+Part = Callable[[Request], CircuitBreaker | None]
+"""The breaker of that part of the service which a request is for, where the service has parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breakers:
+    """``whole`` has the service's name."""
+
+    whole: CircuitBreaker
+    part: Part = lambda _request: None
+
+    @property
+    def name(self) -> str:
+        return self.whole.name
 
 
 class _Faulty(Exception):
@@ -18,20 +36,31 @@ class _Faulty(Exception):
 
 
 _FAILURES = (NotSent, OutcomeUnknown, _Faulty)
+_UNREACHABLE = (NotSent,)
 
 
 class Breaking:
-    """Raises CircuitBreakerOpen while the service is left alone. A mistake of ours or a refusal counts as nothing."""
+    """Raises CircuitBreakerOpen while the service is left alone. A mistake of ours or a refusal counts as nothing.
 
-    def __init__(self, inner: Transport, breaker: CircuitBreaker) -> None:
+    Where a request is for a part of the service with a breaker of its own, what fails counts against that part; the
+    service as a whole then fails only by not being reached at all.
+    """
+
+    def __init__(self, inner: Transport, breakers: Breakers) -> None:
         self._inner = inner
-        self._breaker = breaker
+        self._breakers = breakers
 
     def send(self, request: Request) -> Response:
+        whole, part = self._breakers.whole, self._breakers.part(request)
         try:
-            return self._breaker.call(lambda: self._checked(request), request.operation, failures=_FAILURES)
+            if part is None:
+                return self._through(whole, request)
+            return whole.call(lambda: self._through(part, request), request.operation, failures=_UNREACHABLE)
         except _Faulty as fault:
             return fault.response
+
+    def _through(self, breaker: CircuitBreaker, request: Request) -> Response:
+        return breaker.call(lambda: self._checked(request), request.operation, failures=_FAILURES)
 
     def _checked(self, request: Request) -> Response:
         response = self._inner.send(request)

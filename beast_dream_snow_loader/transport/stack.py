@@ -9,7 +9,7 @@ from beast_dream_snow_loader.operations.circuit_breaker import CircuitBreaker
 from beast_dream_snow_loader.operations.restraint import Restraint
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.transport.base import Transport
-from beast_dream_snow_loader.transport.breaking import Breaking
+from beast_dream_snow_loader.transport.breaking import Breakers, Breaking
 from beast_dream_snow_loader.transport.bulkheading import Bulkheading
 from beast_dream_snow_loader.transport.observing import Observing, RequestMeter
 from beast_dream_snow_loader.transport.pacing import Pacing
@@ -23,7 +23,7 @@ def build_stack(
     http: Transport,
     *,
     policy: RetryPolicy,
-    breaker: CircuitBreaker,
+    breaker: CircuitBreaker | Breakers,
     meter: RequestMeter,
     restraint: Restraint,
     listener: Listener = ignore,
@@ -35,10 +35,11 @@ def build_stack(
     service for the breaker; a service that is left alone is not asked whether it is time. ``around`` is where a
     neighbour puts its login on: what the login itself sends is observed like the rest.
     """
+    breakers = breaker if isinstance(breaker, Breakers) else Breakers(breaker)
     clock, bulkhead = restraint.clock, restraint.bulkhead
-    observed = Observing(http, breaker.name, meter, listener)
+    observed = Observing(http, breakers.name, meter, listener)
     paced = Pacing(around(observed), restraint.governor, clock, lambda: bulkhead.full)
-    placed = Bulkheading(Breaking(paced, breaker), bulkhead, meter)
+    placed = Bulkheading(Breaking(paced, breakers), bulkhead, meter)
     return Retrying(placed, policy, restraint, meter, listener)
 
 

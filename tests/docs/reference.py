@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticUndefined
 
+from beast_dream_snow_loader.app.breaker_config import BreakerSettings
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.variables import COMMON, ONE_CONSOLE
 from beast_dream_snow_loader.core.exit_codes import ExitCode
@@ -35,6 +36,9 @@ COMMANDS = (
     ("queue", "retry"),
     ("queue", "drop"),
     ("queue", "export"),
+    ("breakers", "list"),
+    ("breakers", "open"),
+    ("breakers", "reset"),
     ("runs", "list"),
     ("runs", "show"),
     ("config", "show"),
@@ -58,7 +62,10 @@ def settings() -> str:
             rows += [
                 (f"`{name}.{leaf}`", f"`SNOWLOAD_{name.upper()}__{leaf.upper()}`", _default(inner.default))
                 for leaf, inner in section.model_fields.items()
+                if leaf != "by_name"
             ]
+            if section is BreakerSettings:
+                rows.append((f"`{name}.NAME.*`", f"`SNOWLOAD_{name.upper()}__NAME__*`", "as above: see breakers.md"))
         elif name not in ("environment", "mapping"):
             rows.append((f"`{name}`", f"`SNOWLOAD_{name.upper()}`", _default(field.default)))
     common = [(f"`{variable}`", f"`{path}`") for variable, path in COMMON.items()]

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from beast_dream_snow_loader.app.breakers import breakers_of
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.wiring import Transports, restraints
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
+from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
 from beast_dream_snow_loader.servicenow.authentication import by_one
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.examining.instance import Instance, Way
@@ -67,13 +69,19 @@ class Noting:
 
 @dataclass(slots=True, kw_only=True)
 class Ends:
-    """Made end by end: an end whose secrets do not resolve leaves the other one to be looked at."""
+    """The breakers are this command's own: who looks for a fault wants to be told what is wrong now.
+
+    Made end by end: an end whose secrets do not resolve leaves the other one to be looked at."""
 
     here: Ground
     listener: Listener
     meter: RequestMeter
     headers: Headers
     rules: MappingRules
+    breakers: BreakerRegistry = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.breakers = breakers_of(self.here.settings, self.here.clock, self.listener)
 
     def transports(self, *, read_only: bool = True) -> Transports:
         return Transports(
@@ -82,6 +90,7 @@ class Ends:
             listener=self.listener,
             meter=self.meter,
             restraints=restraints(self.here),
+            breakers=self.breakers,
             read_only=read_only,
             hearing=lambda service, http: Noting(http, service, self.headers),
         )

@@ -1,0 +1,143 @@
+"""The use cases behind ``snowload breakers``: which dependencies are left alone, and what a person decides about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from beast_dream_snow_loader.app.breaker_config import DATABASE, FIXED, UNIFI
+from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.app.failing import failed
+from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.options import Place
+from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.runs import begun, closed
+from beast_dream_snow_loader.app.waiting import time_to_wait
+from beast_dream_snow_loader.app.wiring import opened
+from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.nearest import nearest
+from beast_dream_snow_loader.core.run import RunStatus
+from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.errors import BadArgument, SnowloadError
+from beast_dream_snow_loader.operations.breaker_memory import CircuitState, Remembered
+from beast_dream_snow_loader.state.store import Store
+from beast_dream_snow_loader.unifi.cloud import SITE_MANAGER
+from beast_dream_snow_loader.unifi.door import address
+
+_COMMAND = "breakers"
+
+
+def list_breakers(place: Place) -> Result:
+    """Every dependency that the settings name, and every other one of which something is known."""
+    try:
+        with ground(place) as here, opened(here) as store:
+            return _result("list", here, {"breakers": _rows(here, store)})
+    except SnowloadError as error:
+        return failed(_COMMAND, error, environment=place.environment or "")
+
+
+def open_breaker(place: Place, name: str, lasting: str | None, reason: str, *, dry_run: bool) -> Result:
+    """Nothing is sent to that dependency, by no process that works on this state, for so long or until it is reset."""
+    try:
+        with ground(place) as here, opened(here) as store:
+            _refuse_unknown(here, store, name)
+            seconds = _seconds(lasting)
+            if not dry_run:
+                store.breakers.keep(
+                    Remembered(
+                        name=name,
+                        state=CircuitState.OPEN,
+                        left=seconds,
+                        by_hand=True,
+                        reason=shown(reason, 200) or "opened by hand",
+                    )
+                )
+            return _recorded("open", here, store, [name], dry_run=dry_run)
+    except SnowloadError as error:
+        return failed(_COMMAND, error, environment=place.environment or "")
+
+
+def reset_breakers(place: Place, name: str | None, *, dry_run: bool) -> Result:
+    """Closed, whatever opened them: one, or all."""
+    try:
+        with ground(place) as here, opened(here) as store:
+            if name is not None:
+                _refuse_unknown(here, store, name)
+            known = store.breakers.all().values()
+            chosen = [one.name for one in known if name in (None, one.name) and one.state is not CircuitState.CLOSED]
+            changed = chosen if dry_run else store.breakers.reset(chosen)
+            return _recorded("reset", here, store, changed, dry_run=dry_run)
+    except SnowloadError as error:
+        return failed(_COMMAND, error, environment=place.environment or "")
+
+
+def _recorded(action: str, here: Ground, store: Store, changed: Sequence[str], *, dry_run: bool) -> Result:
+    """A person's decision is a run of its own: who reads the history finds why nothing was sent."""
+    body = {"dry_run": dry_run, "changed": list(changed), "breakers": _rows(here, store)}
+    result = _result(action, here, body)
+    if not dry_run:
+        run = begun(_COMMAND, here)
+        closed(store, run, result, here)
+    return result
+
+
+def _seconds(lasting: str | None) -> float | None:
+    if lasting is None:
+        return None
+    seconds = time_to_wait(lasting, "--for", "2h").total_seconds()
+    if not seconds:
+        raise BadArgument("A breaker cannot be open for no time.", next_step="Write --for 2h.")
+    return seconds
+
+
+def _refuse_unknown(here: Ground, store: Store, name: str) -> None:
+    if name == DATABASE:
+        raise BadArgument(
+            "The breaker of the database is each process's own: where the database is away nothing can be shared.",
+            next_step="See the others with: snowload breakers list",
+        )
+    known = [*_names(here.settings), *store.breakers.all()]
+    if name in known or name.startswith(f"{UNIFI}:connector/"):
+        return
+    near = nearest(name, known)
+    raise BadArgument(
+        f"There is no circuit breaker {shown(name)}{f'; did you mean {near}?' if near else ''}.",
+        next_step="See what there is: snowload breakers list",
+    )
+
+
+def _names(settings: Settings) -> Iterator[str]:
+    """One for each dependency; of the consoles behind Site Manager only those are known that failed."""
+    yield from (name for name in FIXED if name not in (UNIFI, DATABASE))
+    if settings.unifi.api_key is not None:
+        yield SITE_MANAGER
+    yield from (f"{UNIFI}:{address(console)}" for console in settings.unifi.consoles)
+
+
+def _rows(here: Ground, store: Store) -> list[dict[str, Any]]:
+    found = store.breakers.all()
+    names = sorted({*_names(here.settings), *found})
+    return [_row(found.get(name) or Remembered(name=name, state=CircuitState.CLOSED)) for name in names]
+
+
+def _row(one: Remembered) -> dict[str, Any]:
+    is_closed = one.state is CircuitState.CLOSED
+    return {
+        "name": one.name,
+        "state": "half_open" if one.over and not is_closed else one.state.value,
+        "by_hand": one.by_hand and not is_closed,
+        "reason": "" if is_closed else shown(one.reason, 500),
+        "seconds": None if one.left is None else round(max(0.0, one.left), 1),
+        "openings": one.openings,
+        "since": rfc3339(one.since) if one.since is not None and not is_closed else None,
+    }
+
+
+def _result(action: str, here: Ground, body: Mapping[str, Any]) -> Result:
+    return Result(
+        command=_COMMAND,
+        status=RunStatus.OK.value,
+        environment=here.environment,
+        generated_at=rfc3339(here.clock.now()),
+        body={"action": action, **body},
+    )

@@ -1,0 +1,54 @@
+"""The breakers of a command: one per dependency, as the settings say, knowing what other processes found out."""
+
+from __future__ import annotations
+
+from beast_dream_snow_loader.app.breaker_config import DATABASE, SERVICENOW
+from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.events import BreakerChanged, Event, FindingRaised, Listener, TroubleMet
+from beast_dream_snow_loader.core.remarks import left_alone
+from beast_dream_snow_loader.errors import CircuitBreakerOpen
+from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry, CircuitBreaker, CircuitState, install
+from beast_dream_snow_loader.operations.guarded_memory import GuardedMemory
+from beast_dream_snow_loader.servicenow.families import family_of
+from beast_dream_snow_loader.state.store import Store
+from beast_dream_snow_loader.transport.breaking import Part
+from beast_dream_snow_loader.transport.messages import Request
+from beast_dream_snow_loader.unifi.cloud import behind_connector
+
+_NEXT_STEP = "It is tried again by itself. See: snowload breakers list"
+
+
+def breakers_of(settings: Settings, clock: Clock, listener: Listener, store: Store | None = None) -> BreakerRegistry:
+    """From now on the breakers of this process. Without a ``store`` they know only what happens here."""
+    policy_of, listener = settings.circuit_breaker.policy_of, _telling(listener)
+    if store is None:
+        return install(BreakerRegistry(policy_of, listener=listener, clock=clock))
+    database = CircuitBreaker.of(policy_of(DATABASE), name=DATABASE, clock=clock, listener=listener)
+    memory = GuardedMemory(store.breakers, database)
+    return install(BreakerRegistry(policy_of, memory=memory, listener=listener, clock=clock, own=(database,)))
+
+
+def _telling(listener: Listener) -> Listener:
+    """An opening is a finding too: who reads the report should know why so much waits."""
+
+    def told(event: Event) -> None:
+        listener(event)
+        if isinstance(event, BreakerChanged) and event.after == CircuitState.OPEN.value:
+            finding = left_alone(event)
+            listener(FindingRaised(finding=finding))
+            listener(TroubleMet(step="", error=CircuitBreakerOpen(finding.message, next_step=_NEXT_STEP)))
+
+    return told
+
+
+def parts_of(service: str, registry: BreakerRegistry) -> Part:
+    """The breaker of the part of a service that a request is for."""
+
+    def part(request: Request) -> CircuitBreaker | None:
+        if service == SERVICENOW:
+            return registry.get(f"{SERVICENOW}.{family_of(request)}")
+        console = behind_connector(request.url)
+        return registry.get(f"unifi:connector/{console}") if console else None
+
+    return part

@@ -11,6 +11,7 @@ from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.wiring import Wiring
 from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.operations.circuit_breaker import look_again
 from beast_dream_snow_loader.state.journal import SqlJournal
 from beast_dream_snow_loader.state.locks import one_run_per_target
 from beast_dream_snow_loader.state.store import Store
@@ -35,7 +36,7 @@ def holding_journal(here: Ground, store: Store, run: Run, timeout: float = 0.0) 
     directory = state_directory(here.settings)
     with (
         one_run_per_target(directory, here.target, run.id, clock=here.clock, timeout=timeout),
-        store.lease(here.target, run.id, timeout) as fence,
+        store.lease(here.target, run.id, timeout, look_again) as fence,
     ):
         keep_source(here, store)
         _close_dead_runs(store, here, run)

@@ -60,6 +60,12 @@ class Machine:
         """Seconds until the next thing happens by itself; infinite when only a person ends it."""
         return max(0.0, self._ends - now)
 
+    @property
+    def full(self) -> bool:
+        """Being tried, by as many probes as go through at a time."""
+        taken = self._claiming or self._probes >= self._policy.stages[self._stage]
+        return self.state is CircuitState.HALF_OPEN and taken
+
     def pass_time(self, now: float) -> None:
         over = now >= self._ends
         if self.state is CircuitState.OPEN and over:
@@ -72,7 +78,7 @@ class Machine:
         """The round the call belongs to, or why it has none."""
         if self.state is CircuitState.CLOSED:
             return self._round
-        if self.state is CircuitState.OPEN or self._claiming or self._probes >= self._policy.stages[self._stage]:
+        if self.state is CircuitState.OPEN or self.full:
             return Ask.REFUSED
         if self._shared and not self._claimed:
             self._claiming = True

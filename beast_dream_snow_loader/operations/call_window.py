@@ -34,10 +34,14 @@ class CallWindow:
     def __init__(self, policy: CountWindow) -> None:
         self._policy = policy
         self._calls: deque[tuple[bool, bool, float]] = deque()
+        self._failed = self._slow = 0
         self._before: deque[float] = deque(maxlen=_USUAL)
 
     def add(self, *, failed: bool, seconds: float) -> None:
-        self._calls.append((failed, self._slow(seconds), seconds))
+        slow = self._is_slow(seconds)
+        self._calls.append((failed, slow, seconds))
+        self._failed += failed
+        self._slow += slow
         if len(self._calls) > self._policy.size:
             self._leave()
 
@@ -52,20 +56,20 @@ class CallWindow:
         count = len(self._calls)
         if count < self._policy.minimum_calls:
             return ""
-        failed = sum(failed for failed, _, _ in self._calls)
-        if failed >= self._policy.failure_rate * count:
-            return f"{failed} of the last {count} calls failed"
-        slow = sum(slow for _, slow, _ in self._calls)
-        if self._policy.slow_call_seconds is not None and slow >= self._policy.slow_rate * count:
-            return f"{slow} of the last {count} calls took longer than {self._limit:.0f} s"
+        if self._failed >= self._policy.failure_rate * count:
+            return f"{self._failed} of the last {count} calls failed"
+        if self._policy.slow_call_seconds is not None and self._slow >= self._policy.slow_rate * count:
+            return f"{self._slow} of the last {count} calls took longer than {self._limit:.0f} s"
         return ""
 
     def _leave(self) -> None:
-        failed, _, seconds = self._calls.popleft()
+        failed, slow, seconds = self._calls.popleft()
+        self._failed -= failed
+        self._slow -= slow
         if not failed:
             self._before.append(seconds)
 
-    def _slow(self, seconds: float) -> bool:
+    def _is_slow(self, seconds: float) -> bool:
         start = self._policy.slow_call_seconds
         return start is not None and seconds > start and seconds > self._limit
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -34,6 +35,7 @@ __all__ = [
     "breaker_states",
     "get_breaker",
     "install",
+    "look_again",
 ]
 
 LOOK_SECONDS = 5.0
@@ -69,6 +71,7 @@ class CircuitBreaker:
         self._expected = expected_exception
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._unkept = False
         self._join(None, ignore, random.random)
 
@@ -101,13 +104,19 @@ class CircuitBreaker:
             return machine.state
 
     def call(
-        self, operation: Callable[[], T], operation_name: str = "unknown", *, failures: Failures | None = None
+        self,
+        operation: Callable[[], T],
+        operation_name: str = "unknown",
+        *,
+        failures: Failures | None = None,
+        patient: bool = False,
     ) -> T:
         """The operation's result or exception. Raises CircuitBreakerOpen without calling it while open.
 
-        ``failures`` stands in for ``expected_exception`` in this call.
+        ``failures`` stands in for ``expected_exception`` in this call. ``patient``: where another thread is just trying
+        whether the dependency is well again, wait for how that goes.
         """
-        permit = self.permit(operation_name)
+        permit = self.permit(operation_name, patient=patient)
         try:
             result = operation()
         except BaseException as error:
@@ -117,13 +126,14 @@ class CircuitBreaker:
         permit.settle(failed=False)
         return result
 
-    def permit(self, operation_name: str = "unknown") -> Permit:
+    def permit(self, operation_name: str = "unknown", *, patient: bool = False) -> Permit:
         """Leave to make one call, to be settled when it has ended. Raises CircuitBreakerOpen."""
         self._look_again()
-        with self._deciding() as (machine, now):
-            asked = machine.admit(now)
-        if asked is Ask.CLAIM:
-            asked = self._claim()
+        asked = self._ask()
+        if patient:
+            ends = time.monotonic() + self.policy.probe_seconds
+            while asked is Ask.REFUSED and self._tried_meanwhile(ends):
+                asked = self._ask()
         if isinstance(asked, Ask):
             raise self._refusal(operation_name)
         return Permit(self, asked, self._clock.monotonic())
@@ -143,6 +153,13 @@ class CircuitBreaker:
         with self._deciding() as (machine, now):
             machine.adopt(found, now)
 
+    def hear(self, found: Remembered) -> None:
+        """Take over what a person decided; that it is well again, while it is open here."""
+        set_aside = found.by_hand and not found.over
+        with self._deciding() as (machine, now):
+            if set_aside or (machine.state is CircuitState.OPEN and not self._unkept):
+                machine.adopt(found, now)
+
     def settle(self, round_: int, started: float, *, failed: bool | None) -> None:
         """For :class:`Permit`."""
         with self._deciding() as (machine, now):
@@ -153,6 +170,18 @@ class CircuitBreaker:
             self._memory.keep(given_back)
         if failed and closed:
             self._look()
+
+    def _ask(self) -> int | Ask:
+        with self._deciding() as (machine, now):
+            asked = machine.admit(now)
+        return self._claim() if asked is Ask.CLAIM else asked
+
+    def _tried_meanwhile(self, ends: float) -> bool:
+        """Wait for a probe of another thread. False when it went badly, or takes too long."""
+        with self._changed:
+            if self._machine.full:
+                return self._changed.wait(max(0.0, ends - time.monotonic()))
+            return self._machine.state is not CircuitState.OPEN
 
     def _claim(self) -> int | Ask:
         """Ask the other processes, outside the lock; meanwhile other threads are refused."""
@@ -202,8 +231,11 @@ class CircuitBreaker:
         with self._lock:
             now = self._clock.monotonic()
             self._machine.pass_time(now)
+            trying = self._machine.state is CircuitState.HALF_OPEN
             yield self._machine, now
             changes = self._machine.drain()
+            if trying or changes:
+                self._changed.notify_all()
         if changes:
             self._tell(changes)
 
@@ -279,6 +311,16 @@ class BreakerRegistry:
                 found = self._breakers[name] = self._made(name, policy or self._policy_of(name), clock or self._clock)
         return found
 
+    def look_again(self) -> None:
+        """What persons have decided since, and what others found well again."""
+        if self._memory is None:
+            return
+        for name, found in self._memory.all().items():
+            with self._lock:
+                breaker = self._breakers.get(name)
+            if breaker is not None:
+                breaker.hear(found)
+
     def states(self) -> Mapping[str, str]:
         with self._lock:
             known = dict(self._breakers)
@@ -299,6 +341,11 @@ def install(registry: BreakerRegistry) -> BreakerRegistry:
     global _installed
     _installed = registry
     return registry
+
+
+def look_again() -> None:
+    """A process that runs for long hears now and then of what was decided elsewhere."""
+    _installed.look_again()
 
 
 def get_breaker(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -50,14 +50,21 @@ class Fence:
 
 
 @contextmanager
-def leased(engine: Engine, clock: Clock, target: str, run_id: str, timeout: float = 0.0) -> Iterator[Fence]:
-    """Hold the lease on ``target`` while the block runs, with a heartbeat beside it.
+def leased(
+    engine: Engine,
+    clock: Clock,
+    target: str,
+    run_id: str,
+    timeout: float = 0.0,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[Fence]:
+    """Hold the lease on ``target`` while the block runs, with a heartbeat beside it; ``meanwhile`` is called with each.
 
     Raises StateLocked naming the holder, at once or after ``timeout`` seconds.
     """
     fence = _acquired(engine, clock, target, run_id, timeout)
     ended = threading.Event()
-    beating = threading.Thread(target=_beat, args=(engine, clock, fence, ended), daemon=True)
+    beating = threading.Thread(target=_beat, args=(engine, clock, fence, ended, meanwhile), daemon=True)
     beating.start()
     try:
         yield fence
@@ -130,14 +137,15 @@ def _runs(pid: int, started: float) -> bool:
         return False
 
 
-def _beat(engine: Engine, clock: Clock, fence: Fence, ended: threading.Event) -> None:
+def _beat(engine: Engine, clock: Clock, fence: Fence, ended: threading.Event, meanwhile: Callable[[], None]) -> None:
     mine = update(leases).where(leases.c.target == fence.target, leases.c.token == fence.token)
     while not ended.wait(HEARTBEAT_SECONDS):
         try:
             with writing(engine) as connection:
                 connection.execute(mine.values(heartbeat_at=clock.now()))
         except StateError:
-            continue  # a busy or broken database is told by whoever needs it next
+            pass  # a busy or broken database is told by whoever needs it next
+        meanwhile()
 
 
 def _give_back(engine: Engine, clock: Clock, fence: Fence) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,9 +97,11 @@ class Store:
         """What processes that ask ``target`` tell each other."""
         return SqlPacing(self._engine, self._clock, target)
 
-    def lease(self, target: str, run_id: str, timeout: float = 0.0) -> AbstractContextManager[Fence]:
+    def lease(
+        self, target: str, run_id: str, timeout: float = 0.0, meanwhile: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[Fence]:
         """The lease on ``target`` for as long as the block runs. Raises as :func:`leased`."""
-        return leased(self._engine, self._clock, target, run_id, timeout)
+        return leased(self._engine, self._clock, target, run_id, timeout, meanwhile)
 
     def close(self) -> None:
         """Give back every connection; SQLite then folds its write-ahead log into the file."""

@@ -55,12 +55,14 @@ class Breaking:
         try:
             if part is None:
                 return self._through(whole, request)
-            return whole.call(lambda: self._through(part, request), request.operation, failures=_UNREACHABLE)
+            return whole.call(
+                lambda: self._through(part, request), request.operation, failures=_UNREACHABLE, patient=True
+            )
         except _Faulty as fault:
             return fault.response
 
     def _through(self, breaker: CircuitBreaker, request: Request) -> Response:
-        return breaker.call(lambda: self._checked(request), request.operation, failures=_FAILURES)
+        return breaker.call(lambda: self._checked(request), request.operation, failures=_FAILURES, patient=True)
 
     def _checked(self, request: Request) -> Response:
         response = self._inner.send(request)

@@ -226,6 +226,18 @@ def test_a_running_process_that_is_refused_notices_a_reset_within_five_seconds(s
     assert running.send(well=True)
 
 
+def test_a_process_that_runs_for_long_hears_now_and_then_what_a_person_decided(start) -> None:
+    running = start()
+    assert running.send(well=True)
+    start().memory.keep(by_hand(None))
+    assert running.send(well=True)
+    running.registry.look_again()
+    assert not running.send(well=True)
+    start().memory.reset()
+    running.registry.look_again()
+    assert running.send(well=True)
+
+
 def test_a_dependency_that_is_well_costs_one_statement_per_process_and_none_per_call(start) -> None:
     with statements() as seen:
         process = start()

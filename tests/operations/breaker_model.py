@@ -21,8 +21,9 @@ from beast_dream_snow_loader.operations.circuit_breaker import (
 )
 
 STEPS, LONG = 40, 400
-QUIET = ["begin", "well", "pass"]
-"""Now and then a service is well for long, so that something becomes usual."""
+QUIET = ["begin", "well", "pass"] * 9 + ["badly"]
+"""Now and then a service is well for long, so that something becomes usual; then it gets slow."""
+QUICK, SLOW, ANY = (0.5, 1.0, 2.0), (2.0, 3.0, 4.0), (0.5, 2.0, 4.0, 10.0, 61.0)
 EVENTS = ["begin"] * 8 + ["badly"] * 6 + ["well"] * 4 + ["mistake"] + ["pass"] * 5 + ["jump"]
 RARE = 0.01
 
@@ -199,7 +200,7 @@ class Walk:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.long = seed % 25 == 0
+        self.long, self.passes = seed % 25 == 0, ANY
         self.hands, chances = Hands(), [self.chance.random() for _ in range(LONG)]
         rules = policy(self.chance)
         self.model = Model(rules, list(chances))
@@ -209,7 +210,8 @@ class Walk:
     def run(self) -> Counter[str]:
         """AssertionError where they differ; otherwise what was reached."""
         for number in range(LONG if self.long else STEPS):
-            quiet = self.long and number < LONG // 2
+            quiet = self.long and number < LONG * 3 // 4
+            self.passes = ANY if not quiet else QUICK if number < LONG // 2 else SLOW
             self.step(self.chance.choice(QUIET if quiet else EVENTS) if self.chance.random() > RARE else "hand")
             self.model.at(self.hands.seconds)
             assert self.real.state.value == self.model.state
@@ -217,7 +219,7 @@ class Walk:
 
     def step(self, event: str) -> None:
         if event == "pass":
-            self.hands.seconds += self.chance.choice([0.5, 2.0, 4.0, 10.0, 61.0])
+            self.hands.seconds += self.chance.choice(self.passes)
         elif event == "jump":
             self.hands.wall += timedelta(days=self.chance.choice([-3650, 3650]))
         elif event == "hand":

@@ -73,6 +73,57 @@ def test_eight_threads_at_half_open_let_exactly_the_allowed_probes_through(allow
     assert breaker.state is CircuitState.CLOSED
 
 
+class Lanes:
+    """Eight threads that can wait, at the half-open moment; the call that goes through waits to be told its end."""
+
+    def __init__(self, *, well: bool) -> None:
+        self.clock = Ticking()
+        policy = BreakerPolicy(failure_threshold=1, recovery_timeout_seconds=WAIT, half_open_then_calls=3)
+        self.breaker = CircuitBreaker.of(policy, clock=self.clock)
+        with pytest.raises(OSError):
+            self.breaker.call(failing)
+        self.clock.seconds = WAIT
+        self.inside, self.end, self.well = threading.Semaphore(0), threading.Event(), well
+        self.through, self.refused = list[int](), list[int]()
+
+    def run(self) -> None:
+        threads = [threading.Thread(target=self._attempt) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        assert self.inside.acquire(timeout=10)
+        assert len(self.through) == 1
+        self.end.set()
+        for thread in threads:
+            thread.join(10)
+
+    def _attempt(self) -> None:
+        try:
+            self.breaker.call(self._operation, patient=True)
+        except CircuitBreakerOpen:
+            self.refused.append(1)
+        except OSError:
+            pass
+
+    def _operation(self) -> None:
+        self.through.append(1)
+        self.inside.release()
+        assert self.end.wait(10)
+        if not self.well:
+            raise OSError
+
+
+def test_lanes_that_can_wait_all_go_on_when_the_probe_of_one_succeeds() -> None:
+    lanes = Lanes(well=True)
+    lanes.run()
+    assert (len(lanes.through), len(lanes.refused), lanes.breaker.state) == (8, 0, CircuitState.CLOSED)
+
+
+def test_lanes_that_waited_in_vain_send_nothing() -> None:
+    lanes = Lanes(well=False)
+    lanes.run()
+    assert (len(lanes.through), len(lanes.refused), lanes.breaker.state) == (1, 7, CircuitState.OPEN)
+
+
 def test_eight_parallel_calls_are_all_under_way_at_once() -> None:
     """A breaker that held its lock during a call would never let the second one in."""
     breaker, inside = CircuitBreaker(), threading.Barrier(8)
@@ -114,6 +165,27 @@ def test_slow_calls_open_a_breaker_that_looks_at_them() -> None:
     assert breaker.state is CircuitState.CLOSED
     breaker.call(slow)
     assert breaker.state is CircuitState.OPEN
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(17.0, CircuitState.CLOSED), (19.0, CircuitState.OPEN)])
+def test_a_service_that_always_takes_its_time_is_slow_only_when_it_takes_three_times_as_long(
+    seconds: float, state: CircuitState
+) -> None:
+    """Six seconds a call are usual here, which is slow by the letter."""
+    clock = Ticking()
+    window = CountWindow(size=5, slow_call_seconds=5.0)
+    breaker = CircuitBreaker.of(BreakerPolicy(window=window), clock=clock)
+
+    def taking(time: float) -> None:
+        clock.seconds += time
+
+    for number in range(30):
+        breaker.call(lambda took=1.0 if number < 5 else 4.0: taking(took))
+    for _ in range(30):
+        breaker.call(lambda: taking(6.0))
+    for _ in range(4):
+        breaker.call(lambda: taking(seconds))
+    assert breaker.state is state
 
 
 def test_what_is_opened_by_hand_stays_open_however_long_until_it_is_reset() -> None:

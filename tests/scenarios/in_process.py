@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from beast_dream_snow_loader.cli.main import run
-from beast_dream_snow_loader.operations.circuit_breaker import breaker_states, get_breaker
 from tests.conftest import Ended, Snowload
 
 
 class InProcess(Snowload):
-    """What a new process would not know (breakers that are open) is forgotten before each command."""
+    """Commands are taken to be far apart: what breakers learned is forgotten before each."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
         self.home.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, *arguments: str, timeout: float = 60, **variables: str) -> Ended:
-        for name in breaker_states():
-            get_breaker(name).reset()
+        for state in Path(self.variables["SNOWLOAD_STATE_DIR"]).glob("*/state.sqlite"):
+            with contextlib.closing(sqlite3.connect(state)) as database, contextlib.suppress(sqlite3.OperationalError):
+                database.execute("DELETE FROM breakers WHERE NOT by_hand")
+                database.commit()
         out, err = io.StringIO(), io.StringIO()
         spoken = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
         with _as_process(arguments, self.environment(variables)), spoken[0], spoken[1]:

@@ -116,6 +116,7 @@ def test_an_outage_of_writes_alone_parks_nothing_however_long_it_is(here: Town) 
         assert (load.code, load.document["parked"]) == (8, []), load.err
     here.sandbox.servicenow.faults.clear()
     here.sandbox.log.clear()
+    assert here.run("breakers", "reset", "--env", "testing").code == 0
     load = here.run(*LOAD)
     assert (load.code, load.document["parked"]) == (0, []), load.err
     assert here.writes() <= 12

@@ -12,9 +12,10 @@ from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry, 
 from beast_dream_snow_loader.operations.guarded_memory import GuardedMemory
 from beast_dream_snow_loader.servicenow.families import family_of
 from beast_dream_snow_loader.state.store import Store
-from beast_dream_snow_loader.transport.breaking import Part
+from beast_dream_snow_loader.transport.breaking import Breakers, Part
 from beast_dream_snow_loader.transport.messages import Request
 from beast_dream_snow_loader.unifi.cloud import behind_connector
+from beast_dream_snow_loader.unifi.door import LOGIN
 
 _NEXT_STEP = "It is tried again by itself. See: snowload breakers list"
 
@@ -42,7 +43,13 @@ def _telling(listener: Listener) -> Listener:
     return told
 
 
-def parts_of(service: str, registry: BreakerRegistry) -> Part:
+def breakers_for(service: str, registry: BreakerRegistry) -> Breakers:
+    """Those that a transport's requests go through. A console's login fails and is left alone together with it."""
+    whole = registry.get(service.removesuffix(LOGIN))
+    return Breakers(whole, _parts_of(service, registry), service)
+
+
+def _parts_of(service: str, registry: BreakerRegistry) -> Part:
     """The breaker of the part of a service that a request is for."""
 
     def part(request: Request) -> CircuitBreaker | None:

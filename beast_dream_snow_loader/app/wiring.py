@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.app.breaker_config import SERVICENOW
-from beast_dream_snow_loader.app.breakers import breakers_of, parts_of
+from beast_dream_snow_loader.app.breakers import breakers_for, breakers_of
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import with_secrets
 from beast_dream_snow_loader.app.ground import Ground
@@ -29,7 +29,6 @@ from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
 from beast_dream_snow_loader.state.store import Store, open_store
 from beast_dream_snow_loader.transport.allowance import Allowance
 from beast_dream_snow_loader.transport.base import Transport
-from beast_dream_snow_loader.transport.breaking import Breakers
 from beast_dream_snow_loader.transport.bulkheading import Spare
 from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.observing import RequestMeter
@@ -75,7 +74,7 @@ class Transports:
     listener: Listener
     meter: RequestMeter
     restraints: Restraints
-    breakers: BreakerRegistry
+    breakers: BreakerRegistry = field(default_factory=BreakerRegistry)
     read_only: bool = False
     spare: bool = False
     allowance: Allowance = field(default_factory=Allowance)
@@ -149,7 +148,7 @@ class Transports:
                 max_delay_seconds=retry.max_delay_seconds,
                 deadline_seconds=self.settings.servicenow.total_timeout_seconds,
             ),
-            breaker=Breakers(self.breakers.get(service), parts_of(service, self.breakers)),
+            breaker=breakers_for(service, self.breakers),
             listener=self.listener,
             meter=self.meter,
             around=around,

@@ -17,14 +17,15 @@ Part = Callable[[Request], CircuitBreaker | None]
 
 @dataclass(frozen=True, slots=True)
 class Breakers:
-    """``whole`` has the service's name."""
+    """``service`` is the transport's name, where it is not that of its breaker."""
 
     whole: CircuitBreaker
     part: Part = lambda _request: None
+    service: str = ""
 
     @property
     def name(self) -> str:
-        return self.whole.name
+        return self.service or self.whole.name
 
 
 class _Faulty(Exception):

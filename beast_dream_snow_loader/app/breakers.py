@@ -12,9 +12,8 @@ from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry, 
 from beast_dream_snow_loader.operations.guarded_memory import GuardedMemory
 from beast_dream_snow_loader.servicenow.families import family_of
 from beast_dream_snow_loader.state.store import Store
-from beast_dream_snow_loader.transport.breaking import Breakers, Part
-from beast_dream_snow_loader.transport.messages import Request
-from beast_dream_snow_loader.unifi.cloud import behind_connector
+from beast_dream_snow_loader.transport.breaking import Breakers
+from beast_dream_snow_loader.unifi.cloud import CONNECTED, SITE_MANAGER
 from beast_dream_snow_loader.unifi.door import LOGIN
 
 _NEXT_STEP = "It is tried again by itself. See: snowload breakers list"
@@ -44,18 +43,14 @@ def _telling(listener: Listener) -> Listener:
 
 
 def breakers_for(service: str, registry: BreakerRegistry) -> Breakers:
-    """Those that a transport's requests go through. A console's login fails and is left alone together with it."""
-    whole = registry.get(service.removesuffix(LOGIN))
-    return Breakers(whole, _parts_of(service, registry), service)
+    """Those that a transport's requests go through.
 
-
-def _parts_of(service: str, registry: BreakerRegistry) -> Part:
-    """The breaker of the part of a service that a request is for."""
-
-    def part(request: Request) -> CircuitBreaker | None:
-        if service == SERVICENOW:
-            return registry.get(f"{SERVICENOW}.{family_of(request)}")
-        console = behind_connector(request.url)
-        return registry.get(f"unifi:connector/{console}") if console else None
-
-    return part
+    A console's login fails and is left alone together with it. One behind Site Manager has its own, and is left alone
+    too when Site Manager cannot be reached.
+    """
+    if service == SERVICENOW:
+        return Breakers(registry.get(service), lambda request: registry.get(f"{service}.{family_of(request)}"))
+    if service.startswith(CONNECTED):
+        console = registry.get(f"unifi:connector/{service.removeprefix(CONNECTED)}")
+        return Breakers(registry.get(SITE_MANAGER), lambda _request: console, service)
+    return Breakers(registry.get(service.removesuffix(LOGIN)), service=service)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from urllib.parse import unquote
 
 from beast_dream_snow_loader.core.observed import Read, Subject
 from beast_dream_snow_loader.core.shown import shown
@@ -96,12 +95,6 @@ def through(cloud: Endpoint, host: HostView, transports: Transports) -> Endpoint
         service=f"console {shown(host.name or host.host_id[:12])} through Site Manager",
         settings="UNIFI_API_KEY (it must belong to the console's owner)",
     )
-
-
-def behind_connector(url: str) -> str:
-    """The host id of the console that a request through the connector is for; empty for one to Site Manager itself."""
-    _, found, rest = url.partition("/v1/connector/consoles/")
-    return unquote(rest.partition("/")[0]) if found else ""
 
 
 def _changed(host: HostView) -> float:

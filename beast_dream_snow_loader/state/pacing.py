@@ -1,7 +1,8 @@
 """What processes tell each other so as not to ask too much of a service: retry tokens, cool-downs, hourly quotas.
 
 All of it is asked rarely: tokens only by who wants to retry, quotas in portions. Only cool-downs concern every request;
-for SQLite a look at the file tells whether anything was written since the last one. Wall-clock times are bounded by the
+for SQLite a look at the file tells whether anything was written since the last one, a server is asked every 50 ms at
+most. Wall-clock times are bounded by the
 wait they stand for: after a step of the clock nobody waits longer than was asked.
 """
 
@@ -23,6 +24,9 @@ from beast_dream_snow_loader.state.statements import upsert
 _TICK_NANOSECONDS = 50_000_000
 """Two writes within one tick of a file system's clock look like one."""
 
+_LOOK_SECONDS = 0.05
+"""A look at a server costs a millisecond of processor time: not more often than the instance answers anyway."""
+
 
 class SqlPacing:
     """``target`` is the instance: cool-downs of one are not those of another. Every method raises StateError."""
@@ -35,9 +39,9 @@ class SqlPacing:
         self._log = Path(f"{engine.url.database}-wal") if is_sqlite(engine.url) else None
 
     def stamp(self) -> object:
-        """On PostgreSQL always another one: every request asks."""
+        """On PostgreSQL another one every :data:`_LOOK_SECONDS`."""
         if self._log is None:
-            return object()
+            return self._clock.monotonic() // _LOOK_SECONDS
         try:
             seen = self._log.stat()
         except OSError:

@@ -15,7 +15,8 @@ from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.operations.circuit_breaker import CircuitBreaker
 from beast_dream_snow_loader.operations.config import LoggingConfig
 from beast_dream_snow_loader.operations.listeners import fan_out, to_log, to_metrics
-from beast_dream_snow_loader.operations.logger import StructuredLogger, logging_to
+from beast_dream_snow_loader.operations.log_sinks import logging_to
+from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.operations.metrics import MetricsCollector
 from beast_dream_snow_loader.operations.restraint import Restraints
 from beast_dream_snow_loader.operations.retry import RetryPolicy

@@ -128,6 +128,7 @@ def lived(
     instance: Instance, directory: Path, until: float, *, count: int = 3, lanes: int = 4, width: Width = Width()
 ) -> None:
     world = instance.world
+    random.seed(1)  # the jitter of every retry: each run is the same run
     with processes(world, instance, directory, count, width) as transports:
         world.run([lane(world, transport) for transport in transports for _ in range(lanes)], until)
 
@@ -161,7 +162,7 @@ def test_a_minute_of_trouble_costs_a_tenth_and_three_requests_and_ten_seconds(tm
     lived(instance, tmp_path, 110)
     sent, needed = instance.between(WARMED_UP, TROUBLE_ENDS)
     assert needed >= 10
-    assert sent > needed, "nothing was repeated: the budget was not reached for"
+    assert sent > needed or kind == "503", "nothing was repeated, though no breaker was open"
     assert sent <= 1.1 * needed + 3
     before = instance.rate(WARMED_UP - 10, WARMED_UP)
     assert before == pytest.approx(40, rel=0.05)

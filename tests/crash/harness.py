@@ -96,12 +96,13 @@ def _compiled() -> bytes:
 @dataclass(slots=True, kw_only=True)
 class Forge:
     """A running fork server. ``package``: the directory whose ``beast_dream_snow_loader`` runs; ``state``: a database
-    file below ``directory``, if nothing else is said."""
+    file below ``directory``, if nothing else is said. ``rehearsed``: what is known of stories lived through in it."""
 
     directory: Path
     library: Path
     package: Path = ROOT
     state: State | None = None
+    rehearsed: dict[str, Any] = field(default_factory=dict)
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -42,7 +42,7 @@ _CODES = frozenset({0, 3, 4, 5, 7, 8, HELD, KILLED})
 _at = st.one_of(st.integers(min_value=1, max_value=130), st.integers(min_value=1, max_value=400))
 """A load that changes nothing has about 120 calls, a first one about 400."""
 LIVES = 10
-"""Of one seed; the first of them is always the plainest there is, nothing but loads."""
+"""Of one seed; the first of them is always the plainest there is, nothing but new firmware."""
 _any = st.integers(min_value=0, max_value=10_000)
 
 
@@ -112,8 +112,7 @@ class Machine(RuleBasedStateMachine):
     @rule(which=_any)
     def removed(self, which: int) -> None:
         self._count("removed")
-        leaves = [d for d in self._devices() if not any(other.uplink == d.mac for other in self._devices())]
-        if len(leaves) > 2:
+        if len(leaves := self._leaves()) > 2:
             self.place.estate.remove_device(leaves[which % len(leaves)].mac)
 
     @rule(which=_any, where=_any)
@@ -122,6 +121,28 @@ class Machine(RuleBasedStateMachine):
         device, uplink = self._device(which), self._switch(where)
         if device.model.kind is not Kind.SWITCH:
             self.place.estate.change_uplink(device.mac, uplink)
+
+    @rule()
+    def firmware_upgraded(self) -> None:
+        """The plainest of all rules, and so what the plainest life is made of."""
+        self._count("firmware_upgraded")
+        number = next(self.numbers)
+        self.place.estate.upgrade_device(self._device(number).mac, f"7.{number}.1.17000")
+
+    @rule(which=_any)
+    def readopted(self, which: int) -> None:
+        """Forgotten and adopted again: the same device under new ids."""
+        self._count("readopted")
+        self.place.estate.readopt_device(self._device(which).mac)
+
+    @rule(which=_any)
+    def replaced(self, which: int) -> None:
+        """Another device of the model in the place of one, and called like it."""
+        self._count("replaced")
+        old = self._leaves()[which % len(self._leaves())]
+        mac = f"00005E{next(self.numbers):06X}"
+        self.place.estate.remove_device(old.mac)
+        self.place.estate.add_device(site=old.site, model=old.model_code, name=old.name, mac=mac, uplink=old.uplink)
 
     # What people do in ServiceNow.
 
@@ -243,10 +264,17 @@ class Machine(RuleBasedStateMachine):
         assert (again.code, self.place.writes()) == (0, writes), again.document["plan"]
         wrong = list(self._wrong())
         assert not wrong, wrong[:8]
-        left = self.stage.forge.state.rows(
-            "SELECT subject, state FROM journal WHERE state IN ('open', 'unknown', 'later')"
-        )
+        left = list(self._left())
         assert not left, left[:5]
+
+    def _left(self) -> Iterator[str]:
+        """What waits still. What was queued of a device that UniFi no longer shows waits for a replay."""
+        shown = {model.key_of(device.mac) for device in self._devices()}
+        pending = "SELECT subject, state FROM journal WHERE state IN ('open', 'unknown', 'later')"
+        for subject, state in self.stage.forge.state.rows(pending):
+            keys = {word for word in subject.split() if word.startswith("device/")}
+            if state != "later" or keys <= shown:
+                yield f"{subject} is left {state}"
 
     def _wrong(self) -> Iterator[str]:
         there, instance = ours(self.place), self.place.app.instance
@@ -274,6 +302,9 @@ class Machine(RuleBasedStateMachine):
 
     def _devices(self) -> list[EstateDevice]:
         return [d for console in self.place.estate.consoles() for d in self.place.estate.devices(console.host_id)]
+
+    def _leaves(self) -> list[EstateDevice]:
+        return [d for d in self._devices() if not any(other.uplink == d.mac for other in self._devices())]
 
     def _device(self, which: int) -> EstateDevice:
         mine = [device for device in self._devices() if not device.is_console]

@@ -8,7 +8,7 @@ from tests.crash.harness import NEEDS_COMPILER
 from tests.crash.io_errors import Failed, some_errors
 from tests.crash.sweep import Sweep
 
-POINTS = 24
+POINTS = 16
 pytestmark = [
     NEEDS_COMPILER,
     pytest.mark.timeout(300),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.breaker_config import BreakerOverride, BreakerSettings
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.failing import failed
+from beast_dream_snow_loader.app.features import feature_rows
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.layers import installation
 from beast_dream_snow_loader.app.logins import require_logins
@@ -31,7 +34,13 @@ from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.validation import check
 from beast_dream_snow_loader.core.wanted_facts import wishes
-from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+from beast_dream_snow_loader.errors import (
+    CmdbAsleep,
+    ConfigurationError,
+    SnowloadError,
+    SourceUnavailable,
+    TransportError,
+)
 from beast_dream_snow_loader.pipeline.prepare import unregistered
 from beast_dream_snow_loader.redaction import HIDDEN, Secret, without_password
 from beast_dream_snow_loader.unifi.offline import read_saved
@@ -42,12 +51,10 @@ def validate(place: Place, payloads: Path | None) -> Result:
     try:
         with ground(place) as here:
             rules = mapping_rules(here.settings)
-            if payloads is not None:
-                snapshot = read_saved(payloads)
-                desired = map_snapshot(snapshot, rules)
-            else:
-                snapshot, desired = _live(here)
-            return _verdict(here, snapshot, desired)
+            if payloads is None:
+                return _validated_live(here)
+            snapshot = read_saved(payloads)
+            return _verdict(here, snapshot, map_snapshot(snapshot, rules))
     except SnowloadError as error:
         return failed("validate", error, environment=place.environment or "")
 
@@ -76,7 +83,7 @@ def show_config(place: Place) -> Result:
     """Every setting in force with its source; secrets hidden."""
     try:
         with ground(place) as here:
-            return _ok("config", here, {"settings": settings_in_force(here)})
+            return _ok("config", here, {"settings": settings_in_force(here), "features": feature_rows(here.loaded)})
     except SnowloadError as error:
         return failed("config", error, environment=place.environment or "")
 
@@ -97,6 +104,17 @@ def starter_file(file: Path | None) -> str:
     refuse_unwritable(file)
     write_private(file, text.encode("utf-8"))
     return f"wrote {file}; use it with: snowload load --config {file} --env development"
+
+
+def _validated_live(here: Ground) -> Result:
+    """With how much could be looked at, also when an end that cannot be worked with stopped it."""
+    try:
+        snapshot, desired = _live(here)
+    except (SourceUnavailable, TransportError, CmdbAsleep) as error:
+        told = failed("validate", error, environment=here.environment)
+        return replace(told, body={degraded.NAME: degraded.of_error(error, here)})
+    result = _verdict(here, snapshot, desired)
+    return replace(result, body={**result.body, degraded.NAME: degraded.of_snapshot(snapshot, here)})
 
 
 def _live(here: Ground) -> tuple[Snapshot, DesiredState]:

@@ -128,6 +128,19 @@ class LoggingSettings(BaseModel):
     backups: int = Field(default=5, ge=0, le=1000)
 
 
+class FeatureSettings(BaseModel):
+    """``[features]``: optional parts that no other setting switches; ``config show`` lists them all
+    (docs/explanation/degradation.md)."""
+
+    model_config = _FROZEN
+
+    links: bool = True
+    preflight: bool = True
+    verify: bool = True
+    healing: bool = True
+    log_file: bool = True
+
+
 class RetrySettings(BaseModel):
     """``[retry]``. ``max_attempts`` None: development 2, testing 1, production 5, otherwise 3."""
 
@@ -163,6 +176,7 @@ class Settings(BaseModel):
     retire: RetireSettings = RetireSettings()
     rollback: RollbackSettings = RollbackSettings()
     queue: QueueSettings = QueueSettings()
+    features: FeatureSettings = FeatureSettings()
     logging: LoggingSettings = LoggingSettings()
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
@@ -185,6 +199,7 @@ class _Variables(BaseSettings):
     retire: RetireSettings | None = None
     rollback: RollbackSettings | None = None
     queue: QueueSettings | None = None
+    features: FeatureSettings | None = None
     logging: LoggingSettings | None = None
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
@@ -79,6 +80,7 @@ def _result(here: Ground, store: Store, report: RunReport, *, dry_run: bool) -> 
     elif report.error is not None:
         code = exit_code_of(report.error)
     body = report.document()
+    body[degraded.NAME] = degraded.of_run(report, here)
     body["sent"] = sum(body["written"].values())
     body["left"] = body["queued"] = len(store.journal.queued())
     body["changes"] = list(plan_rows(report.plan)) if dry_run and report.plan is not None else []

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.options import Place
@@ -34,10 +35,11 @@ def report(place: Place, *, since: str, until: str | None, run_id: str | None, o
         if run_id is not None:
             run = _found(store, run_id)
             told = {name: list(run.report.get(name, ())) for name in ("errors", "incidents")}
-            return {"run": _whole(run), **told}
+            return {"run": _whole(run), **told, degraded.NAME: degraded.on_record(here, store)}
         now = here.clock.now()
         runs = store.memory.runs(_instant(since, now), _instant(until, now) if until else None)
-        return {"since": rfc3339(_instant(since, now)), "until": until and rfc3339(_instant(until, now)), **_over(runs)}
+        span = {"since": rfc3339(_instant(since, now)), "until": until and rfc3339(_instant(until, now))}
+        return {**span, **_over(runs), degraded.NAME: degraded.on_record(here, store)}
 
     try:
         refuse_unwritable(output)

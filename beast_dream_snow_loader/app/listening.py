@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.errors_told import tell_incidents
@@ -66,10 +67,15 @@ def log_config(here: Ground, verbosity: int = 0) -> LoggingConfig:
     """The usual level unless a setting or ``-vv`` says otherwise; a file in the state directory if none is named."""
     mine = here.settings.logging
     usual = ConfigurationManager.load_configuration(environment=here.environment).logging
-    file = mine.file or private_directory(state_directory(here.settings) / "log") / "snowload.jsonl"
     level = "DEBUG" if verbosity > 1 else (mine.level or usual.level)
     kept = {"max_bytes": mine.max_bytes, "backups": mine.backups}
-    return usual.model_copy(update={"level": level, "format": mine.format, "file": file, **kept})
+    return usual.model_copy(update={"level": level, "format": mine.format, "file": _log_file(here.settings), **kept})
+
+
+def _log_file(settings: Settings) -> Path | None:
+    if not settings.features.log_file:
+        return None
+    return settings.logging.file or private_directory(state_directory(settings) / "log") / "snowload.jsonl"
 
 
 def console_level(here: Ground, place: Place) -> int:

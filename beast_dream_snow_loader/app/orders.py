@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from beast_dream_snow_loader.app.config import FeatureSettings
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.wiring import mapping_rules
 from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.scope import Scope
-from beast_dream_snow_loader.pipeline.world import Order
+from beast_dream_snow_loader.pipeline.world import Order, Parts
 
 
 def order_of(options: LoadOptions, here: Ground, run_id: str) -> Order:
@@ -50,4 +51,9 @@ def usual_order(here: Ground, run_id: str, *, dry_run: bool) -> Order:
         quarantine=settings.quarantine_seconds,
         facts_max_age=settings.facts_max_age_hours * 3600,
         retire=here.settings.retire.policy(),
+        parts=_parts(here.settings.features),
     )
+
+
+def _parts(features: FeatureSettings) -> Parts:
+    return Parts(links=features.links, preflight=features.preflight, verify=features.verify, healing=features.healing)

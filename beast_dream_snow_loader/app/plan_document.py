@@ -77,6 +77,7 @@ def settings_digest(settings: Settings) -> str:
         "mapping": settings.mapping,
         "clients": settings.clients.model_dump(mode="json"),
         "bindings": settings.bindings,
+        "links": settings.features.links,
         "retire": settings.retire.model_dump(mode="json"),
         "data_source": settings.servicenow.data_source,
     }

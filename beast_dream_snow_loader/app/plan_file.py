@@ -102,7 +102,7 @@ def refuse_elsewhere(file: PlanFile, here: Ground) -> None:
         if then != now:
             raise StalePlan(f"The plan {file.path} is for the {name} {then}, this is {now}.", next_step=_ANEW)
     if file.document.get("settings_digest") != settings_digest(here.settings):
-        bound = "mapping, bindings, clients, retire or servicenow.data_source"
+        bound = "mapping, bindings, clients, retire, features.links or servicenow.data_source"
         message = f"A setting under {bound} has changed since the plan {file.path} was made."
         raise StalePlan(message, next_step=_ANEW)
     hours = (here.clock.now() - file.created_at).total_seconds() / 3600

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
@@ -82,6 +83,7 @@ def _result(
     if options.detailed and changes and code in (ExitCode.OK, ExitCode.PARTIAL):
         code = ExitCode.CHANGES
     body = {"target": here.target, **plan_body(report, work.outcome, order.rules)}
+    body[degraded.NAME] = degraded.of_run(report, here)
     if saved is not None and work.prepared is not None and work.outcome.away is None:
         body |= applicable(saved, work.prepared, options.load, here.settings)
     result = Result(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding_journal
@@ -42,9 +43,10 @@ Change = Callable[[SqlQueue, Sequence[int]], int]
 def list_queue(place: Place, state: str | None, limit: int) -> Result:
     """The oldest ``limit`` entries, and how many there are of each kind."""
 
-    def made(_: Ground, store: Store) -> Mapping[str, Any]:
+    def made(here: Ground, store: Store) -> Mapping[str, Any]:
         queue = store.journal.queue
-        return {"counts": _counts(queue), "entries": [_brief(entry) for entry in queue.entries(_states(state), limit)]}
+        entries = [_brief(entry) for entry in queue.entries(_states(state), limit)]
+        return {"counts": _counts(queue), "entries": entries, degraded.NAME: degraded.on_record(here, store)}
 
     return _told("list", place, made)
 

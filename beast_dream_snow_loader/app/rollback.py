@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
@@ -92,6 +93,7 @@ def _result(
         "undoes": run_id,
         "dry_run": dry_run,
         **report.document(),
+        degraded.NAME: degraded.of_run(report, here),
         "deleted": deleted,
         "dropped": undone.dropped if undone else 0,
         "changes": list(plan_rows(undone.plan)) if undone else [],

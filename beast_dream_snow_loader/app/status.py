@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.logins import servicenow_methods
@@ -39,7 +40,7 @@ def health(place: Place, *, only: Sequence[str], timeout: str) -> Result:
             store = stack.enter_context(opened(here))
             wiring = wire(here, store, ignore, dry_run=True, spare=True)
             monitor = _monitor(here, store, wiring, timeout, only)
-            return _result(here, asyncio.run(monitor.run_all_checks(only)))
+            return _result(here, store, asyncio.run(monitor.run_all_checks(only)))
     except StateError as error:
         return _broken_state(place, error)
     except SnowloadError as error:
@@ -145,7 +146,7 @@ def _last_success(here: Ground, store: Store) -> HealthCheck:
     return HealthCheck("last-success", HealthStatus.HEALTHY, f"load at {moment}", details={"run_id": run.id})
 
 
-def _result(here: Ground, checks: Sequence[HealthCheck]) -> Result:
+def _result(here: Ground, store: Store, checks: Sequence[HealthCheck]) -> Result:
     overall = HealthMonitor.get_overall_status(checks)
     return Result(
         command="health",
@@ -153,7 +154,10 @@ def _result(here: Ground, checks: Sequence[HealthCheck]) -> Result:
         exit_code=_CODES[overall],
         environment=here.environment,
         generated_at=rfc3339(here.clock.now()),
-        body={"checks": [_row(check) for check in checks]},
+        body={
+            "checks": [_row(check) for check in checks],
+            degraded.NAME: degraded.of_health(checks, here, store),
+        },
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.earlier_runs import RESUMES, Resumed, as_asked, refuse_mixed, to_resume, with_failed
 from beast_dream_snow_loader.app.failing import failed
@@ -147,6 +148,7 @@ def _run(task: Task, here: Ground, store: Store, wiring: Wiring, work: Load, run
     changes = list(plan_rows(report.plan)) if options.dry_run and report.plan is not None else []
     modes = {"dry_run": options.dry_run, "read_only": here.settings.servicenow.read_only}
     body = {**modes, "asked": options.asked, **report.document(), "changes": changes}
+    body[degraded.NAME] = degraded.of_run(report, here)
     if file is not None:
         body["from_plan"] = {**file.told(), **_renewed(work.outcome)}
     if task.resumed is not None:

@@ -12,6 +12,7 @@ import typer
 
 from beast_dream_snow_loader.app.closing import closing
 from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.cli.render_level import show_level
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError
 from beast_dream_snow_loader.redaction import masked
@@ -32,6 +33,7 @@ def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = F
             _print_json(result)
         elif not (quiet and result.exit_code == 0):
             render(result)
+            show_level(result)
         sys.stdout.flush()
     except BrokenPipeError:
         _silence()  # the reader had enough: the work is done and recorded; its exit code still counts

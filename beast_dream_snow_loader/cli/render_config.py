@@ -10,6 +10,11 @@ def render(result: Result) -> None:
     """The end of ``config show``."""
     rows = [(s["key"], s["value"], s["source"]) for s in result.body.get("settings", [])]
     table(("setting", "value", "from"), rows)
+    parts = [
+        (f["name"], "on" if f["on"] else "off", f["setting"], f["value"], f["source"], f["does"])
+        for f in result.body.get("features", [])
+    ]
+    table(("part", "is", "setting", "value", "from", "on, it means that"), parts, title="Optional parts")
 
 
 def render_check(result: Result) -> None:

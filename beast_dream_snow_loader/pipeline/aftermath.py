@@ -10,7 +10,7 @@ from beast_dream_snow_loader.core.remarks import remarks, waiting
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.steps.verify import verify, verify_whole
-from beast_dream_snow_loader.pipeline.world import World
+from beast_dream_snow_loader.pipeline.world import Order, World
 
 
 def tell(outcome: LoadOutcome, settlements: Sequence[Settlement], unlinked: Sequence[LinkChange]) -> None:
@@ -19,9 +19,9 @@ def tell(outcome: LoadOutcome, settlements: Sequence[Settlement], unlinked: Sequ
     outcome.findings += [*remarks(settlements), *waiting(unlinked)]
 
 
-def read_back(world: World, outcome: LoadOutcome, steps: Steps) -> None:
+def read_back(world: World, order: Order, outcome: LoadOutcome, steps: Steps) -> None:
     """Read back what was written, as a step of its own; what was not kept is told and remembered."""
-    if not any(isinstance(s.change, (ItemChange, LinkChange)) for s in outcome.settlements):
+    if not order.parts.verify or not any(isinstance(s.change, (ItemChange, LinkChange)) for s in outcome.settlements):
         return
     with steps.step("verify") as counted:
         try:

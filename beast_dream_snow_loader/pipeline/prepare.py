@@ -129,7 +129,8 @@ class Preparation:
         absent = (known.items[key] for key in seen_off.attendance.of(State.RETIRED))
         left = retired_by_us(filter(self._order.scope.covers, absent), self._statuses)  # by a run that was cut short
         leaving = left | {change.item.key for change in seen_off.retirements}
-        unlinks = (*prepared.plan.unlinks, *edges_of(leaving, known.relations, prepared.plan.unlinks))
+        left_too = edges_of(leaving, known.relations, prepared.plan.unlinks) if self._order.parts.links else ()
+        unlinks = (*prepared.plan.unlinks, *left_too)
         self._outcome.plan = plan = replace(prepared.plan, retirements=seen_off.retirements, unlinks=unlinks)
         set_back = {change.item.key for change in plan.items if change.send.keys() & set(DECIDED)}
         looked_at = {key for key in attendance.of(State.RETURNED) if known.items[key].stored is not None}
@@ -152,11 +153,15 @@ class Preparation:
         refuse_empty_source(snapshot, self._world.ledger.known())
         self._order = replace(self._order, scope=resolved(self._order.scope, snapshot))
         with self._steps.step("transform") as counted:
-            desired = map_snapshot(snapshot, self._order.rules)
+            desired = self._with_links(map_snapshot(snapshot, self._order.rules))
             counted.records = len(desired.items)
         self._found(*desired.findings)
         self._outcome.mapped = desired
         return desired
+
+    def _with_links(self, desired: DesiredState) -> DesiredState:
+        """Without edges where that part is off: those that exist stay as they are."""
+        return desired if self._order.parts.links else replace(desired, relations=(), client_links=(), orphans=())
 
     def _validate(self, desired: DesiredState) -> DesiredState:
         with self._steps.step("validate", total=len(desired.items)) as counted:
@@ -263,6 +268,8 @@ class Preparation:
 
     def _planned(self, desired: DesiredState, known: KnownState) -> Plan:
         order, held = self._order, tuple(self._outcome.held)
+        if not order.parts.links:
+            known = replace(known, relations={})  # neither looked at nor removed
         plan = make_plan(
             desired,
             known,
@@ -308,7 +315,9 @@ class Preparation:
         edges = [
             edge
             for edge in known.relations.values()
-            if {edge.parent, edge.child} <= keys and (edge.checked_at is None or edge.checked_at < self._began)
+            if self._order.parts.links
+            and {edge.parent, edge.child} <= keys
+            and (edge.checked_at is None or edge.checked_at < self._began)
         ]
 
         def read() -> KnownState:

@@ -55,6 +55,8 @@ class Replay:
         if not self._order.dry_run:
             settle_unknown(self._world, self._order)
         entries = self._world.journal.queued(self._limit)
+        if not self._order.parts.links:
+            entries = [entry for entry in entries if not isinstance(entry.change, LinkChange | UnlinkChange)]
         plan = self.outcome.plan = self._planned(entries)
         if not self._order.dry_run:
             self._world.ledger.note(plan.noted)
@@ -62,7 +64,7 @@ class Replay:
                 self._send(plan, entries)
             finally:
                 self.outcome.parked = [entry for entry in self._world.journal.parked() if entry.id not in before]
-            read_back(self._world, self.outcome, self._steps)
+            read_back(self._world, self._order, self.outcome, self._steps)
         return self.outcome
 
     def _planned(self, entries: Sequence[JournalEntry]) -> Plan:
@@ -85,7 +87,8 @@ class Replay:
         retirements = _queued_retirements(world, order, entries, known)
         plan = replace(plan, client_links=_queued_clients(entries, known))
         unlinks = _queued_unlinks(entries, known, plan)
-        unlinks = (*unlinks, *edges_of({change.item.key for change in retirements}, known.relations, unlinks))
+        if order.parts.links:
+            unlinks = (*unlinks, *edges_of({change.item.key for change in retirements}, known.relations, unlinks))
         return replace(plan, unlinks=unlinks, retirements=retirements)
 
     def _plan(self, queued: DesiredState, known: KnownState) -> Plan:

@@ -31,6 +31,16 @@ class World:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The optional parts of a run; one that is off makes no request and leaves what it looks after as it is."""
+
+    links: bool = True
+    preflight: bool = True
+    verify: bool = True
+    healing: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One load as ordered. ``target`` names the instance; ``facts_max_age`` and ``stale_max_age`` are in seconds.
 
@@ -60,5 +70,6 @@ class Order:
     """Seconds for which the instance may still work on a request whose answer was lost."""
     bindings: Bindings = field(default_factory=dict)
     retire: RetirePolicy = field(default_factory=RetirePolicy)
+    parts: Parts = field(default_factory=Parts)
     again: str = "snowload load"
     """The command that does this very run once more."""

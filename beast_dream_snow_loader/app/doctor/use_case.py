@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.doctor import network_checks, setup_checks
 from beast_dream_snow_loader.app.doctor.bundle import pack
 from beast_dream_snow_loader.app.doctor.ends import Ends, Headers
@@ -75,7 +76,7 @@ def _examined(options: DoctorOptions, here: Ground) -> Result:
         listed = _chosen(exams.all(), options.only)
         first = list(_registered(options, ends, exams, run_id))
         lines = [*first, *_lines(listed, limit, ends)]
-        return _bundled(options, here, exams, _result(here, run_id, lines))
+        return _bundled(options, here, exams, _result(here, run_id, lines, store))
 
 
 def _registered(options: DoctorOptions, ends: Ends, exams: Exams, run_id: str) -> Iterator[Check]:
@@ -134,7 +135,7 @@ def _lines(exams: Sequence[Exam], limit: timedelta, ends: Ends) -> list[Check]:
     return lines
 
 
-def _result(here: Ground, run_id: str, lines: Sequence[Check]) -> Result:
+def _result(here: Ground, run_id: str, lines: Sequence[Check], store: Store | None) -> Result:
     code = exit_code(lines)
     return Result(
         command="doctor",
@@ -143,7 +144,7 @@ def _result(here: Ground, run_id: str, lines: Sequence[Check]) -> Result:
         environment=here.environment,
         run_id=run_id,
         generated_at=rfc3339(here.clock.now()),
-        body=_body(lines),
+        body={**_body(lines), degraded.NAME: degraded.of_doctor(lines, here, store)},
     )
 
 

@@ -53,6 +53,8 @@ def recall(world: World, order: Order, *, reachable: bool, beating: Collection[S
     if not order.dry_run:
         settle_unknown(world, order)
     known = world.ledger.known()
+    if not order.parts.healing:
+        return Recalled(known=known)
     base = [key for key, item in known.items.items() if item.class_name == BASE_CLASS]
     counted = world.cmdb.count_sources()
     some_are_away = counted is not None and counted < len(known.items) - len(base)
@@ -75,6 +77,8 @@ def recall(world: World, order: Order, *, reachable: bool, beating: Collection[S
 
 def _edges_due(order: Order, known: KnownState) -> list[KnownRelation]:
     """``full`` looks at all; a run about one record at its own too."""
+    if not order.parts.links:
+        return []
     own = [edge for edge in known.relations.values() if {edge.parent, edge.child} & order.scope.keys]
     due = due_edges(known, 1 if order.full else order.check_within_runs)
     return list({edge.relation_key: edge for edge in (*due, *own)}.values())

@@ -17,7 +17,6 @@ from beast_dream_snow_loader.core.matching import Match, MatchedBy
 from beast_dream_snow_loader.core.names import last_form, named, next_form, planned_names
 from beast_dream_snow_loader.core.recognition import Decision, Trial, Verdict, accepted, judge, second_look
 from beast_dream_snow_loader.core.status import Statuses
-from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.steps.base_class import elsewhere, in_base_class
 from beast_dream_snow_loader.pipeline.steps.describe import described
@@ -138,11 +137,19 @@ class _Recognition:
                     self.open.append(key)
 
     def _ask(self, keys: Sequence[SourceKey]) -> Sequence[Match]:
+        if not self.order.parts.preflight:
+            return self._untried(keys)
         try:
             return self.world.cmdb.simulate([_as_create(self.items[key]) for key in keys])
         except UNREADABLE as error:
-            self.items |= {key: last_form(self.items[key]) for key in keys}
-            return _by_serial(self.world, {key: self.items[key] for key in keys}, error, self.result)
+            message = f"New records could not be tried first ({error.message}): named with MAC."
+            self.result.findings.append(reduced("preflight.unavailable", message))
+            return self._untried(keys)
+
+    def _untried(self, keys: Sequence[SourceKey]) -> Sequence[Match]:
+        """Without a simulation: names carry the MAC, which nobody shares, and serial numbers are looked up."""
+        self.items |= {key: last_form(self.items[key]) for key in keys}
+        return _by_serial(self.world, {key: self.items[key] for key in keys}, self.result)
 
     def _look(self, matches: Sequence[Match]) -> Mapping[str, Candidate] | None:
         """The matched CIs, read a second time; None where that is refused: a name alone then convinces nobody, and the
@@ -278,13 +285,7 @@ def _weak(item: ConfigItem, sys_id: SysId, candidate: Candidate | None) -> Findi
     return Finding(record=str(item.key), rule="identity.weak", severity=Severity.WARNING, message=message)
 
 
-def _by_serial(
-    world: World, items: Mapping[SourceKey, ConfigItem], error: SnowloadError, result: Recognised
-) -> list[Match]:
-    """Without a simulation: names carry the MAC, which nobody shares, and serial numbers are looked up by ourselves."""
-    result.findings.append(
-        reduced("preflight.unavailable", f"New records could not be tried first ({error.message}): named with MAC.")
-    )
+def _by_serial(world: World, items: Mapping[SourceKey, ConfigItem], result: Recognised) -> list[Match]:
     serials = {key: item.values.get("serial_number", "") for key, item in items.items()}
     try:
         there = world.cmdb.by_serial([serial for serial in serials.values() if serial])

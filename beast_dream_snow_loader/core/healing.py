@@ -100,10 +100,12 @@ def diagnose(known: KnownItem, seen: Seen) -> Diagnosis:
 
 
 def hidden_rather_than_gone(diagnoses: Collection[Diagnosis], counted: int | None, known: int) -> bool:
-    """Every CI looked at is away, yet their native keys are still counted: rights changed more likely than that all
-    were deleted."""
+    """Every CI looked at is away, yet their native keys are still counted, or cannot be: rights changed more likely
+    than that all were deleted."""
     gone = [one for one in diagnoses if one.ailment is Ailment.GONE]
-    return len(gone) >= 5 and len(gone) == len(diagnoses) and counted is not None and counted >= known
+    if not gone or len(gone) != len(diagnoses):
+        return False
+    return counted is None or (len(gone) >= 5 and counted >= known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

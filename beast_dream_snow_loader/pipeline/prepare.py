@@ -259,7 +259,7 @@ class Preparation:
 
     def _healed(self, known: KnownState, gone: frozenset[SourceKey]) -> KnownState:
         def read() -> KnownState:
-            mended = heal(self._world, self._order, known, sorted(gone))
+            mended = heal(self._world, self._order, known, sorted(gone), some_seen=True)
             self._found(*mended.findings)
             self._outcome.held.extend(mended.held)
             return mended.known

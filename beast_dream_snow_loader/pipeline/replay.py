@@ -72,7 +72,7 @@ class Replay:
         known = world.ledger.known().standing  # what is queued was decided with what was removed by hand in view
         queued = _queued_items(entries)
         ends = {end for relation in queued.relations for end in (relation.lower, relation.upper)}
-        mended = heal(world, order, known, sorted(queued.items.keys() | ends))
+        mended = heal(world, order, known, sorted(queued.items.keys() | ends), world.cmdb.count_sources())
         facts = world.memory.facts(order.target)
         if mended.look.unregistered and (facts is None or facts.engine):
             raise unregistered(mended.look.unregistered)

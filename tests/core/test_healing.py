@@ -93,7 +93,8 @@ def test_all_out_of_sight_while_their_keys_are_counted_is_a_matter_of_rights() -
     gone = [Diagnosis(ailment=Ailment.GONE)] * 6
     assert hidden_rather_than_gone(gone, 6, 6)
     assert not hidden_rather_than_gone(gone, 0, 6)
-    assert not hidden_rather_than_gone(gone, None, 6)
+    assert hidden_rather_than_gone(gone[:1], None, 1)
+    assert not hidden_rather_than_gone(gone[:1], 1, 1)
     assert not hidden_rather_than_gone([*gone, Diagnosis(ailment=Ailment.NONE)], 7, 7)
 
 

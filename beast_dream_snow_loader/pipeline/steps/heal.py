@@ -23,7 +23,8 @@ from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 _HIDDEN = (
-    "None of the CIs looked at can be seen, though their native keys are there: rights are missing rather than CIs. "
+    "None of the CIs looked at can be seen, but nothing says that their native keys are gone: rights are missing "
+    "rather than CIs. "
     "Nothing was forgotten. Allow the account to read cmdb_ci; if they were really deleted, run: snowload load --full"
 )
 
@@ -45,12 +46,15 @@ def heal(
     keys: Iterable[SourceKey],
     counted: int | None = None,
     edges: Sequence[KnownRelation] = (),
+    *,
+    some_seen: bool = False,
 ) -> Healed:
     """Look at the CIs of these records and put right what we believe of them; what was changed by hand is read.
     ``edges`` are looked for in the same request.
 
-    ``counted``: how many native keys of ours the instance holds. In a dry run the ledger stays as it is. Raises what
-    reading raises.
+    ``counted``: how many native keys of ours the instance holds; None where it does not say. ``some_seen``: other CIs
+    of ours were seen just now, so that one that is not is gone rather than hidden. In a dry run the ledger stays as it
+    is. Raises what reading raises.
     """
     wanted = {key: known.items[key].sys_id for key in keys if key in known.items}
     if not wanted:
@@ -58,7 +62,8 @@ def heal(
     look = world.cmdb.look(wanted, edges)
     seen = look.cis
     diagnoses = {key: diagnose(known.items[key], seen[key]) for key in wanted}
-    if not order.full and hidden_rather_than_gone(diagnoses.values(), counted, len(known.items)):
+    trusted = order.full or some_seen
+    if not trusted and hidden_rather_than_gone(diagnoses.values(), counted, len(known.items)):
         return Healed(known=known, look=look, findings=(reduced("ledger.hidden", _HIDDEN),))
     healings = _healings(world, known, seen, diagnoses)
     if not order.dry_run:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.identity import SysId, parse_sys_id
-from beast_dream_snow_loader.servicenow.answers import Answer, AnswerKind, Refusal
+from beast_dream_snow_loader.servicenow.answers import Answer, Refusal
 from beast_dream_snow_loader.servicenow.calling import Caller, encode
 from beast_dream_snow_loader.servicenow.query import Query, checked_field, checked_table
 from beast_dream_snow_loader.servicenow.rows import Row, parse_rows
@@ -109,8 +109,6 @@ class TableApi:
 
     def _page(self, read: TableRead, limit: int, offset: int, after: str) -> Answer:
         answer = self._caller.get(read.path(), "table.read", read.params(limit, offset, after))
-        if answer.kind is AnswerKind.REFUSED and answer.status == 404 and "no record" in answer.message.casefold():
-            return Answer(kind=AnswerKind.SUCCESS, status=200, result=[], total=0)  # the v1 form of an empty list
         self._caller.result(answer, f"reading {read.table}")
         return answer
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash soak queue breakers year truth presence check docs clean constraints
+.PHONY: setup demo test bench crash soak queue breakers year truth presence outages migrations check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -56,6 +56,12 @@ truth: setup ## 10,000 small inventories under faults: exit 0 exactly when the C
 
 presence: setup ## 10,000 inventories read badly, and well: only what is gone is retired
 	$(BIN)/python -m tests.presence.stories --seed $(SEED)
+
+outages: setup ## 10,000 outages of UniFi: nothing is decided from memory
+	$(BIN)/python -m tests.outages.stories --seed $(SEED)
+
+migrations: setup ## from every earlier revision, killed at every statement: the old database or the new one
+	$(BIN)/python -m tests.state.migration_kills
 
 check: setup ## style, types, import contracts
 	$(BIN)/ruff format --check .

@@ -19,6 +19,7 @@ from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.layers import installation
 from beast_dream_snow_loader.app.logins import require_logins
 from beast_dream_snow_loader.app.options import Place
+from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.wiring import mapping_rules, opened, wire
@@ -31,6 +32,7 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.fitting import fit
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.report import stale_consoles
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.validation import check
 from beast_dream_snow_loader.core.wanted_facts import wishes
@@ -42,6 +44,7 @@ from beast_dream_snow_loader.errors import (
     TransportError,
 )
 from beast_dream_snow_loader.pipeline.prepare import unregistered
+from beast_dream_snow_loader.pipeline.steps.fetch import fetch
 from beast_dream_snow_loader.redaction import HIDDEN, Secret, without_password
 from beast_dream_snow_loader.unifi.offline import read_saved
 
@@ -122,7 +125,8 @@ def _live(here: Ground) -> tuple[Snapshot, DesiredState]:
         refuse_other_source(here, store)
         wiring = wire(here, store, ignore, dry_run=True)
         rules = mapping_rules(here.settings)
-        snapshot = wiring.source.read()
+        fetched = fetch(wiring.world, usual_order(here, "", dry_run=True))
+        snapshot = replace(fetched.snapshot, findings=(*fetched.findings, *fetched.snapshot.findings))
         desired = map_snapshot(snapshot, rules)
         facts = wiring.cmdb.facts(wishes(desired, rules))
         if facts.unregistered:
@@ -135,6 +139,8 @@ def _verdict(here: Ground, snapshot: Snapshot, desired: DesiredState) -> Result:
     bad = any(finding.severity is Severity.ERROR for finding in findings)
     body = {
         "source": {name: len(getattr(snapshot, name)) for name in ("consoles", "sites", "devices", "clients")},
+        "stale_source": snapshot.stale_seconds,
+        "stale_consoles": stale_consoles(snapshot),
         "records": len(desired.items),
         "relations": len(desired.relations),
         "findings": [_row(finding) for finding in findings],

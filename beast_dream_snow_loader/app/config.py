@@ -27,18 +27,29 @@ from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.config import ConfigurationManager, Environment
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.state.retention import Retention
 from beast_dream_snow_loader.unifi.config import UniFiSettings
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class StateSettings(BaseModel):
-    """``[state]``. ``dir`` None: the user's state directory, one folder per environment. ``url`` None: SQLite there."""
+    """``[state]``. ``dir`` None: the user's state directory, one folder per environment. ``url`` None: SQLite there.
+
+    Runs, with their reports and with the journal that a rollback needs, are kept for ``keep_runs_days`` days, and
+    ``keep_runs`` of one target at most; console snapshots for ``keep_snapshots_days`` days (docs/guides/state.md).
+    """
 
     model_config = _FROZEN
 
     dir: Path | None = None
     url: str | None = None
+    keep_runs_days: float = Field(default=90.0, gt=0)
+    keep_runs: int = Field(default=1000, ge=1)
+    keep_snapshots_days: float = Field(default=30.0, gt=0)
+
+    def retention(self) -> Retention:
+        return Retention(runs_days=self.keep_runs_days, runs=self.keep_runs, snapshots_days=self.keep_snapshots_days)
 
 
 class ClientSettings(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from beast_dream_snow_loader.app.features import switched_off
@@ -20,11 +20,14 @@ from beast_dream_snow_loader.core.degradation import (
     lack,
     lacking,
 )
+from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.core.remembered import usable
 from beast_dream_snow_loader.core.report import RunReport
 from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.errors import CmdbAsleep, ReadOnlyMode, SnowloadError, SourceUnavailable, TransportError
+from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthStatus
 from beast_dream_snow_loader.state.store import Store
 
@@ -54,15 +57,17 @@ def of_run(report: RunReport, here: Ground) -> dict[str, Any]:
         target=_target(report),
         held_back=here.settings.servicenow.read_only,
         stale_seconds=stale,
-        partial=stale is None and report.snapshot is not None and report.snapshot.partial,
+        partial=report.snapshot is not None and report.snapshot.partial,
         lacks=(*lacking(report.findings), *switched_off(here.loaded)),
     )
     return degradation(facts).document()
 
 
 def of_snapshot(snapshot: Snapshot, here: Ground) -> dict[str, Any]:
-    """After a live read of UniFi, ServiceNow having answered."""
+    """After a look at UniFi, or at what stands in for it, ServiceNow having answered."""
     found = Facts(
+        source=_nothing_read(snapshot.findings),
+        stale_seconds=snapshot.stale_seconds,
         held_back=here.settings.servicenow.read_only,
         partial=snapshot.partial,
         lacks=(*lacking(snapshot.findings), *switched_off(here.loaded)),
@@ -135,7 +140,12 @@ def _source(report: RunReport) -> Trouble | None:
     if report.error is not None and any(step.step == _FETCH and step.error for step in report.steps):
         away = isinstance(report.error, SourceUnavailable | TransportError)
         return Trouble.of(report.error) if away else None
-    stale = next((finding for finding in report.findings if finding.rule == _STALE), None)
+    return _nothing_read(report.findings)
+
+
+def _nothing_read(findings: Iterable[Finding]) -> Trouble | None:
+    """That everything is remembered; one console that is has a finding of its own."""
+    stale = next((one for one in findings if one.rule == _STALE and one.record == "source"), None)
     return Trouble(code=_STALE, message=stale.message) if stale is not None else None
 
 
@@ -162,8 +172,9 @@ def _unwell(code: str, check: HealthCheck | None) -> Trouble | None:
 
 def _kept(here: Ground, store: Store) -> float | None:
     """The age of what a load would work from now, in seconds."""
-    snapshot = store.memory.latest_snapshot()
-    return (here.clock.now() - snapshot.taken_at).total_seconds() if snapshot is not None else None
+    now, max_age = here.clock.now(), parse_duration(here.settings.unifi.stale_max_age).total_seconds()
+    parts = usable(store.memory.remembered(), now, max_age).values()
+    return max(((now - part.taken_at).total_seconds() for part in parts), default=None)
 
 
 def _base_class(check: HealthCheck | None) -> Iterator[Reason]:

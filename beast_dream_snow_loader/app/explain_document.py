@@ -53,7 +53,7 @@ def _fetch(explained: Explained) -> Told | None:
     reads = [read for read in snapshot.reads if record is not None and read.console == record.console]
     return {
         "read_at": rfc3339(snapshot.taken_at),
-        "stale_seconds": explained.outcome.stale_seconds,
+        "stale_seconds": _age(snapshot, record),
         "shown": record is not None,
         "rule": "fetch.shown" if record is not None else "fetch.not_shown",
         "apis": list(record.apis) if isinstance(record, Device) else [],
@@ -68,6 +68,14 @@ def _fetch(explained: Explained) -> Told | None:
             if not read.complete
         ],
     }
+
+
+def _age(snapshot: Snapshot, record: Device | Client | None) -> float | None:
+    """Of the snapshot that the record comes from; of the oldest in use where the record is not shown."""
+    if record is None:
+        return snapshot.stale_seconds
+    ages = (one.seconds for one in snapshot.aged if one.console == record.console)
+    return next(ages, None) if record.as_of is not None else None
 
 
 def _observed(snapshot: Snapshot, explained: Explained) -> Device | Client | None:
@@ -211,9 +219,21 @@ def _plan(explained: Explained) -> Told | None:
             ],
         }
     held = any(held.key == explained.key for held in outcome.held)
-    written = outcome.desired is not None and explained.key in outcome.desired.items
-    rule = "plan.held" if held else "plan.unchanged" if written else "plan.not_written"
-    return {"change": None, "rule": rule, "class": None, "send_serial": None, "fields": []}
+    return {
+        "change": None,
+        "rule": _why_unchanged(explained, held=held),
+        "class": None,
+        "send_serial": None,
+        "fields": [],
+    }
+
+
+def _why_unchanged(explained: Explained, *, held: bool) -> str:
+    desired = explained.outcome.desired
+    item = desired.items.get(explained.key) if desired is not None else None
+    if held or item is None:
+        return "plan.held" if held else "plan.not_written"
+    return "plan.stale" if item.stale else "plan.unchanged"
 
 
 def _fields(explained: Explained) -> Iterator[Told]:

@@ -114,6 +114,7 @@ def _brief(run: Run) -> dict[str, Any]:
         "failed": len(run.report.get("failed", ())),
         "held": len(run.report.get("held", ())),
         "queued": run.report.get("queued", 0),
+        "stale_source": run.report.get("stale_source"),
     }
 
 

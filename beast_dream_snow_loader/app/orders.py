@@ -10,6 +10,7 @@ from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.wiring import mapping_rules
 from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.scope import Scope
+from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.pipeline.world import Order, Parts
 
 
@@ -50,6 +51,7 @@ def usual_order(here: Ground, run_id: str, *, dry_run: bool) -> Order:
         recheck_after=settings.recheck_seconds,
         quarantine=settings.quarantine_seconds,
         facts_max_age=settings.facts_max_age_hours * 3600,
+        stale_max_age=parse_duration(here.settings.unifi.stale_max_age).total_seconds(),
         retire=here.settings.retire.policy(),
         parts=_parts(here.settings.features),
     )

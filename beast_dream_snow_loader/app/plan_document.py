@@ -28,6 +28,7 @@ _OF_REPORT = (
     "finished_at",
     "duration_seconds",
     "stale_source",
+    "stale_consoles",
     "source",
     "plan",
     "findings",

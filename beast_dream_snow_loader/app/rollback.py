@@ -13,6 +13,7 @@ from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.run_ids import began_at
 from beast_dream_snow_loader.app.runs import begun, closed, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
@@ -112,6 +113,8 @@ def _result(
 
 def _to_undo(here: Ground, store: Store, run_id: str) -> Run:
     run = store.memory.run(run_id)
+    if run is None:
+        _refuse_forgotten(here, store, run_id)
     if run is None or run.target != here.target:
         recent = ", ".join(one.id for one in store.memory.runs(limit=_RECENT) if one.target == here.target)
         raise BadArgument(
@@ -119,3 +122,15 @@ def _to_undo(here: Ground, store: Store, run_id: str) -> Run:
             next_step=f"The last ones are: {recent or 'none'}. List them with: snowload runs list",
         )
     return run
+
+
+def _refuse_forgotten(here: Ground, store: Store, run_id: str) -> None:
+    """BadArgument when that run is so old that it was removed."""
+    until, began = store.forgotten_until(here.target), began_at(run_id)
+    if until is None or began is None or began > until:
+        return
+    raise BadArgument(
+        f"Run {run_id} is no longer kept, nor what it changed: it cannot be rolled back. Runs up to {rfc3339(until)} "
+        "were removed.",
+        next_step="How long runs are kept, and can be rolled back, is set by state.keep_runs_days and state.keep_runs.",
+    )

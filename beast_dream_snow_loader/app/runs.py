@@ -67,7 +67,6 @@ def report_of(
         steps=outcome.steps,
         requests=wiring.meter.counts(),
         breakers=wiring.heard.breakers,
-        stale_source=outcome.stale_seconds,
         checked=outcome.checked,
         integrity=outcome.integrity,
         attendance=outcome.attendance,

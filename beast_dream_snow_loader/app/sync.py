@@ -28,6 +28,7 @@ from beast_dream_snow_loader.app.rollback import COMMAND as ROLLBACK
 from beast_dream_snow_loader.app.rollback import undo_run
 from beast_dream_snow_loader.app.runs import begun, closed, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
+from beast_dream_snow_loader.app.sweeping import swept
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
@@ -118,7 +119,7 @@ def _recorded(task: Task, here: Ground, store: Store, wiring: Wiring, run: Run, 
         result = _run(task, here, store, held, Load(held.world, order, saved), run, stop)
         if options.on_failure == "rollback" and _went_wrong(result) and not stop():
             result = _undone(here, store, held, run, result, stop)
-        return _finished(options, here, store, run, result)
+        return _finished(options, here, store, run, result, stop)
 
 
 def _went_wrong(result: Result) -> bool:
@@ -173,11 +174,13 @@ def _renewed(outcome: LoadOutcome) -> dict[str, Any]:
     return {"done_before": outcome.done_before, "stale": stale}
 
 
-def _finished(options: LoadOptions, here: Ground, store: Store, run: Run, result: Result) -> Result:
-    """The run closed in the state first, then its report kept as a file and, if asked, where the user said."""
+def _finished(options: LoadOptions, here: Ground, store: Store, run: Run, result: Result, stop: Stop) -> Result:
+    """The run closed in the state first, then old ones swept out; then its report kept as a file and, if asked, where
+    the user said."""
     kept = report_file(here.settings, run.id)
     result = replace(result, body={**result.body, "report_file": str(options.report_file or kept)})
     closed(store, run, result, here)
+    result = replace(result, body={**result.body, "state": swept(here, store, run, stop)})
     return _reported(result, filter(None, (kept, options.report_file)))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.cli.render_stale import stale
 from beast_dream_snow_loader.cli.tables import line, table
 
 MOST = 20
@@ -18,6 +19,8 @@ def render(result: Result) -> None:
     source = result.body.get("source")
     if source:
         line("read: " + ", ".join(f"{count} {name}" for name, count in source.items()))
+    if stale(result.body):
+        line(stale(result.body))
     line("validate: " + ("nothing that load would refuse" if result.exit_code == 0 else result.status))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.cli.render_findings import show_findings
+from beast_dream_snow_loader.cli.render_stale import stale
 from beast_dream_snow_loader.cli.tables import line, table
 
 _STEPS_SHOWN = 5
@@ -123,9 +124,9 @@ def candidates(held: Mapping[str, Any]) -> str:
 
 def _verdict(result: Result) -> str:
     body = result.body
-    if body.get("stale_source") is not None:
-        return f"load: {result.status}, from a snapshot {body['stale_source'] / 3600:.1f} hours old"
     written = body.get("written", {})
+    if body.get("stale_source") is not None and not any(written.values()):
+        return f"load: {result.status}{_stale(body)}"
     before = body.get("from_plan", {}).get("done_before", 0)
     if result.status == "ok" and before and not any(written.values()):
         return f"load: ok, nothing to do: all {before} changes of this plan were made before"
@@ -133,7 +134,11 @@ def _verdict(result: Result) -> str:
         return "load: ok, nothing to do"
     if body.get("from_plan"):
         return f"load: {result.status}, {_from_plan(body)}"
-    return f"load: {result.status}{_waiting(body)}"
+    return f"load: {result.status}{_stale(body)}{_waiting(body)}"
+
+
+def _stale(body: Mapping[str, Any]) -> str:
+    return f", {stale(body)}: nothing is written because of that" if stale(body) else ""
 
 
 def _waiting(body: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from beast_dream_snow_loader.cli.plan_format import PlanFormat
 from beast_dream_snow_loader.cli.plan_lines import plan_lines
 from beast_dream_snow_loader.cli.render_findings import show_findings
 from beast_dream_snow_loader.cli.render_load import show_held
+from beast_dream_snow_loader.cli.render_stale import stale
 from beast_dream_snow_loader.cli.tables import columns, line, table
 
 
@@ -48,8 +49,7 @@ def verdict(result: Result) -> str:
     body = result.body
     if "empty" not in body:
         return f"plan: {result.status}"
-    stale = body.get("stale_source")
-    read = f", from a snapshot {stale / 3600:.1f} hours old" if stale is not None else ""
+    read = f"; {stale(body)}" if stale(body) else ""
     if body["empty"]:
         return f"plan: nothing to do; {body['plan']['unchanged']} records are as they should be{read}"
     counts = ", ".join(f"{count} to {name}" for name, count in body["plan"].items() if count and name != "unchanged")

@@ -62,10 +62,10 @@ def client_items(
 
 def client_links(clients: Mapping[str, Client], relations: Iterable[Relation]) -> tuple[ClientLink, ...]:
     """The edges of clients with where each was seen, for the mode ``link``."""
+    lower = ((relation, clients[relation.lower.mac]) for relation in relations if relation.lower.record == "client")
     return tuple(
-        ClientLink(relation=relation, lane=clients[relation.lower.mac].console, site=clients[relation.lower.mac].site)
-        for relation in relations
-        if relation.lower.record == "client"
+        ClientLink(relation=relation, lane=client.console, site=client.site, stale=client.as_of is not None)
+        for relation, client in lower
     )
 
 
@@ -134,7 +134,8 @@ def _item(mac: str, client: Client, rules: MappingRules, values: WireValues, tak
         name_forms=(name,),
         online=client.connected,
         seen_at=_seen_at(client, taken_at),
-        observed_at=taken_at,
+        observed_at=client.as_of or taken_at,
+        stale=client.as_of is not None,
         name_source=normalize.cut(host, 230),
         label=shown(name),
     )
@@ -148,6 +149,8 @@ def _category(client: Client) -> str:
 
 
 def _seen_at(client: Client, taken_at: datetime) -> datetime | None:
+    if client.as_of is not None:
+        return None
     if client.last_seen is not None and client.last_seen <= taken_at:
         return client.last_seen
     return taken_at if client.connected else None

@@ -91,6 +91,8 @@ class ConfigItem:
     as ``KnownItem.name_source``: while it stays, the stored name stays."""
     label: str = ""
     """For people: ``hq-sw-01/00:00:5e:00:53:02``, already safe to show."""
+    stale: bool = False
+    """It is remembered, not read now: known, but nothing is written because of it (Q18)."""
 
     @property
     def name(self) -> str:
@@ -149,6 +151,8 @@ class ClientLink:
     site: str | None
     kind: str = "client"
     online: bool = True
+    stale: bool = False
+    """As :attr:`ConfigItem.stale`."""
 
     @property
     def key(self) -> SourceKey:

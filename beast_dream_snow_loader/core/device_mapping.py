@@ -83,7 +83,8 @@ def _item(place: Placed, forms: tuple[str, ...], serial: tuple[str, bool], made:
         online=device.presence is not Presence.OFFLINE,
         cloud_only=device.cloud_only,
         seen_at=_seen_at(place, made.taken_at),
-        observed_at=made.taken_at,
+        observed_at=device.as_of or made.taken_at,
+        stale=device.as_of is not None,
         serial_derived=serial[1],
         name_source=normalize.cut(place.name, NAME_LENGTH),
         label=shown(f"{place.name}/{normalize.colon_mac(place.mac)}"),
@@ -117,7 +118,10 @@ def _sources(place: Placed, name: str, serial: str) -> dict[str, str | None]:
 
 
 def _seen_at(place: Placed, taken_at: datetime) -> datetime | None:
-    """What goes to ``last_discovered``: the poll's time, of an offline device its own (cmdb-model 6.3)."""
+    """What goes to ``last_discovered``: the poll's time, of an offline device its own (cmdb-model 6.3). Nobody saw
+    now what is only remembered (Q18)."""
+    if place.device.as_of is not None:
+        return None
     if place.device.presence is not Presence.OFFLINE:
         return taken_at
     seen = place.device.last_seen

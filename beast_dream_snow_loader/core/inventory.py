@@ -194,7 +194,7 @@ def _unlisted_consoles(snapshot: Snapshot) -> Iterator[Device]:
             continue
         # Nobody told whether it is online; that its devices could be read says so.
         answered = snapshot.complete(console.key, Subject.DEVICES)
-        device = Device(mac=mac, console=console.key, name=console.name or None, is_console=True)
+        device = Device(mac=mac, console=console.key, name=console.name or None, is_console=True, as_of=console.as_of)
         yield device if answered else replace(device, presence=Presence.OFFLINE)
 
 

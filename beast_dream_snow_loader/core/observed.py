@@ -39,6 +39,12 @@ class Console:
     """A ``network-server``: software on somebody's machine, no CI of its own."""
     os_version: str | None = None
     network_version: str | None = None
+    address: str | None = None
+    """Host and port at which it was read itself; None when only through Site Manager."""
+    lost: bool = False
+    """Site Manager cannot reach it: what it lists of it is what it last knew."""
+    as_of: datetime | None = None
+    """As :attr:`Device.as_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +95,8 @@ class Device:
     """Site Manager alone lists it: no read of the console itself would show that it is gone."""
     apis: tuple[str, ...] = ()
     """Which APIs showed it, the richest first: ``controller``, ``network``, ``site_manager``, ``host``."""
+    as_of: datetime | None = None
+    """It is remembered from a read of then, because its console could not be read now; None: it was read now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +122,8 @@ class Client:
     os_name: str | None = None
     first_seen: datetime | None = None
     last_seen: datetime | None = None
+    as_of: datetime | None = None
+    """As :attr:`Device.as_of`."""
 
 
 class Subject(StrEnum):
@@ -144,8 +154,33 @@ Looked = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Aged:
+    """What stands in for a console that could not be read: its last good snapshot, ``seconds`` old (R6.3).
+
+    ``complete`` False: it was itself read in part, and ``lacks`` says what is missing. ``devices`` and ``clients``
+    count what was taken from it: what another source showed now was not. ``why`` the console could not be read; with
+    ``cloud_only`` it was, and only what Site Manager alone lists there is remembered.
+    """
+
+    console: str
+    name: str
+    taken_at: datetime
+    seconds: float
+    complete: bool = True
+    lacks: tuple[str, ...] = ()
+    devices: int = 0
+    clients: int = 0
+    why: str = ""
+    cloud_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything UniFi said at ``taken_at`` (UTC). Sorted by key, so equal estates give equal snapshots."""
+    """Everything UniFi said at ``taken_at`` (UTC). Sorted by key, so equal estates give equal snapshots.
+
+    ``aged`` are the consoles of which something is remembered, not read now; ``excused`` those (``SITE_MANAGER`` may be
+    one) whose failed reads it makes up for.
+    """
 
     taken_at: datetime
     consoles: tuple[Console, ...] = ()
@@ -154,6 +189,8 @@ class Snapshot:
     clients: tuple[Client, ...] = ()
     reads: tuple[Read, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+    aged: tuple[Aged, ...] = ()
+    excused: frozenset[str] = frozenset()
 
     def complete(self, console: str, subject: Subject) -> bool:
         """True when at least one read of the subject on that console is known and every one was complete."""
@@ -168,4 +205,10 @@ class Snapshot:
 
     @property
     def partial(self) -> bool:
-        return any(not r.complete for r in self.reads)
+        """Something was not read, and nothing remembered makes up for it."""
+        return any(not r.complete and r.console not in self.excused for r in self.reads)
+
+    @property
+    def stale_seconds(self) -> float | None:
+        """The age of the oldest snapshot that stands in for a console; None when everything was read now."""
+        return max((one.seconds for one in self.aged), default=None)

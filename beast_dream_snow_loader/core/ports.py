@@ -18,6 +18,7 @@ from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Receipt
+from beast_dream_snow_loader.core.remembered import Part
 from beast_dream_snow_loader.core.run import Run
 
 T = TypeVar("T")
@@ -273,9 +274,18 @@ class Memory(Protocol):
     ) -> Sequence[Run]:
         """Newest first; the interval is half open."""
 
-    def save_snapshot(self, snapshot: Snapshot) -> None: ...
+    def remember(self, parts: Sequence[Part]) -> None:
+        """Keep the last good snapshot of each of these consoles. A partial one does not replace a complete one, it is
+        kept beside it until the next complete one comes."""
 
-    def latest_snapshot(self) -> Snapshot | None: ...
+    def remembered(self) -> Sequence[Part]:
+        """All that is kept, in no order; what no longer reads is left out."""
+
+    def stood_in(self, consoles: Iterable[str], at: datetime) -> None:
+        """What is kept of these consoles was worked from: until then, from ``at`` on, they could not be read."""
+
+    def standing_in(self) -> Mapping[str, datetime]:
+        """The consoles that were worked from memory when they were asked last, and since when."""
 
     def save_facts(self, target: str, facts: InstanceFacts) -> None: ...
 

@@ -117,7 +117,7 @@ def take_attendance(
     scope: Scope,
     clients: bool,
 ) -> Attendance:
-    """Every CI we know against a read made just now; a snapshot from memory says nothing about today.
+    """Every CI we know against a read made just now; what is only remembered says nothing about today.
 
     ``desired`` is all that was mapped from ``snapshot``; outside ``scope`` nobody is missed, nor any client unless
     ``clients`` are kept in the CMDB.
@@ -134,13 +134,13 @@ def take_attendance(
 
 
 def _places(snapshot: Snapshot, desired: DesiredState) -> dict[SourceKey, _Place]:
-    """All that UniFi showed, also what the mapping leaves out: that is no reason to call it gone."""
+    """All that UniFi showed now, also what the mapping leaves out: that is no reason to call it gone."""
     found: dict[SourceKey, _Place] = {}
     for client in snapshot.clients:
-        if mac := normalize.mac12(client.mac):
+        if client.as_of is None and (mac := normalize.mac12(client.mac)):
             found[SourceKey("client", mac)] = _Place(lane=client.console, site=client.site or "")
     for device in snapshot.devices:
-        if mac := normalize.mac12(device.mac):
+        if device.as_of is None and (mac := normalize.mac12(device.mac)):
             found[SourceKey("device", mac)] = _Place(
                 lane=device.console,
                 site=device.site or "",
@@ -148,6 +148,8 @@ def _places(snapshot: Snapshot, desired: DesiredState) -> dict[SourceKey, _Place
                 offline=device.presence is Presence.OFFLINE,
             )
     for key, item in desired.items.items():
+        if item.stale:
+            continue
         found[key] = _Place(
             lane=item.lane, site=item.site or "", kind=item.kind, cloud_only=item.cloud_only, offline=not item.online
         )

@@ -43,7 +43,7 @@ _STATUS: Mapping[ExitCode, RunStatus] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """Everything the ``load`` document is made of. Durations are in seconds; ``stale_source`` is the snapshot's age.
+    """Everything the ``load`` document is made of. Durations are in seconds.
 
     ``error`` stopped the run; ``interrupted`` is the signal's exit code, should one have come.
     """
@@ -60,7 +60,6 @@ class RunReport:
     steps: Sequence[StepFinished] = ()
     requests: Mapping[str, Any] = field(default_factory=dict)
     breakers: Sequence[BreakerChanged] = ()
-    stale_source: float | None = None
     checked: int = 0
     integrity: Integrity = field(default_factory=Integrity)
     attendance: Attendance | None = None
@@ -81,6 +80,7 @@ class RunReport:
             "finished_at": rfc3339(self.finished_at),
             "duration_seconds": round((self.finished_at - self.started_at).total_seconds(), 3),
             "stale_source": self.stale_source,
+            "stale_consoles": stale_consoles(self.snapshot),
             "source": _source(self.snapshot),
             "findings": [_finding(finding) for finding in self.findings],
             "plan": planned(self.plan),
@@ -104,6 +104,11 @@ class RunReport:
             "errors": list(self.errors),
             "incidents": list(self.incidents),
         }
+
+    @property
+    def stale_source(self) -> float | None:
+        """The age of the oldest snapshot that stands in for a console, in seconds; None when all was read now."""
+        return self.snapshot.stale_seconds if self.snapshot is not None else None
 
     @property
     def stopped(self) -> SnowloadError | None:
@@ -202,6 +207,25 @@ def links(report: RunReport) -> dict[str, Any]:
         "orphans": orphans + waiting + len(report.unlinked),
         "rate": round(linked / (wanted + orphans), 4) if wanted + orphans else None,
     }
+
+
+def stale_consoles(snapshot: Snapshot | None) -> list[dict[str, Any]]:
+    """What stands in for each console that could not be read (R6.3)."""
+    return [
+        {
+            "console": one.console,
+            "name": shown(one.name),
+            "taken_at": rfc3339(one.taken_at),
+            "age_seconds": one.seconds,
+            "complete": one.complete,
+            "lacks": list(one.lacks),
+            "devices": one.devices,
+            "clients": one.clients,
+            "reason": shown(one.why, 500),
+            "cloud_only": one.cloud_only,
+        }
+        for one in (snapshot.aged if snapshot is not None else ())
+    ]
 
 
 def _source(snapshot: Snapshot | None) -> dict[str, int]:

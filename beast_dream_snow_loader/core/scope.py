@@ -76,8 +76,22 @@ def _keys(what: str, wanted: frozenset[str], known: Mapping[str, set[str]]) -> f
 
 
 def keys_in(scope: Scope, desired: DesiredState) -> frozenset[SourceKey]:
-    """The records a run of this scope may write."""
-    return frozenset(key for key, item in desired.items.items() if scope.covers(item))
+    """The records a run of this scope may write: none that are only remembered (Q18)."""
+    return frozenset(key for key, item in desired.items.items() if scope.covers(item) and not item.stale)
+
+
+def links_in(scope: Scope, desired: DesiredState) -> tuple[ClientLink, ...]:
+    """The edges of other people's clients that a run of this scope may draw."""
+    return tuple(link for link in desired.client_links if scope.covers(link) and not link.stale)
+
+
+def decidable(plan: Plan, desired: DesiredState, scope: Scope) -> Plan:
+    """The plan without changes to what is out of scope, and without any that only memory asks for (Q18)."""
+    stale = {key for key, item in desired.items.items() if item.stale}
+    if scope.whole and not stale:
+        return plan
+    noted = tuple(item for item in plan.noted if item.key not in stale)
+    return narrowed(replace(plan, noted=noted), keys_in(scope, desired))
 
 
 def narrowed(plan: Plan, keys: frozenset[SourceKey]) -> Plan:

@@ -25,7 +25,8 @@ class LoadOutcome:
     """Filled step by step, so that a load that stops half way still reports what it did."""
 
     snapshot: Snapshot | None = None
-    stale_seconds: float | None = None
+    live: bool = True
+    """Something was read now; else everything in ``snapshot`` is remembered."""
     mapped: DesiredState | None = None
     """What the CMDB should hold, before it was cut to what the instance has."""
     facts: InstanceFacts | None = None

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.parking import without_parked
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.presence import Attendance, State, take_attendance
 from beast_dream_snow_loader.core.retirement import edges_of, retired_by_us
-from beast_dream_snow_loader.core.scope import Scope, keys_in, narrowed, resolved
+from beast_dream_snow_loader.core.scope import Scope, decidable, keys_in, links_in, resolved
 from beast_dream_snow_loader.core.status import DECIDED, Statuses
 from beast_dream_snow_loader.core.validation import accepted, check
 from beast_dream_snow_loader.core.wanted_facts import wishes
@@ -106,7 +106,7 @@ class Preparation:
 
     def _attend(self, known: KnownState) -> Attendance | None:
         snapshot, mapped = self._outcome.snapshot, self._outcome.mapped
-        if snapshot is None or mapped is None or self._outcome.stale_seconds is not None:
+        if snapshot is None or mapped is None or not self._outcome.live:
             return None
         order = self._order
         clients = order.rules.clients_mode == "create"
@@ -148,7 +148,7 @@ class Preparation:
             fetched = fetch(self._world, self._order)
             snapshot = fetched.snapshot
             counted.records = len(snapshot.devices) + len(snapshot.clients)
-        self._outcome.snapshot, self._outcome.stale_seconds = snapshot, fetched.stale_seconds
+        self._outcome.snapshot, self._outcome.live = snapshot, fetched.live
         self._found(*fetched.findings, *snapshot.findings)
         refuse_empty_source(snapshot, self._world.ledger.known())
         self._order = replace(self._order, scope=resolved(self._order.scope, snapshot))
@@ -279,11 +279,11 @@ class Preparation:
             full=order.full,
             allow_upgrade=order.allow_upgrade,
         )
-        return plan if order.scope.whole else narrowed(plan, keys_in(order.scope, desired))
+        return decidable(plan, desired, order.scope)
 
     def _attach(self, desired: DesiredState, known: KnownState, plan: Plan) -> Plan:
         """The plan with the edges of clients whose CIs are not ours."""
-        wanted = tuple(link for link in desired.client_links if self._order.scope.covers(link))
+        wanted = links_in(self._order.scope, desired)
         if not wanted or self._outcome.away is not None:
             return plan
         with self._steps.step("attach", total=len(wanted)) as counted:

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import Change, LinkChange, Plan, UnlinkChange
-from beast_dream_snow_loader.core.desired import ClientLink
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.remarks import doubted, in_base_class
+from beast_dream_snow_loader.core.scope import links_in
 from beast_dream_snow_loader.core.staleness import Stale
 from beast_dream_snow_loader.errors import StalePlan
 from beast_dream_snow_loader.pipeline.aftermath import read_back, tell
@@ -148,15 +148,12 @@ class Load:
         seen = {str(key) for key in keys} | {edge.key for edge in desired.relations if edge.lower in keys}
         journal = self._world.journal
         queued = [entry.change for entry in (*journal.queued(), *journal.parked())]
-        clients = {link.relation.lower for link in desired.client_links if self._looked_for(prepared, link)}
+        decided = links_in(prepared.scope, desired) if self.outcome.away is None else ()
+        clients = {link.relation.lower for link in decided}  # wherever it was queued to, that is out of date
         seen |= {
             c.subject for c in queued if isinstance(c, LinkChange) and c.lower_sys_id and c.relation.lower in clients
         }
         self._world.journal.supersede(sorted(({change.subject for change in queued} & seen) - kept))
-
-    def _looked_for(self, prepared: Prepared, link: ClientLink) -> bool:
-        """Whether this run decided about the client's edge: wherever it was queued to, that is out of date."""
-        return self.outcome.away is None and prepared.scope.covers(link)
 
     def _retire(self, applier: Applier, plan: Plan) -> None:
         """Last, when all that is there has been written and verified."""

@@ -42,7 +42,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One load as ordered. ``target`` names the instance; ``facts_max_age`` and ``stale_max_age`` are in seconds.
+    """One load as ordered. ``target`` names the instance; ``facts_max_age`` and ``stale_max_age`` (of a snapshot that
+    stands in for a console) are in seconds.
 
     ``dry_run`` stops after the plan. ``bindings`` are the operator's.
     """

@@ -11,7 +11,7 @@ from pathlib import Path
 from beast_dream_snow_loader.state.faults import undone
 from beast_dream_snow_loader.state.private_files import private_directory
 
-_FOLDER = "backups"
+FOLDER = "backups"
 
 
 def back_up(file: Path, revision: str, now: datetime) -> Path:
@@ -19,7 +19,7 @@ def back_up(file: Path, revision: str, now: datetime) -> Path:
 
     The copy appears under its name only when it is complete. StateError when it cannot be made.
     """
-    copy = file.parent / _FOLDER / f"{file.stem}-{revision}-{now:%Y%m%dT%H%M%SZ}.sqlite"
+    copy = file.parent / FOLDER / f"{file.stem}-{revision}-{now:%Y%m%dT%H%M%SZ}.sqlite"
     beside = copy.with_name(f".{copy.name}")
     private_directory(copy.parent)
     try:
@@ -37,7 +37,7 @@ def back_up(file: Path, revision: str, now: datetime) -> Path:
 def way_back(file: Path) -> str:
     """What to do when ``file`` is damaged: the newest backup, or a fresh start."""
     aside = f"Move it aside (`mv {file} {file}.damaged; rm -f {file}-wal {file}-shm`)"
-    backups = sorted((file.parent / _FOLDER).glob("*.sqlite"), key=lambda copy: copy.name.rpartition("-")[2])
+    backups = sorted((file.parent / FOLDER).glob("*.sqlite"), key=lambda copy: copy.name.rpartition("-")[2])
     if backups:
         return f"{aside}, put back the newest backup (`cp {backups[-1]} {file}`) and run `snowload load --full`."
     return f"{aside} and run `snowload load`: what is in the CMDB is found again by its native keys."

@@ -33,7 +33,7 @@ class Migrations:
     head: str
 
 
-PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0008")
+PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0009")
 
 
 def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED) -> None:

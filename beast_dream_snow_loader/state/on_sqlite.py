@@ -12,9 +12,12 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from beast_dream_snow_loader.errors import StateLocked
 from beast_dream_snow_loader.state.backup import way_back
+from beast_dream_snow_loader.state.emptied import refuse_emptied
 from beast_dream_snow_loader.state.faults import translate_faults
 from beast_dream_snow_loader.state.private_files import private_directory, private_file
 
+_LOG_LIMIT = f"journal_size_limit={4 * 1024 * 1024}"
+"""To so much the write-ahead log is cut when it begins anew."""
 READING = "snowload_reading"
 """The execution option of a connection that will only read."""
 
@@ -25,6 +28,7 @@ def opening(file: Path, busy_seconds: float) -> Iterator[None]:
     private_directory(file.parent)
     try:
         with FileLock(file.with_name(f"{file.name}.opening"), timeout=busy_seconds, mode=0o600):
+            refuse_emptied(file)
             private_file(file)
             yield
     except Timeout:
@@ -41,7 +45,9 @@ def sqlite_engine(url: URL, file: Path, busy_seconds: float) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver's own transactions would leave a SELECT outside of them
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+        if not file.stat().st_size:  # it can only be said before the first page; later it would be a write each time
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", _LOG_LIMIT):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

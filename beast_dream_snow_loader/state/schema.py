@@ -43,6 +43,8 @@ class EntryState(StrEnum):
 UNSETTLED = (EntryState.OPEN, EntryState.UNKNOWN)
 PENDING = (*UNSETTLED, EntryState.LATER)
 
+OVER = (EntryState.DONE, EntryState.REFUSED, EntryState.SUPERSEDED, EntryState.DROPPED)
+
 STANDING = text("state IN ('open', 'unknown', 'later', 'dead')")
 """What is not over. Written out, because no database proves from bound values that the index below is enough."""
 
@@ -139,12 +141,13 @@ ledger_relations = Table(
     Column("checked_at", UtcTime),
 )
 
-snapshots = Table(
-    "snapshots",
+console_snapshots = Table(
+    "console_snapshots",
     metadata,
-    Column("id", RowId, primary_key=True, autoincrement=True),
-    Column("taken_at", UtcTime, nullable=False, index=True),
-    Column("partial", Boolean, nullable=False),
+    Column("console", Text, primary_key=True),
+    Column("complete", Boolean, primary_key=True),
+    Column("taken_at", UtcTime, nullable=False),
+    Column("standing_in_since", UtcTime),  # the console has not been read whole since
     Column("body", LargeBinary, nullable=False),
 )
 

@@ -1,20 +1,22 @@
-"""What was read last: snapshots of the source, facts about the instance. Both can be read anew, so one that no longer
-reads here counts as not there."""
+"""What was read last: a snapshot of each console, facts about the instance. Both can be read anew, so one that no
+longer reads here counts as not there."""
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, delete, select
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, delete, func, select, update
 
 from beast_dream_snow_loader.core.facts import InstanceFacts
-from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.remembered import Part
 from beast_dream_snow_loader.errors import StateDamaged
 from beast_dream_snow_loader.state.codec import decode, encode, pack, unpack
 from beast_dream_snow_loader.state.engine import reading, writing
-from beast_dream_snow_loader.state.schema import instance_facts, snapshots
-from beast_dream_snow_loader.state.statements import upsert
-
-KEPT = 3
-"""Snapshots kept; older ones go when a new one is saved."""
+from beast_dream_snow_loader.state.schema import console_snapshots as _c
+from beast_dream_snow_loader.state.schema import instance_facts
+from beast_dream_snow_loader.state.statements import portions, upsert
 
 
 class SqlSnapshots:
@@ -23,21 +25,37 @@ class SqlSnapshots:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def save_snapshot(self, snapshot: Snapshot) -> None:
-        row = {"taken_at": snapshot.taken_at, "partial": snapshot.partial, "body": pack(Snapshot, snapshot)}
-        newest = select(snapshots.c.id).order_by(snapshots.c.taken_at.desc(), snapshots.c.id.desc()).limit(KEPT)
+    def remember(self, parts: Sequence[Part]) -> None:
+        """A complete part takes the place of whatever is kept of its console, a partial one that of a partial one."""
+        if not parts:
+            return
+        whole = [part.key for part in parts if part.complete]
         with writing(self._engine) as connection:
-            connection.execute(snapshots.insert(), [row])
-            connection.execute(delete(snapshots).where(snapshots.c.id.not_in(newest)))
+            for portion in portions(whole):
+                connection.execute(delete(_c).where(_c.c.console.in_(portion)))
+            upsert(connection, _c, [_row(part) for part in parts])
 
-    def latest_snapshot(self) -> Snapshot | None:
-        query = select(snapshots.c.body).order_by(snapshots.c.taken_at.desc(), snapshots.c.id.desc()).limit(1)
+    def remembered(self) -> Sequence[Part]:
+        """All that is kept; what no longer reads is left out."""
         with reading(self._engine) as connection:
-            body = connection.scalar(query)
-        try:
-            return None if body is None else unpack(Snapshot, body)
-        except StateDamaged:
-            return None
+            bodies = connection.scalars(select(_c.c.body).order_by(_c.c.console, _c.c.complete)).all()
+        return [part for body in bodies if (part := _part(body)) is not None]
+
+    def stood_in(self, consoles: Iterable[str], at: datetime) -> None:
+        """The first time counts."""
+        names = list(consoles)
+        if not names:
+            return
+        with writing(self._engine) as connection:
+            for portion in portions(names):
+                found = update(_c).where(_c.c.console.in_(portion), _c.c.standing_in_since.is_(None))
+                connection.execute(found.values(standing_in_since=at))
+
+    def standing_in(self) -> Mapping[str, datetime]:
+        query = select(_c.c.console, func.min(_c.c.standing_in_since).label("since"))
+        query = query.where(_c.c.standing_in_since.is_not(None)).group_by(_c.c.console)
+        with reading(self._engine) as connection:
+            return {row.console: row.since for row in connection.execute(query)}
 
     def save_facts(self, target: str, facts: InstanceFacts) -> None:
         row = {"target": target, "read_at": facts.read_at, "body": encode(InstanceFacts, facts)}
@@ -51,3 +69,20 @@ class SqlSnapshots:
             return None if body is None else decode(InstanceFacts, body)
         except StateDamaged:
             return None
+
+
+def _row(part: Part) -> dict[str, Any]:
+    return {
+        "console": part.key,
+        "complete": part.complete,
+        "taken_at": part.taken_at,
+        "standing_in_since": None,
+        "body": pack(Part, part),
+    }
+
+
+def _part(body: bytes) -> Part | None:
+    try:
+        return unpack(Part, body)
+    except StateDamaged:
+        return None

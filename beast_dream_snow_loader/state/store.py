@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -22,6 +23,7 @@ from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
 from beast_dream_snow_loader.state.pacing import SqlPacing
 from beast_dream_snow_loader.state.private_files import COMPANIONS
+from beast_dream_snow_loader.state.retention import Retention, Sweeper, Swept, forgotten_until
 from beast_dream_snow_loader.state.schema import ledger_items, meta
 from beast_dream_snow_loader.state.statements import upsert
 
@@ -102,6 +104,20 @@ class Store:
     ) -> AbstractContextManager[Fence]:
         """The lease on ``target`` for as long as the block runs. Raises as :func:`leased`."""
         return leased(self._engine, self._clock, target, run_id, timeout, meanwhile)
+
+    def sweep(self, target: str, holder: str, rule: Retention, stopping: Callable[[], bool]) -> Swept:
+        """Remove what need not be kept any longer, while the run ``holder`` has the lease on ``target``."""
+        sweeper = Sweeper(engine=self._engine, target=target, holder=holder, now=self._clock.now(), rule=rule)
+        return sweeper.sweep(stopping)
+
+    def forgotten_until(self, target: str) -> datetime | None:
+        """When the newest run against ``target`` began that is no longer kept."""
+        return forgotten_until(self._engine, target)
+
+    @property
+    def size_bytes(self) -> int:
+        """On disk, SQLite's log included."""
+        return self._size()
 
     def close(self) -> None:
         """Give back every connection; SQLite then folds its write-ahead log into the file."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.redaction import Secret
 
 
@@ -51,3 +52,12 @@ class UniFiSettings(BaseModel):
     """Sessions of consoles with an account are used again by the next run, sealed with the account's password."""
     client_window_hours: int = Field(default=24 * 30, ge=1)
     """Known clients not seen for longer than this are not read."""
+    stale_max_age: str = "7d"
+    """A duration: for so long the last good snapshot of a console stands in for it when it cannot be read; ``0s``:
+    never. Nothing is written, retired or counted as missing because of it."""
+
+    @field_validator("stale_max_age")
+    @classmethod
+    def _a_duration(cls, text: str) -> str:
+        parse_duration(text)
+        return text

@@ -170,6 +170,8 @@ def _consoles(
             software_only=host.software_only,
             os_version=(local.os_version if local else None) or host.os_version,
             network_version=(local.network_version if local else None) or host.network_version,
+            address=local.address if local else None,
+            lost=local is None and not host.online,
         )
     for key in sorted({device.console for device in devices.values()} - set(found)):
         found[key] = Console(key=key, name=key, mac=key if is_mac(key) else None)
@@ -185,6 +187,7 @@ def _local_console(view: ConsoleView, key: str, devices: Mapping[str, Device]) -
         host_id=view.host_id,
         os_version=system.os_version,
         network_version=system.network_version,
+        address=view.address if view.host_id is None else None,
     )
 
 

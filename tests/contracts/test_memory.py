@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from beast_dream_snow_loader.core.facts import ClassFacts, FieldFacts, InstanceFacts
-from beast_dream_snow_loader.core.observed import Console, Device, Read, Snapshot, Subject
+from beast_dream_snow_loader.core.observed import Console, Device, Site
+from beast_dream_snow_loader.core.remembered import Part
 from beast_dream_snow_loader.core.run import Run, RunStatus
 
 
@@ -64,19 +65,43 @@ def test_the_last_success_is_a_load_of_that_target_that_ended_well(store, run):
     assert store.memory.last_success("https://dev3.example") is None
 
 
-def test_the_latest_snapshot_is_the_one_taken_last(store, make):
-    def taken(hours):
-        return Snapshot(
-            taken_at=make.noon + timedelta(hours=hours),
-            consoles=(Console(key="console-1", name="HQ"),),
-            devices=(Device(mac="0000000000aa", console="console-1", features=frozenset({"switching", "ports"})),),
-            reads=(Read(console="console-1", subject=Subject.DEVICES, complete=hours > 1, records=1),),
-        )
+def part(make, console, hours, *lacks):
+    return Part(
+        console=Console(key=console, name="HQ", address="192.0.2.1:443"),
+        taken_at=make.noon + timedelta(hours=hours),
+        sites=(Site(console=console, short_name="default", name="HQ"),),
+        devices=(Device(mac="0000000000aa", console=console, features=frozenset({"switching", "ports"})),),
+        lacks=lacks,
+    )
 
-    assert store.memory.latest_snapshot() is None
-    for hours in (0, 1, 5, 2, 4):
-        store.memory.save_snapshot(taken(hours))
-    assert store.memory.latest_snapshot() == taken(5)
+
+def test_the_last_snapshot_of_each_console_is_kept(store, make):
+    assert store.memory.remembered() == []
+    store.memory.remember([part(make, "one", 0), part(make, "two", 0)])
+    store.memory.remember([part(make, "one", 5)])
+    assert store.memory.remembered() == [part(make, "one", 5), part(make, "two", 0)]
+
+
+def test_a_partial_snapshot_is_kept_beside_the_complete_one_until_the_next_complete_one(store, make):
+    store.memory.remember([part(make, "one", 0)])
+    store.memory.remember([part(make, "one", 1, "clients")])
+    store.memory.remember([part(make, "one", 2, "clients")])
+    kept = store.memory.remembered()
+    assert sorted(kept, key=lambda one: one.taken_at) == [part(make, "one", 0), part(make, "one", 2, "clients")]
+    store.memory.remember([part(make, "one", 3)])
+    assert store.memory.remembered() == [part(make, "one", 3)]
+
+
+def test_since_when_a_console_is_worked_from_memory_is_known_until_it_is_read_whole(store, make):
+    store.memory.remember([part(make, "one", 0), part(make, "two", 0)])
+    since = make.noon + timedelta(hours=2)
+    store.memory.stood_in(["one", "nobody"], since)
+    store.memory.stood_in(["one"], since + timedelta(hours=1))
+    assert store.memory.standing_in() == {"one": since}
+    store.memory.remember([part(make, "one", 4, "clients")])
+    assert store.memory.standing_in() == {"one": since}
+    store.memory.remember([part(make, "one", 5)])
+    assert store.memory.standing_in() == {}
 
 
 def test_facts_are_kept_per_target_and_replaced(store, make):

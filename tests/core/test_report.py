@@ -16,7 +16,7 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownState
 from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES
-from beast_dream_snow_loader.core.observed import Read, Subject
+from beast_dream_snow_loader.core.observed import Aged, Read, Subject
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
@@ -149,7 +149,12 @@ def test_what_became_of_the_writes_decides(report: RunReport, outcomes: tuple[Ou
 
 
 def test_a_stale_source_counts_only_when_strict(report: RunReport) -> None:
-    stale = replace(report, stale_source=3600.0)
+    assert report.snapshot is not None
+    aged = Aged(console="c1", name="One", taken_at=report.started_at, seconds=3600.0)
+    lost = Read(console="c1", subject=Subject.DEVICES, complete=False, reason="timed out")
+    snapshot = replace(report.snapshot, reads=(lost,), aged=(aged,), excused=frozenset({"c1"}))
+    stale = replace(report, snapshot=snapshot)
+    assert stale.document()["stale_source"] == 3600.0
     assert status_of(stale)[1] == ExitCode.OK
     assert status_of(stale, strict=True)[1] == ExitCode.PARTIAL
 

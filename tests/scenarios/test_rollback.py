@@ -11,7 +11,7 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, OpenTown, edges, key_of, rules, switches
+from tests.scenarios.desk import LOAD, OpenTown, edges, key_of, rules, small, switches
 
 MOVING = frozenset({"sys_mod_count", "sys_updated_on", "sys_updated_by", "last_discovered"})
 
@@ -150,3 +150,17 @@ def test_our_own_rollback_is_no_going_back_and_forth_of_unifi(town: OpenTown) ->
     renamed(here, "one")
     assert rollback(here, here.run(*LOAD).document["run_id"]).code == 0
     assert "field.flapping" not in rules(here.run(*LOAD))
+
+
+def test_a_run_that_is_no_longer_kept_says_why_it_cannot_be_rolled_back(town: OpenTown) -> None:
+    here = town(small())
+    first = here.run(*LOAD).document["run_id"]
+    here.estate.rename_device(switches(here.estate)[0].mac, "renamed-after")
+    assert here.run(*LOAD).code == 0
+    swept = here.run(*LOAD, SNOWLOAD_STATE__KEEP_RUNS="1").document["state"]
+    assert (swept["runs_removed"] >= 1, swept["entries_removed"] > 0, swept["problem"]) == (True, True, "")
+    assert not list(here.run.home.rglob(f"reports/{first}.json"))
+    refused = here.run("rollback", first, "--env", "testing", "--json")
+    assert (refused.code, "no longer kept" in refused.document["error"]["message"]) == (2, True)
+    assert "state.keep_runs" in refused.document["error"]["next_step"]
+    assert here.run(*LOAD).document["plan"]["create"] == 0

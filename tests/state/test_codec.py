@@ -15,8 +15,8 @@ from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import Fingerprint, SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, KnownRelation
-from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.receipts import Receipt
+from beast_dream_snow_loader.core.remembered import Part
 from beast_dream_snow_loader.errors import StateDamaged, StateError
 from beast_dream_snow_loader.state.codec import (
     decode,
@@ -46,7 +46,7 @@ STORED = [
     ItemChange,
     LinkChange,
     UnlinkChange,
-    Snapshot,
+    Part,
     InstanceFacts,
     Candidate,
     Held,
@@ -68,7 +68,7 @@ def test_every_stored_type_makes_the_round_trip(kind):
         text = encode(kind, value)
         again = decode(kind, text)
         assert again == value
-        assert encode(kind, again) == text or kind in (Snapshot, InstanceFacts)  # sets have no order
+        assert encode(kind, again) == text or kind in (Part, InstanceFacts)  # sets have no order
         reached["values"] += 1
 
     round_trip()
@@ -91,9 +91,9 @@ def test_a_change_comes_back_as_the_kind_it_was():
 
 
 @few
-@given(st.from_type(Snapshot))
-def test_a_packed_snapshot_comes_back(snapshot):
-    assert unpack(Snapshot, pack(Snapshot, snapshot)) == snapshot
+@given(st.from_type(Part))
+def test_a_packed_snapshot_of_a_console_comes_back(part):
+    assert unpack(Part, pack(Part, part)) == part
 
 
 numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
@@ -113,7 +113,7 @@ def test_a_report_comes_back(document):
 @few
 @given(st.binary())
 def test_whatever_bytes_the_disk_gives_back_the_answer_is_a_value_or_damage(junk):
-    for read in (lambda: decode(ItemChange, junk), lambda: unpack(Snapshot, junk)):
+    for read in (lambda: decode(ItemChange, junk), lambda: unpack(Part, junk)):
         with pytest.raises(StateDamaged):
             read()
 

@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 
 from beast_dream_snow_loader.core.facts import InstanceFacts
-from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.observed import Console
+from beast_dream_snow_loader.core.remembered import Part
 from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.errors import StateDamaged, StateError, StateLocked
 from beast_dream_snow_loader.state import engine as state_engine
@@ -88,13 +89,13 @@ def test_a_stored_value_that_does_not_read_is_damage_and_is_not_shown(file, url,
 
 def test_a_snapshot_or_facts_that_do_not_read_count_as_not_there(file, url, clock):
     with open_store(url, clock) as store:
-        store.memory.save_snapshot(Snapshot(taken_at=clock.now()))
+        store.memory.remember([Part(console=Console(key="one", name="HQ"), taken_at=clock.now())])
         facts = InstanceFacts(read_at=clock.now(), classes={}, relation_types=frozenset())
         store.memory.save_facts("dev1", facts)
-    sql(file, "UPDATE snapshots SET body = x'00'")
+    sql(file, "UPDATE console_snapshots SET body = x'00'")
     sql(file, "UPDATE instance_facts SET body = '[]'")
     with open_store(url, clock) as store:
-        assert store.memory.latest_snapshot() is None
+        assert store.memory.remembered() == []
         assert store.memory.facts("dev1") is None
 
 

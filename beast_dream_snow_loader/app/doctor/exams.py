@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -17,6 +18,7 @@ from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.remembered import remembered_whole, usable
 from beast_dream_snow_loader.core.wanted_facts import wishes
 from beast_dream_snow_loader.core.wanted_rows import WantedRows
 from beast_dream_snow_loader.operations.examination import Exam
@@ -172,10 +174,15 @@ class Exams:
         self._snapshot = source.read()
         yield from examining.completeness(self._snapshot)
 
+    def _remembered(self) -> Snapshot | None:
+        parts = self.store.memory.remembered() if self.store is not None else ()
+        now = self.ends.here.clock.now()
+        return remembered_whole(usable(parts, now, inf), now, "") if parts else None
+
     def _references(self) -> Iterable[Reference]:
-        """Of the last snapshot where there is one; else only what the configuration names."""
+        """Of the last snapshots where there is one; else only what the configuration names."""
         rules: MappingRules = self.ends.rules
-        snapshot = self._snapshot or (self.store.memory.latest_snapshot() if self.store is not None else None)
+        snapshot = self._snapshot or self._remembered()
         if snapshot is None:
             return WantedRows(rules=rules).of_device("", "", None)
         return wishes(map_snapshot(snapshot, rules), rules).references

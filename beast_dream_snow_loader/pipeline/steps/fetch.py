@@ -1,52 +1,99 @@
-"""Fetch: what UniFi says now, or the last good snapshot when it cannot be asked (R6.3)."""
+"""Fetch: what UniFi says now; of a console that cannot be asked, what it said last (R6.3)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.observed import Snapshot
+from beast_dream_snow_loader.core.remembered import (
+    Part,
+    answers_again,
+    named_as_before,
+    parts_of,
+    remembered_whole,
+    told,
+    too_old,
+    usable,
+    with_remembered,
+)
 from beast_dream_snow_loader.errors import SourceUnavailable
 from beast_dream_snow_loader.pipeline.world import Order, World
+
+_NEXT = "Check with: snowload health"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """``stale_seconds`` is the age of a snapshot that stands in for the source; None when it was read now."""
+    """``live`` False: nothing at all was read now. ``snapshot.aged`` says what stands in for what could not be."""
 
     snapshot: Snapshot
-    stale_seconds: float | None = None
+    live: bool = True
     findings: tuple[Finding, ...] = ()
 
 
 def fetch(world: World, order: Order) -> Fetched:
     """Raises SourceUnavailable when there is neither source nor a snapshot young enough."""
     try:
-        snapshot = world.source.read()
+        live = world.source.read()
     except SourceUnavailable as error:
-        return _stale(world, order, error)
-    if not order.dry_run and not snapshot.partial and snapshot.devices:
-        world.memory.save_snapshot(snapshot)
-    return Fetched(snapshot=snapshot)
+        return _from_memory(world, order, error)
+    now = world.clock.now()
+    kept = () if not live.partial else tuple(world.memory.remembered())
+    live = named_as_before(live, kept)
+    warmed = () if order.dry_run else tuple(_warmed(world, live))
+    parts = usable(kept, now, order.stale_max_age)
+    snapshot = with_remembered(live, parts, now)
+    if not order.dry_run:
+        world.memory.stood_in((one.console for one in snapshot.aged), now)
+    findings = (*map(told, snapshot.aged), *_too_old(kept, live, parts, now), *warmed)
+    return Fetched(snapshot=snapshot, findings=findings)
 
 
-def _stale(world: World, order: Order, error: SourceUnavailable) -> Fetched:
-    snapshot = world.memory.latest_snapshot()
-    if snapshot is None:
-        raise SourceUnavailable(
-            f"{error.message} There is no earlier snapshot to work from.",
-            next_step=error.next_step or "Check with: snowload health",
-        ) from error
-    age = (world.clock.now() - snapshot.taken_at).total_seconds()
-    if age > order.stale_max_age:
-        raise SourceUnavailable(
-            f"{error.message} The last snapshot is {age / 86400:.0f} days old, too old to work from.",
-            next_step=error.next_step or "Check with: snowload health",
-        ) from error
-    finding = Finding(
+def _warmed(world: World, live: Snapshot) -> Iterator[Finding]:
+    """What was read now is kept; consoles that were worked from memory until now are told."""
+    fresh = list(parts_of(live))
+    before = world.memory.standing_in()
+    world.memory.remember(fresh)
+    yield from (answers_again(part.key, before[part.key]) for part in fresh if part.complete and part.key in before)
+
+
+def _too_old(kept: Sequence[Part], live: Snapshot, parts: Mapping[str, Part], now: datetime) -> Iterator[Finding]:
+    """Consoles that something would stand in for, were it not too old."""
+    newest = {part.key: part for part in sorted(kept, key=lambda one: one.taken_at) if part.key not in parts}
+    wanted = {one.console for one in with_remembered(live, newest, now).aged}
+    yield from (too_old(newest[key], now) for key in sorted(wanted))
+
+
+def _from_memory(world: World, order: Order, error: SourceUnavailable) -> Fetched:
+    now, kept = world.clock.now(), world.memory.remembered()
+    parts = usable(kept, now, order.stale_max_age)
+    if not parts:
+        raise _nothing(kept, now, error) from error
+    snapshot = remembered_whole(parts, now, error.message)
+    if not order.dry_run:
+        world.memory.stood_in(parts, now)
+    old = {part.key: part for part in kept if part.key not in parts}
+    findings = (_stale(error, snapshot), *map(told, snapshot.aged), *(too_old(old[key], now) for key in sorted(old)))
+    return Fetched(snapshot=snapshot, live=False, findings=findings)
+
+
+def _nothing(kept: Sequence[Part], now: datetime, error: SourceUnavailable) -> SourceUnavailable:
+    if not kept:
+        why = "There is no earlier snapshot to work from."
+    else:
+        days = (now - max(part.taken_at for part in kept)).total_seconds() / 86400
+        why = f"The last snapshot is {days:.1f} days old, too old to work from (unifi.stale_max_age)."
+    return SourceUnavailable(f"{error.message} {why}", next_step=error.next_step or _NEXT)
+
+
+def _stale(error: SourceUnavailable, snapshot: Snapshot) -> Finding:
+    hours = (snapshot.stale_seconds or 0.0) / 3600
+    return Finding(
         record="source",
         rule="source.stale",
         severity=Severity.WARNING,
-        message=f"{error.message} Working from the snapshot of {age / 3600:.1f} hours ago.",
+        message=f"{error.message} Working from snapshots up to {hours:.1f} hours old, which no write follows.",
     )
-    return Fetched(snapshot=snapshot, stale_seconds=age, findings=(finding,))

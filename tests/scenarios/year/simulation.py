@@ -9,6 +9,7 @@ from random import Random
 
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.conftest import Ended
 from tests.scenarios.ageing import pass_time
 from tests.scenarios.conftest import Town
 from tests.scenarios.in_process import InProcess
@@ -44,6 +45,7 @@ class Simulation:
         self.town = Town(found(self.random, devices, clients), InProcess(home))
         self.truth = Truth(self.town.estate, self.town.app.instance)
         self.churn = Churn(self.random, self.town, self.truth)
+        self._read: dict[str, int] = {}
 
     def live(self, runs: int, events: int) -> Year:
         """Ends with the first run after which the CMDB is not what it should be."""
@@ -77,7 +79,9 @@ class Simulation:
         before, started = self._tables(), moment_now()
         problems = self._outage(before) if outage else []
         load = self.town.run(*_LOAD, timeout=600)
-        expected = 3 if self.churn.down else 0
+        stale = self._stands_in(number)
+        expected = 3 if self.churn.down.keys() - stale else 0
+        problems += self._told_stale(load, stale)
         if load.code != expected:
             told = load.document if load.out else {}
             errors = {k: told.get(k) for k in ("status", "held", "failed", "queued", "error")}
@@ -94,6 +98,21 @@ class Simulation:
         )
         problems += [*self.truth.judge(moment), *self._confirmed(expected), *self._sound()]
         return [*problems, *self._again(self._tables(), expected)]
+
+    def _stands_in(self, number: int) -> set[str]:
+        """Consoles that are down and were read six days ago: what they were stands in, which is a warning (R6.3).
+        Twelve days are too long."""
+        self._read |= {c.host_id: number for c in self.town.estate.consoles() if c.host_id not in self.churn.down}
+        return {host for host in self.churn.down if number - self._read[host] == 1}
+
+    def _told_stale(self, load: Ended, stale: set[str]) -> list[str]:
+        told = load.document.get("stale_consoles", []) if load.out else []
+        wanted = sorted(console.name for console in self.town.estate.consoles() if console.host_id in stale)
+        if wanted:
+            self.churn.counts["stood_in"] += len(wanted)
+        same = sorted(one["name"] for one in told) == wanted
+        aged = all(6 * 86400 <= one["age_seconds"] < 7 * 86400 for one in told)
+        return [] if same and aged else [f"stale consoles are {told}, not {wanted}"]
 
     def _confirmed(self, expected: int) -> list[str]:
         """A relation follows what moved when a second complete read confirms it, and nothing else may happen then."""
@@ -163,4 +182,4 @@ def _named_again(place: str, before: Rows, after: Rows) -> bool:
 
 
 def kinds() -> set[str]:
-    return {*KINDS, "outage", "replayed", "unlinked", "retired", "not_retired", "set_back", "back_and_kept"}
+    return {*KINDS, "outage", "replayed", "unlinked", "retired", "not_retired", "set_back", "back_and_kept", "stood_in"}

@@ -82,7 +82,7 @@ def test_one_id_is_in_every_request_in_every_line_and_in_the_report(here: Town, 
         (("--log-format", "json"), set()),
         (("-vv", "--log-format", "json"), {"info", "debug"}),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(sorted(value)),
 )
 def test_stderr_shows_as_much_as_was_asked_for(here: Town, flags: tuple[str, ...], levels: set[str]) -> None:
     """In the environment ``testing`` only warnings are usual."""

@@ -23,7 +23,7 @@ class InProcess(Snowload):
 
     def __call__(self, *arguments: str, timeout: float = 60, **variables: str) -> Ended:
         for state in Path(self.variables["SNOWLOAD_STATE_DIR"]).glob("*/state.sqlite"):
-            with contextlib.closing(sqlite3.connect(state)) as database, contextlib.suppress(sqlite3.OperationalError):
+            with contextlib.closing(sqlite3.connect(state)) as database, contextlib.suppress(sqlite3.DatabaseError):
                 database.execute("DELETE FROM breakers WHERE NOT by_hand")
                 database.commit()
         out, err = io.StringIO(), io.StringIO()

@@ -71,7 +71,7 @@ class Machine:
         if self.state is CircuitState.OPEN and over:
             self.by_hand = False
             self._enter(CircuitState.HALF_OPEN, "the wait is over", ours=False)
-        elif self.state is CircuitState.HALF_OPEN and over and self._probes:
+        elif self.state is CircuitState.HALF_OPEN and over and self._probes > self._passed:
             self._fail(now, "its probes did not come back in time")
 
     def admit(self, now: float) -> int | Ask:
@@ -83,24 +83,30 @@ class Machine:
         if self._shared and not self._claimed:
             self._claiming = True
             return Ask.CLAIM
-        if self._probes == 0:
+        if self._probes == self._passed:
             self._ends = now + self._policy.probe_seconds
         self._probes += 1
         return self._round
 
-    def claimed(self, in_the_way: Remembered | None, now: float) -> None:
-        """How the claim went: ``in_the_way`` is what another process found out or is about to."""
+    def claimed(self, in_the_way: Remembered | None, now: float) -> int | Ask:
+        """How the claim went: ``in_the_way`` is what another process found out or is about to. As :meth:`admit`, but
+        never :attr:`Ask.CLAIM`."""
+        self.unclaimed()
+        if self.state is CircuitState.HALF_OPEN:
+            self._claimed = in_the_way is None
+            if in_the_way is not None:
+                self.adopt(in_the_way, now)
+        if in_the_way is not None and self.state is not CircuitState.CLOSED:
+            return Ask.REFUSED
+        return self.admit(now)
+
+    def unclaimed(self) -> None:
+        """Nobody is asked any more."""
         self._claiming = False
-        if self.state is not CircuitState.HALF_OPEN:
-            return
-        if in_the_way is None:
-            self._claimed = True
-        else:
-            self.adopt(in_the_way, now)
 
     def settle(self, round_: int, *, failed: bool | None, seconds: float, now: float) -> bool:
-        """``failed`` None: the call says nothing of the dependency, and a probe's place is free again. True when this
-        process has a claim on a probe that it does not need."""
+        """``failed`` None: the call says nothing of the dependency, and a probe's place is free again. True when the
+        claim on a probe is needed no more: other processes may try as well."""
         if round_ != self._round:
             return False
         if self.state is CircuitState.HALF_OPEN:
@@ -162,17 +168,17 @@ class Machine:
             self._fail(now, "a probe failed")
             return False
         self._passed += 1
-        if self._passed >= self._policy.stages[self._stage]:
-            self._pass_stage()
-        return False
+        return self._passed >= self._policy.stages[self._stage] and self._pass_stage()
 
-    def _pass_stage(self) -> None:
+    def _pass_stage(self) -> bool:
+        """Whether there is a next one. This process may end before it has sent all of that: nobody has to wait."""
         self._probes = self._passed = 0
         if self._stage + 1 < len(self._policy.stages):
             self._stage += 1
-        else:
-            self._openings = 0
-            self._close("the probes succeeded", ours=True)
+            return self._claimed
+        self._openings = 0
+        self._close("the probes succeeded", ours=True)
+        return False
 
     def _count(self, now: float, *, failed: bool, seconds: float) -> None:
         self._failures = self._failures + 1 if failed else 0

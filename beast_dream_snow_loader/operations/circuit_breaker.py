@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from beast_dream_snow_loader.clock import Clock, SystemClock
@@ -70,7 +71,7 @@ class CircuitBreaker:
         )
         self._expected = expected_exception
         self._clock = clock or SystemClock()
-        self._lock = threading.Lock()
+        self._lock, self._keeping = threading.Lock(), threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._unkept = False
         self._join(None, ignore, random.random)
@@ -165,7 +166,7 @@ class CircuitBreaker:
         with self._deciding() as (machine, now):
             needless = machine.settle(round_, failed=failed, seconds=now - started, now=now)
             closed = machine.state is CircuitState.CLOSED
-            given_back = Remembered(name=self.name, state=CircuitState.OPEN, reason=machine.reason, openings=1)
+            given_back = replace(machine.remembered(self.name, now), state=CircuitState.OPEN, left=0.0)
         if needless and self._memory is not None:
             self._memory.keep(given_back)
         if failed and closed:
@@ -185,17 +186,22 @@ class CircuitBreaker:
 
     def _claim(self) -> int | Ask:
         """Ask the other processes, outside the lock; meanwhile other threads are refused."""
-        in_the_way: Remembered | None = None
         try:
-            if self._unkept:
-                self._keep()
-            if self._memory is not None:
-                in_the_way = self._memory.claim(self.name, self.policy.probe_seconds)
-        finally:
-            with self._deciding() as (machine, now):
-                machine.claimed(in_the_way, now)
+            in_the_way = self._in_the_way()
+        except BaseException:
+            with self._deciding() as (machine, _):
+                machine.unclaimed()
+            raise
         with self._deciding() as (machine, now):
-            return machine.admit(now) if in_the_way is None or machine.state is CircuitState.CLOSED else Ask.REFUSED
+            return machine.claimed(in_the_way, now)
+
+    def _in_the_way(self) -> Remembered | None:
+        """A memory that has not taken what was found out here knows nothing better."""
+        if self._unkept:
+            self._keep()
+        if self._memory is None or self._unkept:
+            return None
+        return self._memory.claim(self.name, self.policy.probe_seconds)
 
     def _look_again(self) -> None:
         """Somebody may have reset it; a closed breaker costs no look."""
@@ -214,14 +220,15 @@ class CircuitBreaker:
             self.adopt(found)
 
     def _keep(self) -> None:
-        """What holds afterwards may be what a person decided."""
+        """What holds afterwards may be what a person decided. One after another: the last to write knows the latest."""
         if self._memory is None:
             return
-        with self._lock:
-            mine = self._machine.remembered(self.name, self._clock.monotonic())
-        standing = self._memory.keep(mine)
-        self._unkept = standing is None
-        self._looked = self._clock.monotonic()
+        with self._keeping:
+            with self._lock:
+                mine = self._machine.remembered(self.name, self._clock.monotonic())
+            standing = self._memory.keep(mine)
+            self._unkept = standing is None
+            self._looked = self._clock.monotonic()
         if standing is not None and standing.by_hand and not mine.by_hand:
             self.adopt(standing)
 
@@ -231,10 +238,10 @@ class CircuitBreaker:
         with self._lock:
             now = self._clock.monotonic()
             self._machine.pass_time(now)
-            trying = self._machine.state is CircuitState.HALF_OPEN
+            was_full = self._machine.full
             yield self._machine, now
             changes = self._machine.drain()
-            if trying or changes:
+            if changes or (was_full and not self._machine.full):
                 self._changed.notify_all()
         if changes:
             self._tell(changes)

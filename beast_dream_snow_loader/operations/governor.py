@@ -144,13 +144,19 @@ class Governor:
         wanted = min(window.portion, window.limit - window.used)
         if wanted <= 0:
             return 0
-        rule = self._rules[_family(operation)]
-        try:
-            granted = self._pace.portion(self.service, rule, window.limit, window.ends - now, wanted)
-        except StateError:
-            granted = wanted
-        window.used += granted
+        granted = self._granted(self._rules[_family(operation)], window, wanted, now)
+        window.used = window.used + granted if granted else window.limit  # nobody gets any more: not asked again
         return granted
+
+    def _granted(self, rule: str, window: _Window, wanted: int, now: float) -> int:
+        """All of it while the shared state does not answer."""
+        if now < self._deaf_until:
+            return wanted
+        try:
+            return self._pace.portion(self.service, rule, window.limit, window.ends - now, wanted)
+        except StateError:
+            self._deaf_until = now + _PATIENCE_SECONDS
+            return wanted
 
     def _learn_quota(self, operation: str, headers: Mapping[str, str]) -> None:
         limit, reset = number_of(headers.get("x-ratelimit-limit", "")), headers.get("x-ratelimit-reset")

@@ -21,12 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.breaker_memory import CircuitState, Remembered
-from beast_dream_snow_loader.state.engine import hastily, is_sqlite, reading
+from beast_dream_snow_loader.state.engine import HASTE_SECONDS, hastily, is_sqlite, reading
 from beast_dream_snow_loader.state.schema import breakers
 from beast_dream_snow_loader.state.statements import upsert
 
-PATIENCE_SECONDS = 1.0
-"""What a breaker has to tell is not worth waiting longer for another writer."""
 _SLACK_SECONDS = 0.05
 """Between a breaker's own end of the wait and the one it wrote down a moment later."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -165,7 +163,7 @@ def _held(standing: Remembered) -> bool:
 def _impatient(engine: Engine) -> Iterator[Connection]:
     """A short transaction. StateError for whatever the database does, so that nobody has to know which one it is."""
     try:
-        with hastily(engine, PATIENCE_SECONDS) as connection:
+        with hastily(engine, HASTE_SECONDS) as connection:
             yield connection
     except SQLAlchemyError as error:
         raise _unreachable(error) from error

@@ -18,6 +18,8 @@ from beast_dream_snow_loader.state.on_sqlite import READING, opening, sqlite_eng
 
 BUSY_SECONDS = 30.0
 """Longer than any transaction of ours, a migration included."""
+HASTE_SECONDS = 1.0
+"""So long at most for what is not worth waiting longer for another writer: what processes tell each other."""
 
 _POSTGRESQL = "postgresql+psycopg"
 _DRIVERS = {

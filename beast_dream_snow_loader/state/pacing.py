@@ -2,8 +2,8 @@
 
 All of it is asked rarely: tokens only by who wants to retry, quotas in portions. Only cool-downs concern every request;
 for SQLite a look at the file tells whether anything was written since the last one, a server is asked every 50 ms at
-most. Wall-clock times are bounded by the
-wait they stand for: after a step of the clock nobody waits longer than was asked.
+most. Who asks holds up every lane of its service, so none waits long for another writer. Wall-clock times are bounded
+by the wait they stand for: after a step of the clock nobody waits longer than was asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Row, select
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.operations.pace import CoolDown
 from beast_dream_snow_loader.operations.retry_budget import FLOOR, LEASE_SECONDS
-from beast_dream_snow_loader.state.engine import is_sqlite, reading, writing
+from beast_dream_snow_loader.state.engine import HASTE_SECONDS, hastily, is_sqlite, reading
 from beast_dream_snow_loader.state.schema import cool_downs, request_quotas, retry_tokens
 from beast_dream_snow_loader.state.statements import upsert
 
@@ -51,7 +51,7 @@ class SqlPacing:
 
     def lease(self, service: str, holder: str) -> int | float:
         name = self._name(service)
-        with writing(self._engine) as connection:
+        with hastily(self._engine, HASTE_SECONDS) as connection:
             left = dict.fromkeys(range(self._floor), 0.0)
             for row in connection.execute(select(retry_tokens).where(retry_tokens.c.service == name)):
                 left[row.number] = self._left(row, LEASE_SECONDS)
@@ -63,7 +63,7 @@ class SqlPacing:
 
     def renew(self, service: str, holder: str, number: int) -> bool:
         name, c = self._name(service), retry_tokens.c
-        with writing(self._engine) as connection:
+        with hastily(self._engine, HASTE_SECONDS) as connection:
             mine = select(c.holder).where(c.service == name, c.number == number)
             if connection.scalar(mine) != holder:
                 return False
@@ -76,7 +76,7 @@ class SqlPacing:
         return None if row is None else CoolDown(seconds=self._left(row, row.seconds), streak=row.streak)
 
     def cool(self, service: str, seconds: float, streak: int) -> None:
-        with writing(self._engine) as connection:
+        with hastily(self._engine, HASTE_SECONDS) as connection:
             row = self._cooling(connection, service)
             if row is not None and self._left(row, row.seconds) >= seconds:
                 return
@@ -86,7 +86,7 @@ class SqlPacing:
 
     def portion(self, service: str, rule: str, limit: int, seconds: float, wanted: int) -> int:
         name, c = self._name(service), request_quotas.c
-        with writing(self._engine) as connection:
+        with hastily(self._engine, HASTE_SECONDS) as connection:
             row = connection.execute(select(request_quotas).where(c.service == name, c.rule == rule)).one_or_none()
             under_way = row is not None and self._left(row, seconds + 1.0) > seconds / 2
             used = row.used if row is not None and under_way else 1  # the one that told of the rule

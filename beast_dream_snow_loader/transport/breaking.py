@@ -57,8 +57,15 @@ class Breaking:
             if part is None:
                 return self._through(whole, request)
             return whole.call(
-                lambda: self._through(part, request), request.operation, failures=_UNREACHABLE, patient=True
+                lambda: self._answered(part, request), request.operation, failures=_UNREACHABLE, patient=True
             )
+        except _Faulty as fault:
+            return fault.response
+
+    def _answered(self, part: CircuitBreaker, request: Request) -> Response:
+        """Whatever it answers, it was reached."""
+        try:
+            return self._through(part, request)
         except _Faulty as fault:
             return fault.response
 

@@ -174,6 +174,24 @@ def test_a_probe_that_said_nothing_leaves_the_next_process_to_try(start, hands) 
     assert start().send(well=True)
 
 
+def test_the_next_process_does_not_wait_for_one_that_ended_after_a_first_good_probe(engine, hands) -> None:
+    """``health`` sends one request; the load that follows finds out the rest by itself."""
+    careful = BreakerPolicy(failure_threshold=3, recovery_timeout_seconds=60.0, half_open_then_calls=3)
+
+    def breaker() -> CircuitBreaker:
+        memory = GuardedMemory(SqlBreakers(engine, hands, "boot-1"), CircuitBreaker(clock=hands))
+        return BreakerRegistry(lambda _: careful, memory=memory, clock=hands).get("servicenow.ire")
+
+    failing = breaker()
+    for _ in range(3):
+        failing.permit().settle(failed=True)
+    hands.seconds += 60
+    breaker().call(lambda: None)
+    following = breaker()
+    assert [following.call(lambda: 1) for _ in range(4)] == [1, 1, 1, 1]
+    assert following.state is CircuitState.CLOSED
+
+
 def test_the_wait_goes_on_growing_from_process_to_process(place, hands, engine) -> None:
     growing = BreakerPolicy(failure_threshold=1, first_wait_seconds=5.0)
     waits = []

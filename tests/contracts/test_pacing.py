@@ -11,10 +11,12 @@ from itertools import pairwise
 import pytest
 
 from beast_dream_snow_loader.clock import SystemClock
+from beast_dream_snow_loader.errors import StateLocked
 from beast_dream_snow_loader.operations.retry_budget import FLOOR, LEASE_SECONDS
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
 from beast_dream_snow_loader.sandbox.serving import Server
+from beast_dream_snow_loader.state.engine import open_engine, writing
 from beast_dream_snow_loader.state.store import open_store
 
 PROGRAM = """
@@ -151,6 +153,25 @@ def test_an_hours_quota_is_given_out_once(place):
         assert got == [40, 40, 19, 0], "one request told of the rule"
         place.clock.instant += timedelta(hours=1)
         assert other.pacing("dev1").portion("servicenow", "rule", 100, 3600, 40) == 40
+
+
+def test_nobody_waits_long_to_tell_or_ask_while_another_program_writes(place):
+    """Every lane of a service stands still meanwhile; the usual patience is 30 seconds."""
+    with place.open() as store:
+        pacing = store.pacing("dev1")
+        busy = open_engine(place.url, SystemClock())
+        with writing(busy):
+            begun = time.monotonic()
+            for asked in (
+                lambda: pacing.cool("servicenow", 10, 1),
+                lambda: pacing.lease("servicenow", "run-1"),
+                lambda: pacing.portion("servicenow", "rule", 100, 3000, 40),
+            ):
+                with pytest.raises(StateLocked):
+                    asked()
+            assert time.monotonic() - begun < 15
+        busy.dispose()
+        assert pacing.lease("servicenow", "run-1") == 0
 
 
 def test_what_was_said_shows_at_the_next_look(tmp_path):

@@ -68,14 +68,14 @@ class Model:
         if self.state == "open" and now >= self.until:
             self.held = False
             self.become("half_open")
-        elif self.state == "half_open" and self.out > 0 and now >= self.until:
+        elif self.state == "half_open" and self.out > self.well and now >= self.until:
             self.reached["probes lost"] += 1
             self.trip(now)
 
     def begins(self, now: float) -> bool:
         self.at(now)
         if self.state == "half_open" and self.out < self.allowed:
-            if self.out == 0:
+            if self.out == self.well:
                 self.until = now + (self.policy.half_open_seconds or self.policy.recovery_timeout_seconds)
             self.out += 1
             return True

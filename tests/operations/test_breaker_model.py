@@ -124,6 +124,52 @@ def test_lanes_that_waited_in_vain_send_nothing() -> None:
     assert (len(lanes.through), len(lanes.refused), lanes.breaker.state) == (1, 7, CircuitState.OPEN)
 
 
+class Counting(Ticking):
+    """Every decision of a breaker looks at the clock."""
+
+    looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.seconds
+
+
+def test_lanes_that_wait_for_a_probe_sleep_until_it_is_back() -> None:
+    clock = Counting()
+    breaker, inside, end = CircuitBreaker(1, WAIT, clock=clock), threading.Semaphore(0), threading.Event()
+    with pytest.raises(OSError):
+        breaker.call(failing)
+    clock.seconds = WAIT
+    lanes = [
+        threading.Thread(
+            target=breaker.call, args=(lambda: (inside.release(), end.wait(10)),), kwargs={"patient": True}
+        )
+        for _ in range(4)
+    ]
+    for lane in lanes:
+        lane.start()
+    assert inside.acquire(timeout=10)
+    time.sleep(0.1)  # long enough for thousands of looks, were they to wake each other
+    looked = clock.looks
+    end.set()
+    for lane in lanes:
+        lane.join(10)
+    assert (looked < 100, breaker.state) == (True, CircuitState.CLOSED)
+
+
+def test_probes_that_all_came_back_well_are_not_lost_because_nothing_follows_for_long() -> None:
+    clock = Ticking()
+    policy = BreakerPolicy(failure_threshold=1, recovery_timeout_seconds=WAIT, half_open_then_calls=3)
+    breaker = CircuitBreaker.of(policy, clock=clock)
+    with pytest.raises(OSError):
+        breaker.call(failing)
+    clock.seconds = WAIT
+    for _ in range(4):
+        breaker.call(lambda: None)
+        clock.seconds += 10 * WAIT
+    assert breaker.state is CircuitState.CLOSED
+
+
 def test_eight_parallel_calls_are_all_under_way_at_once() -> None:
     """A breaker that held its lock during a call would never let the second one in."""
     breaker, inside = CircuitBreaker(), threading.Barrier(8)

@@ -19,6 +19,7 @@ class Shared(OwnPace):
     def __init__(self) -> None:
         super().__init__()
         self.said, self.looks, self.away = 0.0, 0, False
+        self.asked, self.spent = 0, False
         self.told: list[tuple[float, int]] = []
 
     def stamp(self) -> object:
@@ -29,6 +30,12 @@ class Shared(OwnPace):
         if self.away:
             raise StateError("away")
         return CoolDown(seconds=self.said, streak=1)
+
+    def portion(self, service: str, rule: str, limit: int, seconds: float, wanted: int) -> int:
+        self.asked += 1
+        if self.away:
+            raise StateError("away")
+        return 0 if self.spent else super().portion(service, rule, limit, seconds, wanted)
 
     def cool(self, service: str, seconds: float, streak: int) -> None:
         self.told.append((seconds, streak))
@@ -123,6 +130,16 @@ def test_nothing_is_sent_beyond_the_quota_of_the_hour(governor: Governor, clock)
     assert governor.seconds_to_wait("ire.enhanced") == 0
     clock.seconds += 600
     assert wait(governor) == 0
+
+
+@pytest.mark.parametrize("trouble", ["away", "spent"])
+def test_a_quota_is_not_asked_for_again_and_again(governor: Governor, clock, shared: Shared, trouble: str) -> None:
+    """Neither where the others have used it up nor where nobody answers: each question holds up every lane."""
+    setattr(shared, trouble, True)
+    headers = {"x-ratelimit-limit": "1000", "x-ratelimit-reset": str(int(clock.now().timestamp()) + 600)}
+    governor.answered("table.read", 200, headers, clock.monotonic())
+    sent = sum(wait(governor) == 0 for _ in range(200))
+    assert (shared.asked, sent) == ({"away": (0, 200), "spent": (1, 0)})[trouble]
 
 
 def test_the_width_halves_on_429_and_is_back_soon_after_a_storm(clock) -> None:

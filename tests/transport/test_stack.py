@@ -23,6 +23,7 @@ from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.serving import Server
 from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.breaking import Breakers, Breaking
 from beast_dream_snow_loader.transport.http import HttpTransport, ResilientHTTPClient
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
@@ -232,6 +233,19 @@ def test_a_breaker_that_opens_ends_the_retries_of_the_call(server: Server, get: 
     with pytest.raises(CircuitBreakerOpen):
         bench.send(get(repeatable=True))
     assert met(server) == 2
+
+
+def test_a_service_whose_part_answers_badly_was_reached(server: Server, get: Get) -> None:
+    """What was learned of it being away is over with the first answer, whatever that says."""
+    clock = QuickClock()
+    whole, part = (CircuitBreaker(9, 60, name=name, clock=clock) for name in ("servicenow", "servicenow.ire"))
+    http = HttpTransport("servicenow", connect_timeout=1)
+    breaking = Breaking(http, Breakers(whole, lambda _request: part))
+    whole.open(60)
+    clock.jumped += 60
+    server.faults.add(status(503))
+    assert breaking.send(get()).status == 503
+    assert whole.state is CircuitState.CLOSED
 
 
 def test_a_login_put_around_is_observed_and_its_mistakes_open_no_breaker(server: Server, get: Get) -> None:

@@ -115,6 +115,7 @@ def of_doctor(lines: Sequence[Check], here: Ground, store: Store | None) -> dict
         source=source,
         target=_shut("servicenow.unavailable", gone) if gone else None,
         held_back=here.settings.servicenow.read_only,
+        stale_seconds=_kept(here, store) if source is not None and store is not None else None,
         partial=bool(shut) and source is None,
         lacks=(*_lines(lines), *classes, *switched_off(here.loaded)),
     )

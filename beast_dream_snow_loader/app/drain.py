@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from beast_dream_snow_loader.app import degraded
+from beast_dream_snow_loader.app import degraded, healed
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
@@ -13,7 +15,7 @@ from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.result import Result
-from beast_dream_snow_loader.app.runs import begun, closed, report_of
+from beast_dream_snow_loader.app.runs import begun, closed, healings_of, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
@@ -65,7 +67,7 @@ def _replay(
     except SnowloadError as stopped:
         error = stopped
     report = report_of(work.outcome, wiring, run, here, error, stop)
-    return _result(here, store, report, dry_run=dry_run)
+    return _result(here, store, report, healings_of(wiring, report, store), dry_run=dry_run)
 
 
 def _refuse_read_only(here: Ground, *, dry_run: bool) -> None:
@@ -73,13 +75,16 @@ def _refuse_read_only(here: Ground, *, dry_run: bool) -> None:
         raise ReadOnlyMode("servicenow.mode is read-only: nothing was sent, the queue is as it was.")
 
 
-def _result(here: Ground, store: Store, report: RunReport, *, dry_run: bool) -> Result:
+def _result(
+    here: Ground, store: Store, report: RunReport, healings: Sequence[Mapping[str, Any]], *, dry_run: bool
+) -> Result:
     status, code = status_of(report)
     if isinstance(report.error, AWAY):
         status, code = RunStatus.QUEUED, ExitCode.QUEUED
     elif report.error is not None:
         code = exit_code_of(report.error)
     body = report.document()
+    body[healed.NAME] = list(healings)
     body[degraded.NAME] = degraded.of_run(report, here)
     body["sent"] = sum(body["written"].values())
     body["left"] = body["queued"] = len(store.journal.queued())

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from beast_dream_snow_loader.app.data_source import keep_source
 from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.healed import state_after_kill
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.wiring import Wiring
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.operations.circuit_breaker import look_again
+from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.state.journal import SqlJournal
 from beast_dream_snow_loader.state.locks import one_run_per_target
 from beast_dream_snow_loader.state.store import Store
@@ -22,12 +24,14 @@ _RECENT = 50
 @contextmanager
 def holding(here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float = 0.0) -> Iterator[Wiring]:
     """The wiring with a journal that only the present holder can write to, as :func:`holding_journal`."""
-    with holding_journal(here, store, run, timeout) as journal:
+    with holding_journal(here, store, run, timeout, wiring.healings) as journal:
         yield replace(wiring, world=replace(wiring.world, journal=journal))
 
 
 @contextmanager
-def holding_journal(here: Ground, store: Store, run: Run, timeout: float = 0.0) -> Iterator[SqlJournal]:
+def holding_journal(
+    here: Ground, store: Store, run: Run, timeout: float = 0.0, healings: Healings | None = None
+) -> Iterator[SqlJournal]:
     """A journal that only the present holder can write to; ``run`` is remembered as running.
 
     Raises StateLocked naming the holder, at once or after ``timeout`` seconds; UnknownDataSource when the ledger
@@ -39,13 +43,17 @@ def holding_journal(here: Ground, store: Store, run: Run, timeout: float = 0.0) 
         store.lease(here.target, run.id, timeout, look_again) as fence,
     ):
         keep_source(here, store)
-        _close_dead_runs(store, here, run)
+        killed = _close_dead_runs(store, here, run)
+        state_after_kill(store, killed, healings or Healings(here.clock))
         store.memory.start_run(run)
         yield store.journal.fenced(fence)
 
 
-def _close_dead_runs(store: Store, here: Ground, mine: Run) -> None:
-    """Runs still called running while we hold the target were killed: nobody else will close them."""
-    for run in store.memory.runs(until=mine.started_at, limit=_RECENT):
-        if run.status is RunStatus.RUNNING and run.target == mine.target and run.id != mine.id:
-            store.memory.finish_run(replace(run, finished_at=here.clock.now(), status=RunStatus.INTERRUPTED))
+def _close_dead_runs(store: Store, here: Ground, mine: Run) -> list[Run]:
+    """Runs still called running while we hold the target were killed: nobody else will close them. Newest first."""
+    recent = store.memory.runs(until=mine.started_at, limit=_RECENT)
+    left = [run for run in recent if run.status is RunStatus.RUNNING and run.target == mine.target]
+    killed = [run for run in left if run.id != mine.id]
+    for run in killed:
+        store.memory.finish_run(replace(run, finished_at=here.clock.now(), status=RunStatus.INTERRUPTED))
+    return killed

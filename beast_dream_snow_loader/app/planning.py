@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from beast_dream_snow_loader.app import degraded
+from beast_dream_snow_loader.app import degraded, healed
 from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
@@ -24,7 +26,6 @@ from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.report import RunReport, status_of
-from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.core.saved_plan import SavedPlan
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.planning import Planning
@@ -60,7 +61,7 @@ def _plan(options: PlanOptions, here: Ground, store: Store, stop: Stop, listener
             error = stopped
         error = error or (_unsaveable(work) if options.out is not None else None)
         report = report_of(work.outcome, wiring, run, here, error, stop)
-        result = _result(options, here, work, report, order, saved, run)
+        result = _result(options, here, work, report, order, saved, wiring.healings.rows())
     return _saved(result, options.out)
 
 
@@ -76,7 +77,7 @@ def _result(
     report: RunReport,
     order: Order,
     saved: SavedPlan | None,
-    run: Run,
+    healings: Sequence[Mapping[str, Any]],
 ) -> Result:
     status, code = status_of(report, strict=options.load.strict)
     changes = report.plan is not None and not report.plan.empty
@@ -84,6 +85,7 @@ def _result(
         code = ExitCode.CHANGES
     body = {"target": here.target, **plan_body(report, work.outcome, order.rules)}
     body[degraded.NAME] = degraded.of_run(report, here)
+    body[healed.NAME] = list(healings)
     if saved is not None and work.prepared is not None and work.outcome.away is None:
         body |= applicable(saved, work.prepared, options.load, here.settings)
     result = Result(
@@ -91,7 +93,7 @@ def _result(
         status=status.value,
         exit_code=code,
         environment=here.environment,
-        run_id=run.id,
+        run_id=order.run_id,
         generated_at=rfc3339(report.finished_at),
         body=body,
         error=report.stopped,

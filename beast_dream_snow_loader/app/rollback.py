@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from beast_dream_snow_loader.app import degraded
+from beast_dream_snow_loader.app import degraded, healed
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
@@ -71,7 +71,8 @@ def undo_run(
     except SnowloadError as stopped:
         error = stopped
     report = report_of(_outcome(undone), wiring, run, here, error, stop)
-    return _result(here, run, run_id, report, undone, dry_run=dry_run)
+    result = _result(here, run, run_id, report, undone, dry_run=dry_run)
+    return replace(result, body={**result.body, healed.NAME: wiring.healings.rows()})
 
 
 def _outcome(undone: RolledBack | None) -> LoadOutcome:

@@ -8,10 +8,12 @@ from typing import Any
 
 from beast_dream_snow_loader.app.errors_told import errors_told
 from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.healed import cache_warmed, queue_drained
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop
 from beast_dream_snow_loader.app.wiring import Wiring
+from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.report import RunReport
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.errors import SnowloadError
@@ -43,6 +45,19 @@ def closed(store: Store, run: Run, result: Result, here: Ground) -> None:
             report=document(result),
         )
     )
+
+
+def healings_of(wiring: Wiring, report: RunReport, store: Store) -> list[dict[str, Any]]:
+    """What was put right on the way (X5), the queue and the snapshots included."""
+    if written_any(report):
+        queue_drained(wiring.waited, store.journal.pending()["later"], wiring.healings)
+    cache_warmed(report.findings, wiring.healings)
+    return wiring.healings.rows()
+
+
+def written_any(report: RunReport) -> bool:
+    """Whether ServiceNow took anything."""
+    return any(settlement.receipt.outcome is Outcome.DONE for settlement in report.settlements)
 
 
 def report_of(

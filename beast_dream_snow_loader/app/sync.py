@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from beast_dream_snow_loader.app import degraded
+from beast_dream_snow_loader.app import degraded, healed
 from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.earlier_runs import RESUMES, Resumed, as_asked, refuse_mixed, to_resume, with_failed
 from beast_dream_snow_loader.app.failing import failed
@@ -26,7 +26,7 @@ from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_p
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.rollback import COMMAND as ROLLBACK
 from beast_dream_snow_loader.app.rollback import undo_run
-from beast_dream_snow_loader.app.runs import begun, closed, report_of
+from beast_dream_snow_loader.app.runs import begun, closed, healings_of, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.sweeping import swept
 from beast_dream_snow_loader.app.waiting import time_to_wait
@@ -150,6 +150,7 @@ def _run(task: Task, here: Ground, store: Store, wiring: Wiring, work: Load, run
     modes = {"dry_run": options.dry_run, "read_only": here.settings.servicenow.read_only}
     body = {**modes, "asked": options.asked, **report.document(), "changes": changes}
     body[degraded.NAME] = degraded.of_run(report, here)
+    body[healed.NAME] = healings_of(wiring, report, store)
     if file is not None:
         body["from_plan"] = {**file.told(), **_renewed(work.outcome)}
     if task.resumed is not None:

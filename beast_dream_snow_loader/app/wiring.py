@@ -11,16 +11,18 @@ from beast_dream_snow_loader.app.breakers import breakers_for, breakers_of
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import with_secrets
 from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.healed import healed_lately
 from beast_dream_snow_loader.app.kept_sessions import KeptSessions
 from beast_dream_snow_loader.app.listening import Heard, retry_config
 from beast_dream_snow_loader.app.logins import require_logins
 from beast_dream_snow_loader.app.places import state_directory, state_url
-from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.dispatch.inline import spread
 from beast_dream_snow_loader.operations.bulkhead import compartments
 from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
+from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.operations.restraint import Restraints, Width
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.pipeline.world import World
@@ -57,6 +59,9 @@ class Wiring:
     source: UniFiSource
     cmdb: ServiceNowAPIClient
     meter: RequestMeter
+    healings: Healings
+    waited: int = 0
+    """Writes that were in the queue before."""
     heard: Heard = field(default_factory=Heard)
 
 
@@ -74,6 +79,7 @@ class Transports:
     listener: Listener
     meter: RequestMeter
     restraints: Restraints
+    healings: Healings = field(default_factory=lambda: Healings(SystemClock()))
     breakers: BreakerRegistry = field(default_factory=BreakerRegistry)
     read_only: bool = False
     spare: bool = False
@@ -84,7 +90,7 @@ class Transports:
     def servicenow(self) -> Transport:
         """With the best login."""
         mine = self.settings.servicenow
-        return self.servicenow_as(lambda inner: authenticating(inner, mine, self.clock, self.listener))
+        return self.servicenow_as(lambda inner: authenticating(inner, mine, self.clock, self.listener, self.healings))
 
     def servicenow_as(self, around: Around = lambda inner: inner) -> Transport:
         """With the login that ``around`` puts on: none without it. Sessions are not shared with other transports."""
@@ -95,7 +101,7 @@ class Transports:
             read_timeout=mine.read_timeout_seconds,
             listener=self.listener,
             clock=self.clock,
-        )
+        ).healed_by(self.healings)
         stack = self._stack(
             SERVICENOW, http, Width(most=mine.concurrency), lambda inner: around(self.allowance.around(inner))
         )
@@ -122,7 +128,7 @@ class Transports:
             read_timeout=mine.read_timeout_seconds,
             listener=self.listener,
             clock=self.clock,
-        )
+        ).healed_by(self.healings)
 
     def _width(self, service: str) -> Width:
         """Site Manager bears more than a console; both are long in forgiving (unifi-api 5, gotcha 16), and a login
@@ -185,12 +191,14 @@ def wire(
     breakers = breakers_of(ground.settings, ground.clock, listener, store)
     settings = with_secrets(require_logins(ground.settings), listener)
     meter = RequestMeter()
+    healings = Healings(ground.clock, listener, lambda: healed_lately(store, ground.clock))
     making = Transports(
         settings=settings,
         clock=ground.clock,
         listener=listener,
         meter=meter,
         restraints=restraints(ground, store),
+        healings=healings,
         breakers=breakers,
         read_only=dry_run,
         spare=spare,
@@ -211,8 +219,11 @@ def wire(
         listener=listener,
         spread=spread,
         stopping=stopping,
+        healings=healings,
     )
-    return Wiring(world=world, source=source, cmdb=cmdb, meter=meter)
+    return Wiring(
+        world=world, source=source, cmdb=cmdb, meter=meter, healings=healings, waited=store.journal.pending()["later"]
+    )
 
 
 def _sessions(settings: Settings, clock: Clock) -> Sessions:

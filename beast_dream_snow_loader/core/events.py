@@ -98,6 +98,19 @@ class BreakerChanged:
     by_hand: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealingSettled:
+    """Something was put right without a person: ``what`` by name, of ``subject``. ``verified``: it was looked at and is
+    well; ``undone`` says why it was taken back."""
+
+    what: str
+    subject: str
+    detected: str
+    done: str
+    verified: bool
+    undone: str = ""
+
+
 Event = (
     StepStarted
     | StepAdvanced
@@ -109,6 +122,7 @@ Event = (
     | RequestFinished
     | RetryDecided
     | BreakerChanged
+    | HealingSettled
 )
 Listener = Callable[[Event], None]
 

@@ -8,6 +8,7 @@ from beast_dream_snow_loader.core.events import (
     CredentialAccessed,
     Event,
     FindingRaised,
+    HealingSettled,
     Listener,
     RequestFinished,
     RetryDecided,
@@ -43,8 +44,8 @@ def to_log(logger: StructuredLogger) -> Listener:
             _log_request(logger, event)
         elif isinstance(event, RetryDecided):
             _log_retry(logger, event)
-        elif isinstance(event, BreakerChanged):
-            _log_breaker(logger, event)
+        elif isinstance(event, BreakerChanged | HealingSettled):
+            _log_state(logger, event)
         elif isinstance(event, ChangeSettled):
             _log_change(logger, event)
         elif isinstance(event, StepStarted):
@@ -126,6 +127,26 @@ def _log_retry(logger: StructuredLogger, event: RetryDecided) -> None:
     seconds = round(event.seconds, 3)
     logger.log_event(
         "retry.planned", service=service, operation=operation, attempt=attempt, seconds=seconds, error=error
+    )
+
+
+def _log_state(logger: StructuredLogger, event: BreakerChanged | HealingSettled) -> None:
+    if isinstance(event, BreakerChanged):
+        _log_breaker(logger, event)
+    else:
+        _log_healing(logger, event)
+
+
+def _log_healing(logger: StructuredLogger, event: HealingSettled) -> None:
+    logger.log_event(
+        "healing.settled",
+        None if event.verified else "WARNING",
+        healing=event.what,
+        subject=event.subject,
+        detected=event.detected,
+        done=event.done,
+        verified=event.verified,
+        undone=event.undone,
     )
 
 

@@ -74,6 +74,10 @@ EVENTS: Mapping[str, LogEvent] = {
     "change.settled": LogEvent(
         meaning="what became of one change", level="DEBUG", values=("key", "change", "outcome", "code"),
         raised="warning when it was refused or its outcome is unknown"),
+    "healing.settled": LogEvent(
+        meaning="something was put right without a person, and looked at; `undone` says why it was taken back",
+        level="INFO", values=("healing", "subject", "detected", "done", "verified", "undone"),
+        raised="warning when `verified` is false"),
     "listener.failed": LogEvent(
         meaning="a part that only listens to a run broke; the run goes on", level="ERROR", values=("error",)),
     "library.spoke": LogEvent(

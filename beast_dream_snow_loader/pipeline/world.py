@@ -12,6 +12,7 @@ from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.ports import Cmdb, Journal, Ledger, Memory, Source, Spread
 from beast_dream_snow_loader.core.presence import RetirePolicy
 from beast_dream_snow_loader.core.scope import EVERYTHING, Scope
+from beast_dream_snow_loader.operations.healing import Healings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class World:
     clock: Clock
     listener: Listener
     spread: Spread
+    healings: Healings
     stopping: Callable[[], bool] = lambda: False
     """True once the program was asked to end: the batch in flight is finished, no other begun."""
 

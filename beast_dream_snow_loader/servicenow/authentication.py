@@ -6,12 +6,14 @@ import threading
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.core.events import FindingRaised, Listener, ignore
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.errors import NotSent, OutcomeUnknown
+from beast_dream_snow_loader.operations.healing import TOKEN, Healings
 from beast_dream_snow_loader.servicenow.answers import AnswerKind, judge
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.servicenow.login_changes import Changes
 from beast_dream_snow_loader.servicenow.logins import Credential, Login, logins
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
@@ -21,22 +23,36 @@ _NO_VERDICT = frozenset({AnswerKind.SUCCESS, AnswerKind.FAULT, AnswerKind.TRUNCA
 
 
 def authenticating(
-    transport: Transport, settings: ServiceNowSettings, clock: Clock, listener: Listener = ignore
+    transport: Transport,
+    settings: ServiceNowSettings,
+    clock: Clock,
+    listener: Listener = ignore,
+    healings: Healings | None = None,
 ) -> Transport:
-    """Puts the best login on every request to the instance; the next one when it is refused, said once as a finding."""
-    return _Authenticating(transport, settings, logins(settings, clock), listener)
+    """Puts the best login on every request to the instance; the next one when it is refused, said once as a finding.
+
+    A token that was refused is renewed once, and a change of the login is taken back where it opens less (X5)."""
+    return _Authenticating(
+        transport, settings, logins(settings, clock), listener, healings or Healings(clock, listener)
+    )
 
 
 def by_one(transport: Transport, settings: ServiceNowSettings, login: Login) -> Transport:
     """Puts this login on every request to the instance and no other."""
-    return _Authenticating(transport, settings, (login,), ignore)
+    return _Authenticating(transport, settings, (login,), ignore, Healings(SystemClock()))
 
 
 class _Authenticating:
     def __init__(
-        self, inner: Transport, settings: ServiceNowSettings, ways: tuple[Login, ...], listener: Listener
+        self,
+        inner: Transport,
+        settings: ServiceNowSettings,
+        ways: tuple[Login, ...],
+        listener: Listener,
+        healings: Healings,
     ) -> None:
-        self._inner, self._listener = inner, listener
+        self._inner, self._listener, self._healings = inner, listener, healings
+        self._changes = Changes(healings)
         self._origin = urlsplit(settings.instance)[:2]
         self._logins = ways
         self._lock = threading.Lock()
@@ -53,7 +69,21 @@ class _Authenticating:
                 break
             self._fall_back(position)
         assert response is not None  # the loop ran: there is at least one login
-        return response
+        return self._judged(position, request, response)
+
+    def _judged(self, position: int, request: Request, response: Response) -> Response:
+        """The answer, after a look at what it says of the last change of the login. One that shuts us out of what the
+        login before had opened is taken back, and that login is tried once more."""
+        before = self._changes.judged(position, response.status)
+        if before is None:
+            return response
+        again = self._send_as(self._logins[before], request)
+        works = again.status != 401
+        self._changes.went_back(works=works)
+        if works:
+            with self._lock:
+                self._active = before
+        return again if works else response
 
     def _send_as(self, login: Login, request: Request) -> Response:
         credential = self._credential(login, None)
@@ -62,10 +92,31 @@ class _Authenticating:
         response = self._inner.send(_signed(request, credential))
         if response.status != 401:
             return response
-        renewed = self._credential(login, credential)
-        if isinstance(renewed, Response) or renewed is credential:
-            return renewed if isinstance(renewed, Response) else response
-        return self._inner.send(_signed(request, renewed))
+        return self._renewed(login, credential, request, response)
+
+    def _renewed(self, login: Login, stale: Credential, request: Request, refused: Response) -> Response:
+        """Once more with a new token, where the login has such and it was not renewed too often."""
+        if not login.renews:
+            return refused
+        present = self._credential(login, None)
+        if isinstance(present, Credential) and present is not stale:
+            return self._inner.send(_signed(request, present))  # another thread has renewed it meanwhile
+        healing = self._healings.begin(
+            TOKEN, "servicenow", f"ServiceNow refused the token of {login.name} (401).", "A new token was asked for."
+        )
+        if healing is None:
+            return refused
+        renewed = self._credential(login, stale)
+        if isinstance(renewed, Response):
+            healing.did_not_help()
+            return renewed
+        response = self._inner.send(_signed(request, renewed))
+        if response.status == 401:
+            login.forget(renewed)
+            healing.taken_back("The new token was refused as well and is not used again.")
+        else:
+            healing.helped()
+        return response
 
     def _credential(self, login: Login, stale: Credential | None) -> Credential | Response:
         """A token that cannot be fetched means the request itself was never sent."""
@@ -89,6 +140,7 @@ class _Authenticating:
             self._active = (position + 1) % len(self._logins)
             if self._active == 0:
                 return
+            self._changes.changed(self._logins[position].name, self._logins[position + 1].name, position)
         refused, following = self._logins[position], self._logins[position + 1]
         message = (
             f"ServiceNow refused the login by {refused.name}; going on with {following.name}. Check {refused.checks}."

@@ -39,12 +39,17 @@ class Login(Protocol):
 
     name: str
     checks: str
+    renews: bool
+    """Whether there can be a new credential in place of a refused one."""
 
     def credential(self, inner: Transport, stale: Credential | None, /) -> Credential | Response:
         """What to put on a request, or the answer that stands in its way.
 
         ``stale`` is a credential just refused: the same one again means there is nothing better.
         """
+
+    def forget(self, credential: Credential, /) -> None:
+        """It was refused, new as it was: it is not given out again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +63,8 @@ class Credential:
 class FixedLogin:
     """Ready token, API key, basic: the same header every time."""
 
+    renews = False
+
     def __init__(self, name: str, checks: str, credential: Credential) -> None:
         self.name, self.checks = name, checks
         self._credential = credential
@@ -65,12 +72,17 @@ class FixedLogin:
     def credential(self, _inner: Transport, _stale: Credential | None, /) -> Credential | Response:
         return self._credential
 
+    def forget(self, _credential: Credential, /) -> None:
+        """There is no other."""
+
 
 class OAuthLogin:
     """A token from ``/oauth_token.do``, kept in memory until shortly before it ends; renewed once when refused.
 
     The token endpoint has one body for every failure, a wrong secret as well as a grant type that is switched off.
     """
+
+    renews = True
 
     def __init__(self, settings: ServiceNowSettings, clock: Clock) -> None:
         password_grant = bool(settings.username and settings.password)
@@ -89,6 +101,11 @@ class OAuthLogin:
             if self._credential is not None and fresh and self._credential is not stale:
                 return self._credential
             return self._renewed(inner)
+
+    def forget(self, credential: Credential, /) -> None:
+        with self._lock:
+            if self._credential is credential:
+                self._credential = None
 
     def _renewed(self, inner: Transport) -> Credential | Response:
         answer: Credential | Response | None = None

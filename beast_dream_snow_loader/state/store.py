@@ -119,6 +119,15 @@ class Store:
         """On disk, SQLite's log included."""
         return self._size()
 
+    def recover(self) -> tuple[str, ...]:
+        """After a process was killed: SQLite's log is folded into its file, and all is read once. The database's own
+        words for what is wrong; none when it is whole. PostgreSQL does both by itself."""
+        if not is_sqlite(self._engine.url):
+            return ()
+        with self._engine.connect() as connection:
+            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        return self._problems()
+
     def close(self) -> None:
         """Give back every connection; SQLite then folds its write-ahead log into the file."""
         self._engine.dispose()

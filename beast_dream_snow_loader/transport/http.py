@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import requests
@@ -12,6 +11,7 @@ import urllib3
 from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
+from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.operations.restraint import Restraint, Restraints
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.transport.connections import Adapter, progress
@@ -20,6 +20,7 @@ from beast_dream_snow_loader.transport.manners import refuse_plain, unverified, 
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.reading import Limits, TooLarge, read_body
+from beast_dream_snow_loader.transport.renewing import Lane, Renewing
 from beast_dream_snow_loader.transport.stack import build_stack
 from beast_dream_snow_loader.transport.tls import context, trust
 from beast_dream_snow_loader.transport.verbs import Verbs
@@ -27,17 +28,6 @@ from beast_dream_snow_loader.transport.verbs import Verbs
 _GROWTH = 0.5
 """Each further attempt may take half of the first one's time longer: a slow service is not helped by impatience."""
 _WIRE_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeEncodeError)
-
-
-@dataclass(slots=True)
-class _Lane:
-    """What one thread keeps between requests: cookies and a connection. ServiceNow runs the requests of one session
-    one after another (servicenow-api 9.4), so a jar is never shared.
-    """
-
-    session: requests.Session
-    adapter: Adapter
-    proxies: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class HttpTransport:
@@ -67,14 +57,21 @@ class HttpTransport:
         self._timeouts = (connect_timeout, read_timeout)
         self._limits = limits or Limits()
         self._clock = clock or SystemClock()
+        self._healings = Healings(self._clock, listener)
         self._local = threading.local()
         if not self._trust.checked:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             listener(unverified(service_name))
 
+    def healed_by(self, healings: Healings) -> HttpTransport:
+        """The same; what it puts right counts among these. To be called before the first request."""
+        self._healings = healings
+        return self
+
     def send(self, request: Request) -> Response:
         refuse_plain(self.service_name, request.url)
-        lane = self._lane()
+        kept = self._kept()
+        lane = kept.lane
         connect, read, total = self._times(request)
         started = self._clock.monotonic()
         ends = started + total
@@ -87,8 +84,9 @@ class HttpTransport:
                 proxies=_proxies(lane, request.url),
             )
         except _WIRE_FAULTS as error:
+            kept.failed(error)
             raise failure(self.service_name, request.url, error, sent=progress.sent) from error
-        return self._received(lane, request, answer, started)
+        return self._received(kept, request, answer, started)
 
     def _times(self, request: Request) -> tuple[float, float, float]:
         """Seconds to connect, for each read, and for all of it: they grow from attempt to attempt."""
@@ -97,13 +95,16 @@ class HttpTransport:
         total = max(self._limits.total_seconds, request.timeout or 0.0)
         return connect * factor, (request.timeout or read) * factor, total * factor
 
-    def _lane(self) -> _Lane:
-        lane: _Lane | None = getattr(self._local, "lane", None)
-        if lane is None:
-            session = requests.Session()
-            session.auth = _as_it_is  # a login is put on by the neighbours; without this, requests looks into ~/.netrc
-            lane = self._local.lane = _Lane(session, Adapter(context(self._trust), self._trust.pin))
-        return lane
+    def _kept(self) -> Renewing:
+        kept: Renewing | None = getattr(self._local, "kept", None)
+        if kept is None:
+            kept = self._local.kept = Renewing(self.service_name, self._fresh, self._healings)
+        return kept
+
+    def _fresh(self) -> Lane:
+        session = requests.Session()
+        session.auth = _as_it_is  # a login is put on by the neighbours; without this, requests looks into ~/.netrc
+        return Lane(session, Adapter(context(self._trust), self._trust.pin))
 
     def _prepared(self, session: requests.Session, request: Request) -> requests.PreparedRequest:
         return session.prepare_request(
@@ -116,9 +117,10 @@ class HttpTransport:
             )
         )
 
-    def _received(self, lane: _Lane, request: Request, answer: requests.Response, started: float) -> Response:
+    def _received(self, kept: Renewing, request: Request, answer: requests.Response, started: float) -> Response:
+        lane = kept.lane
         try:
-            body = self._body(request, answer)
+            body = self._body(kept, request, answer)
         finally:
             if not answer.raw.isclosed():
                 answer.raw.close()  # not read to its end: the connection is good for nothing more
@@ -133,21 +135,24 @@ class HttpTransport:
             milliseconds=round((self._clock.monotonic() - started) * 1000, 3),
         )
 
-    def _body(self, request: Request, answer: requests.Response) -> bytes:
+    def _body(self, kept: Renewing, request: Request, answer: requests.Response) -> bytes:
         try:
-            return read_body(answer.raw, self._limits.body_bytes)
+            body = read_body(answer.raw, self._limits.body_bytes)
         except TooLarge:
             why = f"it is larger than {self._limits.body_bytes} bytes"
             raise lost(self.service_name, request.url, why, repeat_helps=False) from None
         except _WIRE_FAULTS as error:
+            kept.failed(error)
             raise failure(self.service_name, request.url, error, sent=True) from error
+        kept.answered()
+        return body
 
 
 def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
 
 
-def _proxies(lane: _Lane, url: str) -> dict[str, str]:
+def _proxies(lane: Lane, url: str) -> dict[str, str]:
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
     if origin not in lane.proxies:
         lane.proxies[origin] = requests.utils.get_environ_proxies(url)

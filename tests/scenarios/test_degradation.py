@@ -98,6 +98,7 @@ def test_a_source_from_its_snapshot_is_the_stale_level(here: Town) -> None:
     unifi_away(here)
     assert told(here.run(*LOAD))["level"] == "stale"
     assert told(here.run("health", *ENDS))["level"] == "stale"
+    assert told(here.run("doctor", *ENDS))["level"] == "stale"
     assert told(here.run("queue", "list", *ENDS))["level"] == "stale"
     assert "degradation: stale" in here.run("plan", "--env", "testing").out
 

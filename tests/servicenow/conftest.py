@@ -137,11 +137,13 @@ class StoppedClock:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Collects findings raised on the way."""
+    """Collects what is told on the way, findings apart."""
 
     findings: list[Finding] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
+        self.events.append(event)
         if isinstance(event, FindingRaised):
             self.findings.append(event.finding)
 

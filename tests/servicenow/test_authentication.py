@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from beast_dream_snow_loader.errors import CmdbAsleep, NotAuthenticated, NotSent, Throttled
+from beast_dream_snow_loader.core.events import HealingSettled
+from beast_dream_snow_loader.errors import CmdbAsleep, NotAuthenticated, NotAuthorised, NotSent, Throttled
+from beast_dream_snow_loader.operations.healing import LOGIN, TOKEN
 from beast_dream_snow_loader.servicenow.authentication import authenticating
 from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.messages import Request
-from tests.servicenow.conftest import Asked, Heard, Instance, Reply, StoppedClock, refusal, rows
+from tests.servicenow.conftest import Asked, Heard, Instance, Reply, Responder, StoppedClock, refusal, rows
 
 NOT_AUTHENTICATED = Reply(status=401, body=refusal("User Not Authenticated", "Required to provide Auth information"))
 OAUTH = {"client_id": "cid", "client_secret": "oauth-canary"}
@@ -205,3 +207,88 @@ def test_many_threads_share_one_token(connect: Connect, instance: Instance) -> N
     for thread in threads:
         thread.join()
     assert door.tokens == 1
+
+
+def shut(door: Door, *ways: str) -> Responder:
+    """As the door, but whoever shows one of these is let in and may do nothing (403)."""
+
+    def answer(asked: Asked) -> Reply:
+        shown = asked.headers.get("authorization") or asked.headers.get("x-sn-apikey") or ""
+        if shown in ways:
+            return Reply(status=403, body=refusal("Insufficient rights to query records"))
+        return door(asked)
+
+    return answer
+
+
+def healed(heard: Heard) -> list[tuple[str, bool, bool]]:
+    """What was put right: its name, whether that was verified, whether it was taken back."""
+    settled = [event for event in heard.events if isinstance(event, HealingSettled)]
+    return [(event.what, event.verified, bool(event.undone)) for event in settled]
+
+
+def test_a_renewed_token_is_written_down_and_the_answer_proves_it(
+    connect: Connect, instance: Instance, heard: Heard
+) -> None:
+    """X5."""
+    door = instance.answer = Door()
+    client = connect(**OAUTH)
+    client.ping()
+    door.good.clear()
+    client.ping()
+    assert healed(heard) == [(TOKEN, True, False)]
+
+
+def test_a_new_token_that_is_refused_as_well_is_not_used_again(
+    connect: Connect, instance: Instance, heard: Heard
+) -> None:
+    """X5: the next method takes over."""
+    door = Door(basic("loader:basic-canary"))
+    instance.answer = lambda asked: (
+        door(asked)
+        if asked.path == "/oauth_token.do" or asked.headers.get("authorization", "").startswith("Basic")
+        else NOT_AUTHENTICATED
+    )
+    connect(client_id="cid", client_secret="oauth-canary", **BASIC).ping()
+    assert healed(heard) == [(TOKEN, False, True), (LOGIN, True, False)]
+
+
+def test_a_change_of_the_login_that_opens_less_is_taken_back_once_the_former_works_again(
+    connect: Connect, instance: Instance, heard: Heard
+) -> None:
+    """X5: a token had only ended; the key that took over may not read."""
+    door = Door("Bearer ready", "key")
+    instance.answer = shut(door, "key")
+    client = connect(oauth_token="ready", api_key="key")
+    client.ping()
+    refusals = iter([NOT_AUTHENTICATED])
+    inner = instance.answer
+    instance.answer = lambda asked: (
+        next(refusals, None) or inner(asked) if "authorization" in asked.headers else inner(asked)
+    )
+    client.ping()
+    assert healed(heard) == [(LOGIN, False, True)]
+    before = len(instance.asked)
+    client.ping()
+    assert len(instance.asked) == before + 1
+    assert "authorization" in instance.asked[-1].headers
+
+
+def test_a_former_login_that_stays_refused_is_not_gone_back_to_again(
+    connect: Connect, instance: Instance, heard: Heard
+) -> None:
+    door = Door("Bearer ready", "key")
+    instance.answer = shut(door, "key")
+    client = connect(oauth_token="ready", api_key="key")
+    client.ping()
+    door.good.discard("Bearer ready")
+    for _ in range(2):
+        with pytest.raises(NotAuthorised):
+            client.ping()
+    assert healed(heard) == [(LOGIN, False, False)]
+    assert [set(asked.headers) & {"authorization", "x-sn-apikey"} for asked in instance.asked[1:]] == [
+        {"authorization"},
+        {"x-sn-apikey"},
+        {"authorization"},
+        {"x-sn-apikey"},
+    ]

@@ -14,6 +14,7 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
+from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.servicenow.authentication import by_one
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.examining.instance import Instance, Way
@@ -90,6 +91,7 @@ class Ends:
             listener=self.listener,
             meter=self.meter,
             restraints=restraints(self.here),
+            healings=Healings(self.here.clock, self.listener),
             breakers=self.breakers,
             read_only=read_only,
             hearing=lambda service, http: Noting(http, service, self.headers),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from beast_dream_snow_loader.core.healing import (
 )
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, KnownState
+from beast_dream_snow_loader.operations.healing import LEDGER
+from beast_dream_snow_loader.operations.healing import Healing as Record
 from beast_dream_snow_loader.pipeline.guard import reduced
 from beast_dream_snow_loader.pipeline.steps.describe import described
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
@@ -67,7 +70,7 @@ def heal(
         return Healed(known=known, look=look, findings=(reduced("ledger.hidden", _HIDDEN),))
     healings = _healings(world, known, seen, diagnoses)
     if not order.dry_run:
-        _keep(world, known, healings)
+        healings = _kept(world, known, healings)
     after = _after(known, healings)
     findings = tuple(finding for one in healings.values() for finding in one.findings)
     held = tuple(one.held for one in healings.values() if one.held is not None)
@@ -89,6 +92,36 @@ def _healings(
         if found[key].followed and (item := found[key].item) is not None:
             owners[item.sys_id] = key
     return found
+
+
+def _kept(world: World, known: KnownState, healings: dict[SourceKey, Healing]) -> dict[SourceKey, Healing]:
+    """What the ledger holds from now on, written down as one healing. A repair that a second look at the CI does not
+    bear out is dropped before it is kept: what we wrote to the CI before could not be known again."""
+    mended = {key: one for key, one in healings.items() if one.item is not known.items[key]}
+    record = _record(world, mended) if mended else None
+    wrong = _not_borne_out(world, mended) if record is not None else sorted(mended)
+    healings = {**healings, **{key: Healing(item=known.items[key]) for key in wrong}}
+    _keep(world, known, healings)
+    if record is not None and wrong:
+        named = ", ".join(map(str, wrong[:3]))
+        record.taken_back(f"A second look did not find {len(wrong)} of them so, which stay as they were: {named}.")
+    elif record is not None:
+        record.helped()
+    return healings
+
+
+def _record(world: World, mended: Mapping[SourceKey, Healing]) -> Record | None:
+    kinds = Counter(finding.rule for one in mended.values() for finding in one.findings)
+    told = ", ".join(f"{rule} {count}" for rule, count in sorted(kinds.items()))
+    detected = f"{len(mended)} CIs are no longer as the ledger has them ({told})."
+    return world.healings.begin(LEDGER, "ledger", detected, "The ledger follows what the instance holds.")
+
+
+def _not_borne_out(world: World, mended: Mapping[SourceKey, Healing]) -> list[SourceKey]:
+    """Records that were led to another CI, and that CI is not there at a second look."""
+    led = {key: one.item.sys_id for key, one in mended.items() if one.followed and one.item is not None}
+    rows = world.cmdb.read_back(led.values(), ("duplicate_of",)) if led else {}
+    return sorted(key for key, sys_id in led.items() if sys_id not in rows or rows[sys_id].get("duplicate_of"))
 
 
 def _keep(world: World, known: KnownState, healings: Mapping[SourceKey, Healing]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +19,15 @@ FOLDER = "backups"
 def back_up(file: Path, revision: str, now: datetime) -> Path:
     """A whole, checked copy of ``file`` as last committed, mode 0600: ``backups/state-0001-20261124T150000Z.sqlite``.
 
-    The copy appears under its name only when it is complete. StateError when it cannot be made.
+    The copy appears under its name only when it is complete; what a killed one left behind goes. For one process at a
+    time. StateError when it cannot be made.
     """
     copy = file.parent / FOLDER / f"{file.stem}-{revision}-{now:%Y%m%dT%H%M%SZ}.sqlite"
     beside = copy.with_name(f".{copy.name}")
     private_directory(copy.parent)
     try:
+        for half in copy.parent.glob(".*.sqlite"):
+            half.unlink()
         os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
         beside.chmod(0o600)
         _copy(file, beside)
@@ -36,11 +41,18 @@ def back_up(file: Path, revision: str, now: datetime) -> Path:
 
 def way_back(file: Path) -> str:
     """What to do when ``file`` is damaged: the newest backup, or a fresh start."""
-    aside = f"Move it aside (`mv {file} {file}.damaged; rm -f {file}-wal {file}-shm`)"
-    backups = sorted((file.parent / FOLDER).glob("*.sqlite"), key=lambda copy: copy.name.rpartition("-")[2])
-    if backups:
-        return f"{aside}, put back the newest backup (`cp {backups[-1]} {file}`) and run `snowload load --full`."
+    named, log = shlex.quote(str(file)), (shlex.quote(f"{file}-wal"), shlex.quote(f"{file}-shm"))
+    aside = f"Move it aside (`mv {named} {shlex.quote(f'{file}.damaged')}; rm -f {' '.join(log)}`)"
+    newest = max(backups_of(file), key=lambda copy: copy.name.rpartition("-")[2], default=None)
+    if newest is not None:
+        put_back = f"`cp {shlex.quote(str(newest))} {named}`"
+        return f"{aside}, put back the newest backup ({put_back}) and run `snowload load --full`."
     return f"{aside} and run `snowload load`: what is in the CMDB is found again by its native keys."
+
+
+def backups_of(file: Path) -> Iterator[Path]:
+    """Whole ones: of a copy that was cut short the name still begins with a dot."""
+    return (copy for copy in (file.parent / FOLDER).glob("*.sqlite") if not copy.name.startswith("."))
 
 
 def _copy(file: Path, copy: Path) -> None:

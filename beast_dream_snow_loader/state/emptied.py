@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from beast_dream_snow_loader.errors import StateDamaged
-from beast_dream_snow_loader.state.backup import FOLDER, way_back
+from beast_dream_snow_loader.state.backup import backups_of, way_back
 
 _REPORTS = "reports"
 
@@ -15,11 +15,11 @@ def refuse_emptied(file: Path) -> None:
     if not file.is_file() or file.stat().st_size:
         return
     log = file.with_name(f"{file.name}-wal")
-    if (log.exists() and log.stat().st_size) or any(_traces(file.parent)):
+    if (log.exists() and log.stat().st_size) or any(_traces(file)):
         raise StateDamaged(
             f"Database {file} is damaged: it is empty, though it was in use before.", next_step=way_back(file)
         )
 
 
-def _traces(directory: Path) -> list[Path]:
-    return [*(directory / _REPORTS).glob("*.json"), *(directory / FOLDER).glob("*.sqlite")]
+def _traces(file: Path) -> list[Path]:
+    return [*(file.parent / _REPORTS).glob("*.json"), *backups_of(file)]

@@ -74,8 +74,9 @@ class SqlJournal:
         """Queue changes that are not even tried.
 
         One that waits already with the same content stays where it is, in the newest wording; one that was sent
-        without an answer stays to be looked up; any other entry of the subject is superseded. QueueFull, and nothing
-        queued, when more would wait than may.
+        without an answer stays to be looked up, whatever it carries: what it brought about would pass for a person's
+        doing otherwise. Any other entry of the subject is superseded. QueueFull, and nothing queued, when more would
+        wait than may.
         """
         latest = {change.subject: change for change in changes}
         if not latest:
@@ -84,7 +85,7 @@ class SqlJournal:
         with self._writing() as connection:
             standing = standing_of(connection, latest)
             bodies = {subject: (content_of(c), encode_change(c)) for subject, c in latest.items()}
-            kept = {subject for subject, entry in standing.items() if entry.same(*bodies[subject])}
+            kept = {subject for subject, entry in standing.items() if entry.unsettled or entry.same(*bodies[subject])}
             new = [change for subject, change in latest.items() if subject not in kept]
             replaced = [entry for subject, entry in standing.items() if subject not in kept]
             self._refuse_overflow(connection, len(new) - sum(entry.pending for entry in replaced))

@@ -16,7 +16,7 @@ from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
-from beast_dream_snow_loader.state.schema import PENDING, STANDING, EntryState, journal
+from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
 from beast_dream_snow_loader.state.statements import portions
 
 _STATE_OF = {
@@ -43,6 +43,11 @@ class Standing:
     @property
     def pending(self) -> bool:
         return self.state in PENDING
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether it was brought about is not known."""
+        return self.state in UNSETTLED
 
     def same(self, content: str, body: str) -> bool:
         """Whether it is that very change. Entries of older releases have no content."""

@@ -179,6 +179,16 @@ def test_queueing_what_was_sent_without_an_answer_leaves_it_to_be_looked_up(stor
     assert [entry.change for entry in store.journal.unknown()] == [make.change(1)]
 
 
+@pytest.mark.parametrize("outcome", [None, Outcome.UNKNOWN])
+def test_a_newer_change_does_not_take_the_place_of_what_was_sent_without_an_answer(store, make, outcome):
+    store.journal.intend("run-1", [make.change(1)])
+    if outcome is not None:
+        store.journal.settle("run-1", [make.settlement(make.change(1), outcome)])
+    queue(store, make.change(1, ChangeType.UPDATE, send={"name": "renamed"}), run="run-2")
+    assert not store.journal.queued()
+    assert [entry.change for entry in store.journal.unknown()] == [make.change(1)]
+
+
 def test_a_full_queue_refuses_new_writes_and_keeps_what_it_has(place, make):
     newer = make.change(1, ChangeType.UPDATE, send={"name": "renamed"})
     with open_store(place.url, place.clock, limits=QueueLimits(max_entries=3)) as store:

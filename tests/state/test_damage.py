@@ -13,7 +13,10 @@ from beast_dream_snow_loader.core.remembered import Part
 from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.errors import StateDamaged, StateError, StateLocked
 from beast_dream_snow_loader.state import engine as state_engine
+from beast_dream_snow_loader.state.backup import back_up
 from beast_dream_snow_loader.state.store import open_store
+
+PAGE = 4096
 
 
 def filled(url, clock):
@@ -35,6 +38,15 @@ def overwritten(file, start, count):
     with file.open("r+b") as opened:
         opened.seek(start)
         opened.write(b"\xa5" * count)
+
+
+def reports_overwritten(file):
+    """Every page that holds nothing but reports of runs: no other is met before they are read."""
+    pages = file.read_bytes()
+    found = [start for start in range(0, len(pages), PAGE) if pages[start : start + PAGE].count(b"x" * 300) > 5]
+    assert len(found) > 10
+    for start in found:
+        overwritten(file, start, PAGE)
 
 
 def sql(file, statement):
@@ -62,9 +74,25 @@ def test_where_there_is_a_backup_the_newest_is_the_way_back(file, url, clock):
         open_store(url, clock)
 
 
+def test_a_backup_that_was_cut_short_is_no_way_back_and_goes_with_the_next_one(file, url, clock):
+    filled(url, clock)
+    backups = file.parent / "backups"
+    backups.mkdir(mode=0o700)
+    (backups / "state-0009-20261101T000000Z.sqlite").touch()
+    half = backups / ".state-0010-20261102T000000Z.sqlite"
+    half.touch()
+    whole = back_up(file, "0010", clock.now())
+    assert (whole.exists(), half.exists()) == (True, False)
+    half.touch()
+    whole.unlink()
+    overwritten(file, 0, 100)
+    with pytest.raises(StateDamaged, match=r"cp .*/backups/state-0009-20261101T000000Z\.sqlite "):
+        open_store(url, clock)
+
+
 def test_the_check_of_a_database_with_broken_pages_names_the_damage(file, url, clock):
     filled(url, clock)
-    overwritten(file, file.stat().st_size - 24 * 4096, 20 * 4096)  # rows: the schema comes long before
+    reports_overwritten(file)
     with open_store(url, clock) as store:
         check = store.check()
     assert not check.whole
@@ -72,10 +100,9 @@ def test_the_check_of_a_database_with_broken_pages_names_the_damage(file, url, c
 
 
 def test_reading_over_broken_pages_says_damaged(file, url, clock):
-    """At the latest when it is read: which page is met first depends on how long the schema is."""
     filled(url, clock)
-    overwritten(file, 30 * 4096, 40 * 4096)
-    with pytest.raises(StateDamaged, match="is damaged"), open_store(url, clock) as store:
+    reports_overwritten(file)
+    with open_store(url, clock) as store, pytest.raises(StateDamaged, match="is damaged"):
         store.memory.runs()
 
 

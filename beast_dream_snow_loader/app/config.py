@@ -7,8 +7,9 @@ Precedence, leaf by leaf: flag, environment variable, the file named by ``--conf
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,9 @@ from beast_dream_snow_loader.app.breaker_config import BreakerSettings
 from beast_dream_snow_loader.app.breaker_config import leaves as breaker_leaves
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.layers import Layer, installed_files, merge, origins, read_toml
-from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt
+from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt, variable_of
+from beast_dream_snow_loader.core.bindings import read_bindings
+from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES
 from beast_dream_snow_loader.core.nearest import nearest
 from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.core.presence import RetirePolicy
@@ -29,6 +32,9 @@ from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.state.retention import Retention
 from beast_dream_snow_loader.unifi.config import UniFiSettings
+
+VARIABLE = "environment variable"
+"""The layer's name."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -235,10 +241,11 @@ def load_settings(
     Raises ConfigurationError; its ``problems`` name key, source and expected form of each.
     """
     named = ConfigurationManager.resolve_environment(environment)
-    layers = _layers(named, config_file, flags or {})
+    problems: list[str] = []
+    layers = _layers(named, config_file, flags or {}, problems)
     merged = {**merge(layers), "environment": named.value}
     where = origins(layers)
-    problems = misspelt(os.environ, setting_paths())
+    problems.extend(misspelt(os.environ, setting_paths()))
     settings = _validated(merged, where, problems)
     return LoadedSettings(settings=settings, origins=where)
 
@@ -254,14 +261,28 @@ def setting_paths() -> Iterator[str]:
             yield from (f"{name}.{leaf}" for leaf in section.model_fields)
 
 
-def _layers(environment: Environment, config_file: Path | None, flags: Mapping[str, Any]) -> Sequence[Layer]:
+def _layers(
+    environment: Environment, config_file: Path | None, flags: Mapping[str, Any], problems: list[str]
+) -> Sequence[Layer]:
+    """Those that can be read; what keeps the others from it is added to ``problems``, and the rest is checked."""
     file = config_file or (Path(os.environ["SNOWLOAD_CONFIG"]) if os.environ.get("SNOWLOAD_CONFIG") else None)
-    layers = [Layer(name="flag", values=flags), Layer(name="environment variable", values=_variables())]
-    layers.append(Layer(name="environment variable", values=common_values(os.environ)))
-    if file is not None:
-        layers.append(read_toml(file))
-    layers.extend(read_toml(path) for path in installed_files(environment.value))
+    files = [*([file] if file is not None else []), *installed_files(environment.value)]
+    reads: list[tuple[str, Callable[[], Mapping[str, Any]]]] = [
+        (VARIABLE, _variables),
+        (VARIABLE, lambda: common_values(os.environ)),
+        *((str(path), partial(_values_in, path)) for path in files),
+    ]
+    layers = [Layer(name="flag", values=flags)]
+    for name, read in reads:
+        try:
+            layers.append(Layer(name=name, values=read()))
+        except ConfigurationError as error:
+            problems.append(str(error))
     return layers
+
+
+def _values_in(path: Path) -> Mapping[str, Any]:
+    return read_toml(path).values
 
 
 def _variables() -> dict[str, Any]:
@@ -285,6 +306,7 @@ def _validated(merged: dict[str, Any], where: Mapping[str, str], problems: list[
     except ValidationError as error:
         problems.extend(_sentence(detail, where) for detail in error.errors(include_input=False, include_url=False))
     if problems:
+        problems.extend(_of_tables(merged))
         raise ConfigurationError(
             f"The configuration has {len(problems)} problem{'s' if len(problems) > 1 else ''}.",
             next_step="Mend them, then check with: snowload config check",
@@ -293,9 +315,23 @@ def _validated(merged: dict[str, Any], where: Mapping[str, str], problems: list[
     return settings
 
 
+def _of_tables(merged: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the mapping and the bindings, which are read later where all else is well."""
+    readers: Mapping[str, Callable[[Any], object]] = {"mapping": DEFAULT_RULES.override, "bindings": read_bindings}
+    for section, read in readers.items():
+        table = merged.get(section, {})
+        try:
+            if isinstance(table, Mapping):
+                read(table)
+        except ConfigurationError as error:
+            yield from error.problems or (str(error),)
+
+
 def _sentence(detail: Mapping[str, Any], where: Mapping[str, str]) -> str:
     path = ".".join(str(part) for part in detail["loc"]).replace(".by_name", "", 1)
     source = where.get(path) or next((where[p] for p in where if path.startswith(f"{p}.")), "default")
+    if source == VARIABLE:
+        source = f"{VARIABLE} {variable_of(path, os.environ)}".rstrip()
     return f"{path} ({source}): {_expected(detail, path)}"
 
 

@@ -48,6 +48,18 @@ def common_values(environ: Mapping[str, str]) -> dict[str, Any]:
     return nested
 
 
+def variable_of(path: str, environ: Mapping[str, str]) -> str:
+    """The variable that gives this setting, or a table it is in; empty where none does."""
+    common = {setting: name for name, setting in COMMON.items()}
+    parts = path.split(".")
+    for count in range(len(parts), 0, -1):
+        setting = ".".join(parts[:count])
+        names = (f"{PREFIX}{setting.replace('.', '__').upper()}", common.get(setting, ""))
+        if found := next((name for name in names if environ.get(name)), ""):
+            return found
+    return ""
+
+
 def misspelt(environ: Iterable[str], settings: Iterable[str]) -> list[str]:
     """A sentence for each ``SNOWLOAD_*`` variable that names no setting, with the nearest name that does."""
     valid = {f"{PREFIX}{path.replace('.', '__').upper()}" for path in settings}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.cli.logins import CREDENTIALS
@@ -88,6 +91,44 @@ def test_every_problem_is_reported_at_once(snowload: Snowload, tmp_path: Path) -
     assert ended.code == 6
     for name in ("servicenow.usernam", "servicenow.batch_size", "clients.mode", "SNOWLOAD_FOO__BAR"):
         assert name in ended.err
+
+
+def test_problems_of_every_layer_and_table_are_reported_at_once_each_with_its_source(
+    snowload: Snowload, tmp_path: Path
+) -> None:
+    """R7.5: also where one variable or one file does not even parse."""
+    file = tmp_path / "many.toml"
+    file.write_text('[mapping]\ngateway_class = "toaster"\n[bindings]\n"switch one" = "x"\n[retry]\nmax_attempts = 0\n')
+    given = {"SNOWLOAD_QUEUE__MAX_ATTEMPTS": "1", "SERVICENOW_DATA_SOURCE": "SG-UniFi"}
+    ended = snowload("config", "check", "--env", "testing", "--config", str(file), **given)
+    assert ended.code == 6
+    for told in (
+        "queue.max_attempts (environment variable SNOWLOAD_QUEUE__MAX_ATTEMPTS): ",
+        "servicenow.data_source (environment variable SERVICENOW_DATA_SOURCE): ",
+        f"retry.max_attempts ({file}): ",
+        "gateway_class",
+        "switch one",
+    ):
+        assert told in ended.err, ended.err
+    file.write_text("[servicenow\n")
+    ended = snowload(
+        "config", "check", "--env", "testing", "--config", str(file), SNOWLOAD_UNIFI__CONSOLES="[", **given
+    )
+    assert ended.code == 6
+    for told in ("many.toml", "line 1", "unifi", "servicenow.data_source"):
+        assert told in ended.err, ended.err
+
+
+def test_the_schema_of_the_settings_takes_the_starter_file_and_refuses_what_the_command_refuses(
+    snowload: Snowload,
+) -> None:
+    """R7.5."""
+    schema = json.loads(snowload("config", "schema").out)
+    starter = tomllib.loads(snowload("config", "init").out)
+    jsonschema.validate(starter, schema)
+    for wrong in ({"retry": {"max_attempts": 0}}, {"clients": {"mode": "maybe"}}, {"servicenow": {"usernam": "x"}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
 
 
 def test_plain_http_to_another_machine_is_refused(snowload: Snowload) -> None:

@@ -33,6 +33,7 @@ COMMANDS = [
     ("runs", "show"),
     ("config", "show"),
     ("config", "check"),
+    ("config", "schema"),
     ("config", "init"),
 ]
 HEAVY = ("requests", "pydantic", "sqlalchemy", "structlog", "tenacity", "psutil", "alembic", "cryptography", "rich")

@@ -43,6 +43,7 @@ COMMANDS = (
     ("runs", "show"),
     ("config", "show"),
     ("config", "check"),
+    ("config", "schema"),
     ("config", "init"),
     ("sandbox",),
 )

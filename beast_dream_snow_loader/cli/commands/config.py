@@ -9,7 +9,7 @@ import typer
 
 from beast_dream_snow_loader.cli.options import Config, Env, Json
 
-app = typer.Typer(no_args_is_help=True, help="Settings: show, check, init.", rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, help="Settings: show, check, schema, init.", rich_markup_mode=None)
 
 
 @app.command("show", epilog="Examples: snowload config show --env production | snowload config show --json")
@@ -32,6 +32,16 @@ def check(env: Env = None, config: Config = None, as_json: Json = False) -> None
     from beast_dream_snow_loader.cli.render_config import render_check
 
     conclude(use_case(Place(environment=env, config_file=config)), as_json=as_json, render=render_check)
+
+
+@app.command("schema", epilog="Examples: snowload config schema | snowload config schema > snowload.schema.json")
+def schema() -> None:
+    """The JSON Schema of a file of settings, for editors that complete and check TOML."""
+    import json
+
+    from beast_dream_snow_loader.app.config_schema import settings_schema
+
+    typer.echo(json.dumps(settings_schema(), indent=2))
 
 
 @app.command("init", epilog="Examples: snowload config init | snowload config init snowload.toml")

@@ -66,9 +66,9 @@ class World:
         self.app.close()
 
     def label(self, record: str) -> str:
-        """``device/<mac>``, a sys_id or a console by its address, as the file calls it."""
+        """``device/<mac>``, a sys_id or a console by its address or id, as the file calls it."""
         for console, serving in zip(self.estate.consoles(), self.sandbox.consoles, strict=False):
-            if record == f"console/url:{serving.server.url.partition('://')[2]}":
+            if record in (f"console/url:{serving.server.url.partition('://')[2]}", f"console/host:{console.host_id}"):
                 return console.name
         for name, mac in self.devices.items():
             if record in (key_of(mac), f"client/{mac.lower()}"):

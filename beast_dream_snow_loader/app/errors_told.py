@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
@@ -17,23 +18,34 @@ from beast_dream_snow_loader.operations.error_handler import ErrorContext
 from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.operations.troubles import Troubles
 
+MOST_ERRORS = 500
+"""Rows of ``errors``: each record that failed is in ``failed`` anyway, and nobody reads more of one kind."""
 _FAILED = frozenset({Outcome.REFUSED, Outcome.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
+    """``omitted``: so many more errors there were; their records are the last ones of ``failed``."""
+
     errors: Sequence[dict[str, Any]] = ()
+    omitted: int = 0
     incidents: Sequence[dict[str, Any]] = ()
 
 
 def errors_told(troubles: Troubles, settlements: Iterable[Settlement]) -> Told:
-    """What was raised, then each record and relation that failed; and all of it, queued writes too, by cause."""
+    """What was raised, then each record and relation that failed, the first :data:`MOST_ERRORS` of them; and all of it,
+    queued writes too, by cause."""
     settlements = tuple(settlements)
     of_changes = {s.change.subject: t for s in settlements if (t := _trouble(troubles, s)) is not None}
     found = incidents([*troubles.on_the_way, *of_changes.values()])
-    failed = [s for s in settlements if s.receipt.outcome in _FAILED]
-    rows = [*_raised(troubles, found), *(_of_change(troubles, s, of_changes, found) for s in failed)]
-    return Told(errors=rows, incidents=[one.document(recovered=not one.subjects) for one in found])
+    raised, failed = tuple(troubles.captured), [s for s in settlements if s.receipt.outcome in _FAILED]
+    rows = chain(_raised(raised, found), (_of_change(troubles, s, of_changes, found) for s in failed))
+    listed = list(islice(_traced_once(rows), MOST_ERRORS))
+    return Told(
+        errors=listed,
+        omitted=len(raised) + len(failed) - len(listed),
+        incidents=[one.document(recovered=not one.subjects) for one in found],
+    )
 
 
 def tell_incidents(told: Sequence[Mapping[str, Any]], logger: StructuredLogger) -> None:
@@ -66,8 +78,17 @@ def _trouble(troubles: Troubles, settlement: Settlement) -> Trouble | None:
     return replace(noted, relation=True, ends=ends)
 
 
-def _raised(troubles: Troubles, found: Sequence[Incident]) -> Iterator[dict[str, Any]]:
-    for context in troubles.captured:
+def _traced_once(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The stack trace of the first error of its kind: the others were met at the same place."""
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        kind = (row["operation"], row["code"])
+        yield row | {"stack_trace": ""} if kind in seen else row
+        seen.add(kind)
+
+
+def _raised(raised: Sequence[ErrorContext], found: Sequence[Incident]) -> Iterator[dict[str, Any]]:
+    for context in raised:
         step = (context.input_data or {}).get("step", "")
         among = [one for one in found if (step, context.code) in one.chain]
         yield _row(context, incident=among[-1].id if among else "")

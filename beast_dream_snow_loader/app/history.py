@@ -34,7 +34,8 @@ def report(place: Place, *, since: str, until: str | None, run_id: str | None, o
     def made(here: Ground, store: Store) -> Mapping[str, Any]:
         if run_id is not None:
             run = _found(store, run_id)
-            told = {name: list(run.report.get(name, ())) for name in ("errors", "incidents")}
+            told: dict[str, Any] = {name: list(run.report.get(name, ())) for name in ("errors", "incidents")}
+            told["errors_omitted"] = run.report.get("errors_omitted", 0)
             return {"run": _whole(run), **told, degraded.NAME: degraded.on_record(here, store)}
         now = here.clock.now()
         runs = store.memory.runs(_instant(since, now), _instant(until, now) if until else None)
@@ -185,8 +186,9 @@ def _failures(runs: Iterable[Run]) -> list[dict[str, Any]]:
 def _failed(run: Run) -> Iterator[tuple[str, str]]:
     """Code and time of each failure. What stopped the run is among its errors, if it had got far enough to have any."""
     started = rfc3339(run.started_at)
-    errors = run.report.get("errors", ())
-    for one in errors or run.report.get("failed", ()):
+    errors, failed = run.report.get("errors", ()), run.report.get("failed", ())
+    untold = len(failed) - run.report.get("errors_omitted", 0) if errors else 0
+    for one in (*errors, *failed[untold:]):
         yield one["code"], one.get("timestamp", started)
     stopped = (run.report.get("error") or {}).get("code")
     if stopped and stopped not in {one["code"] for one in errors}:

@@ -103,7 +103,7 @@ def _told(logger: StructuredLogger, here: Ground, run_id: str, heard: Heard, com
         spent = round((here.clock.monotonic() - begun) * 1000, 3)
         if heard.report is not None:
             tell_incidents(heard.report.incidents, logger)
-            _measured(logger, heard.report)
+            _measured(logger, heard)
         status, exit_code = status_of(heard.report) if heard.report is not None else (RunStatus.OK, 0)
         status = RunStatus.FAILED if code else status
         level: Level | None = "WARNING" if code or exit_code else None
@@ -119,10 +119,13 @@ def _told(logger: StructuredLogger, here: Ground, run_id: str, heard: Heard, com
         )
 
 
-def _measured(logger: StructuredLogger, report: RunReport) -> None:
-    for name, count in report.requests.items():
-        if isinstance(count, int):
-            logger.log_performance_metric(f"requests.{name}", count, "1", {})
+def _measured(logger: StructuredLogger, heard: Heard) -> None:
+    """Requests by what became of them; bad answers and errors of the last hour by category."""
+    requests = heard.report.requests if heard.report is not None else {}
+    counts = {f"requests.{name}": count for name, count in requests.items() if isinstance(count, int)}
+    counts |= {f"errors.{name}": count for name, count in heard.troubles.handler.aggregate_errors().items()}
+    for name, count in counts.items():
+        logger.log_performance_metric(name, count, "1", {})
 
 
 def retry_config(settings: Settings) -> RetryConfig:

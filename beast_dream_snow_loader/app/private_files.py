@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from beast_dream_snow_loader.errors import BadArgument, StateError
@@ -54,9 +55,9 @@ def write_private(path: Path, data: bytes) -> None:
 def _replace(target: Path, data: bytes) -> None:
     if not target.parent.exists():
         private_directory(target.parent)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    descriptor, name = tempfile.mkstemp(prefix=".snowload-", dir=target.parent)  # new, mode 0600
+    beside = Path(name)
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()

@@ -91,6 +91,7 @@ def report_of(
         error=error,
         interrupted=stop.exit_code,
         errors=told.errors,
+        errors_omitted=told.omitted,
         incidents=told.incidents,
     )
     wiring.heard.report = report

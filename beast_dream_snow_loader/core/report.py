@@ -71,6 +71,7 @@ class RunReport:
     error: SnowloadError | None = None
     interrupted: ExitCode | None = None
     errors: Sequence[Mapping[str, Any]] = ()
+    errors_omitted: int = 0
     incidents: Sequence[Mapping[str, Any]] = ()
 
     def document(self) -> dict[str, Any]:
@@ -102,6 +103,7 @@ class RunReport:
                 **self.integrity.document(),
             },
             "errors": list(self.errors),
+            "errors_omitted": self.errors_omitted,
             "incidents": list(self.incidents),
         }
 

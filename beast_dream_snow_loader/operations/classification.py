@@ -88,16 +88,17 @@ def classify(exception: BaseException) -> Classification:
     return next((CLASSIFICATION[kind] for kind in type(exception).__mro__ if kind in CLASSIFICATION), _UNEXPECTED)
 
 
-_BY_STATUS: Mapping[int, Classification] = {
+_BY_STATUS: Mapping[int | None, Classification] = {
+    None: _as(_C.NETWORK, _S.MEDIUM),
     401: _as(_C.AUTHENTICATION, _S.CRITICAL),
     403: _as(_C.AUTHENTICATION, _S.HIGH),
     429: _as(_C.SERVICENOW_API, _S.LOW),
 }
 
 
-def classify_status(status: int) -> Classification:
-    """An answer of ServiceNow by its status alone, for when there is nothing better."""
-    other = _S.HIGH if status >= 500 else _S.MEDIUM
+def classify_status(status: int | None) -> Classification:
+    """An answer of ServiceNow by its status alone, for when there is nothing better; None: there was none."""
+    other = _S.HIGH if (status or 0) >= 500 else _S.MEDIUM
     return _BY_STATUS.get(status, _as(_C.SERVICENOW_API, other))
 
 

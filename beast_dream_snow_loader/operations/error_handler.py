@@ -63,10 +63,10 @@ class OperationalError(SnowloadError):
 
 
 class Answered(Protocol):
-    """A response, ours: only its status is looked at."""
+    """A response, ours: only its status is looked at; None: there was none."""
 
     @property
-    def status(self) -> int: ...
+    def status(self) -> int | None: ...
 
 
 class ErrorHandler:
@@ -84,6 +84,7 @@ class ErrorHandler:
             "environment": environment,
         }
         self._recent: deque[ErrorContext] = deque(maxlen=capacity)
+        self._met_at: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def capture_error(
@@ -108,20 +109,27 @@ class ErrorHandler:
     def capture_refusal(
         self, operation: str, code: str, message: str, input_data: Mapping[str, Any] | None = None
     ) -> ErrorContext:
-        """A failure that was answered, not raised: there is no exception, so the trace is of where it was met."""
+        """A failure that was answered, not raised: there is no exception, so the trace is of where the first one with
+        that code was met."""
         kind = classify_code(code)
-        trace = "".join(traceback.format_stack(limit=_TRACE_FRAMES)[:-1])
+        with self._lock:
+            trace = self._met_at.get(code) or "".join(traceback.format_stack(limit=_TRACE_FRAMES)[:-1])
+            self._met_at[code] = trace
         return self._keep(operation, kind.category, kind.severity, message, trace, input_data, code)
 
     def handle_servicenow_error(self, response: Answered, operation: str) -> ErrorContext:
         """An answer that is none. Its body is not kept: it may hold the request's payload."""
         kind = classify_status(response.status)
         message = f"ServiceNow answered {operation} with status {response.status}."
+        if response.status is None:
+            message = f"ServiceNow did not answer {operation}."
         return self._keep(operation, kind.category, kind.severity, message, "", None)
 
     def handle_authentication_error(self, auth_method: str, details: str) -> ErrorContext:
         """``details`` is the server's reason or ours, never a credential."""
-        guidance = _GUIDANCE.get(auth_method.lower(), "Check the credentials with: snowload doctor")
+        method = auth_method.lower().replace(" ", "_")
+        told = (guidance for name, guidance in _GUIDANCE.items() if method.startswith(name))
+        guidance = next(told, "Check the credentials with: snowload doctor")
         message = f"The login by {auth_method} was refused: {details.rstrip('.')}. {guidance}"
         return self._keep("authentication", ErrorCategory.AUTHENTICATION, ErrorSeverity.CRITICAL, message, "", None)
 

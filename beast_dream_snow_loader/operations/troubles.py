@@ -6,7 +6,14 @@ import threading
 from collections.abc import Sequence
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.events import ChangeSettled, Event, RequestFinished, StepStarted, TroubleMet
+from beast_dream_snow_loader.core.events import (
+    ChangeSettled,
+    CredentialAccessed,
+    Event,
+    RequestFinished,
+    StepStarted,
+    TroubleMet,
+)
 from beast_dream_snow_loader.core.incidents import Trouble
 from beast_dream_snow_loader.core.receipts import Outcome, Receipt
 from beast_dream_snow_loader.errors import NotAuthenticated, ServerFault, SnowloadError, Throttled
@@ -40,6 +47,11 @@ class Troubles:
         if isinstance(event, RequestFinished):
             if failing(event):
                 self._add(event.service, event.error or _CODES.get(event.status or 0, ServerFault.code))
+                if event.service == "servicenow":
+                    self.handler.handle_servicenow_error(event, event.operation)
+        elif isinstance(event, CredentialAccessed):
+            if event.code == NotAuthenticated.code:
+                self.handler.handle_authentication_error(event.method, "the server answered 401")
         elif isinstance(event, ChangeSettled):
             if event.receipt.outcome is not Outcome.DONE:
                 self._settled(event.receipt)

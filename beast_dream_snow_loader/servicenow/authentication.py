@@ -7,9 +7,9 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from beast_dream_snow_loader.clock import Clock, SystemClock
-from beast_dream_snow_loader.core.events import FindingRaised, Listener, ignore
+from beast_dream_snow_loader.core.events import CredentialAccessed, FindingRaised, Listener, ignore
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.errors import NotSent, OutcomeUnknown
+from beast_dream_snow_loader.errors import NotAuthenticated, NotSent, OutcomeUnknown
 from beast_dream_snow_loader.operations.healing import TOKEN, Healings
 from beast_dream_snow_loader.servicenow.answers import AnswerKind, judge
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
@@ -138,10 +138,16 @@ class _Authenticating:
             if self._active != position:
                 return
             self._active = (position + 1) % len(self._logins)
-            if self._active == 0:
-                return
-            self._changes.changed(self._logins[position].name, self._logins[position + 1].name, position)
-        refused, following = self._logins[position], self._logins[position + 1]
+            last = self._active == 0
+            if not last:
+                self._changes.changed(self._logins[position].name, self._logins[position + 1].name, position)
+        refused = self._logins[position]
+        self._listener(
+            CredentialAccessed(setting="servicenow", method=refused.name, success=False, code=NotAuthenticated.code)
+        )
+        if last:
+            return
+        following = self._logins[position + 1]
         message = (
             f"ServiceNow refused the login by {refused.name}; going on with {following.name}. Check {refused.checks}."
         )

@@ -93,6 +93,7 @@ def test_an_answer_is_classified_without_its_body(handler: ErrorHandler, status:
 def test_a_refused_login_says_what_to_look_at(handler: ErrorHandler) -> None:
     context = handler.handle_authentication_error("basic", "401 User Not Authenticated.")
     assert "snc_basic_auth_api_access" in context.error_message
+    assert "registry entry" in handler.handle_authentication_error("OAuth password grant", "401").error_message
     assert context.severity is ErrorSeverity.CRITICAL
 
 

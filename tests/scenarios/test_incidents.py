@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from beast_dream_snow_loader.app.errors_told import MOST_ERRORS
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.scenarios.conftest import Town
@@ -82,6 +83,22 @@ def test_every_error_has_its_whole_context(here: Town) -> None:
     report = here.run("report", "--env", "testing", "--run", document["run_id"], "--json").document
     keeps(report)
     assert (report["errors"], report["incidents"]) == (document["errors"], document["incidents"])
+
+
+def test_many_failures_of_a_kind_have_one_trace_and_a_bounded_list_that_says_how_many_it_leaves_out(
+    town: OpenTown,
+) -> None:
+    here = town(Estate.generate(seed=3, sites=2, devices=MOST_ERRORS + 20))
+    refuse(here, "*")
+    document = here.run(*LOAD).document
+    keeps(document)
+    told, failed = document["errors"], document["failed"]
+    assert (len(told), len(told) + document["errors_omitted"]) == (MOST_ERRORS, len(failed))
+    assert len(failed) > MOST_ERRORS
+    assert sum(bool(one["stack_trace"]) for one in told) == len({(one["operation"], one["code"]) for one in told})
+    report = here.run("report", "--env", "testing", "--since", "1h", "--json").document
+    keeps(report)
+    assert sum(mode["count"] for mode in report["failures"]) == len(failed)
 
 
 def test_an_error_that_stops_the_run_is_told_once_with_its_trace(here: Town) -> None:

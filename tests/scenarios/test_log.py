@@ -40,6 +40,9 @@ def test_a_run_says_only_events_and_values_of_the_documented_list(here: Town, tm
     for line in told:
         assert set(line) - set(ENVELOPE) <= set(EVENTS[line["event"]].values), line
         assert "[hidden]" not in line.values(), line
+    numbers = {line["metric"]: line["value"] for line in told if line["event"] == "metric.recorded"}
+    assert numbers["errors.servicenow_api"] >= 1
+    assert numbers["requests.servicenow"] >= 1
 
 
 def test_the_first_line_names_the_run_and_the_last_how_it_ended(here: Town, tmp_path: Path) -> None:

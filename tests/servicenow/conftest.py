@@ -15,7 +15,7 @@ import pytest
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange
 from beast_dream_snow_loader.core.desired import ConfigItem, Relation, RelationRole
-from beast_dream_snow_loader.core.events import Event, FindingRaised
+from beast_dream_snow_loader.core.events import CredentialAccessed, Event, FindingRaised
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.servicenow.authentication import authenticating
@@ -149,6 +149,11 @@ class Heard:
 
     def rules(self) -> list[str]:
         return [finding.rule for finding in self.findings]
+
+    @property
+    def refused(self) -> list[str]:
+        """Logins that were refused."""
+        return [one.method for one in self.events if isinstance(one, CredentialAccessed) and not one.success]
 
 
 def refusal(message: str, detail: str | None = None) -> dict[str, Any]:

@@ -126,6 +126,7 @@ def test_the_next_method_is_used_after_a_refusal_and_stays(connect: Connect, ins
     assert len(instance.asked) == 4
     assert heard.rules() == ["auth.method_refused", "auth.method_refused"]
     assert "going on with API key" in heard.findings[0].message
+    assert heard.refused == ["OAuth token", "API key"]
 
 
 def test_the_order_is_token_oauth_key_basic(connect: Connect, instance: Instance, heard: Heard) -> None:

@@ -94,6 +94,16 @@ def test_a_session_is_made_anew_when_it_is_old_damaged_or_no_longer_taken(there:
     assert logins(there) == 8
 
 
+def test_nothing_is_kept_where_others_could_put_files(there: Town, tmp_path: Path) -> None:
+    shared = tmp_path / "sessions"
+    shared.mkdir()
+    (shared / "somebody's").touch()
+    shared.chmod(0o777)
+    assert len(run(there, shared, Settable()).read().devices) == 10
+    assert [file.name for file in shared.iterdir()] == ["somebody's"]
+    assert there.asked("/api/auth/logout", "POST") == 2
+
+
 def test_where_nothing_can_be_kept_the_session_is_given_back(there: Town, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert len(run(there, tmp_path / "file", Settable()).read().devices) == 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from beast_dream_snow_loader.errors import CircuitBreakerOpen, StateError
+from beast_dream_snow_loader.operations.breaker import CircuitBreaker
 from beast_dream_snow_loader.operations.breaker_memory import BreakerMemory, Remembered
-from beast_dream_snow_loader.operations.circuit_breaker import CircuitBreaker
 
 _AWAY = (StateError, CircuitBreakerOpen)
 

@@ -14,11 +14,15 @@ _DURABLE = (
     " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
 """A server set up for speed would lose the last commits with a crash: not ours."""
+_PATIENCE = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
+"""libpq's own is for ever: a server that went away without a word would hold up a run for a quarter of an hour. Seconds
+to connect, milliseconds until what was sent is acknowledged; what the URL says goes before."""
 
 
 def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
     try:
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        patience = {name: value for name, value in _PATIENCE.items() if name not in url.query}
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=patience)
     except ImportError:
         raise ConfigurationError(
             "SNOWLOAD_STATE_URL names PostgreSQL, whose driver is not installed.",

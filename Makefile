@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash soak queue breakers year truth presence outages migrations check docs clean constraints
+.PHONY: setup demo test bench crash soak queue breakers year truth presence outages migrations faults check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -62,6 +62,9 @@ outages: setup ## 10,000 outages of UniFi: nothing is decided from memory
 
 migrations: setup ## from every earlier revision, killed at every statement: the old database or the new one
 	$(BIN)/python -m tests.state.migration_kills
+
+faults: setup ## every fault at every step of a load, against docs/reference/faults.md; takes minutes
+	$(BIN)/python -m tests.faults
 
 check: setup ## style, types, import contracts
 	$(BIN)/ruff format --check .

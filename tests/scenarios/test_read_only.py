@@ -103,15 +103,17 @@ def test_a_rollback_in_read_only_mode_touches_nothing(here: Town) -> None:
     assert could_write(here) == []
 
 
-def test_an_instance_left_alone_by_its_breaker_is_away(here: Town) -> None:
-    """The breaker opens on the first failure: what follows is queued without a request."""
+def test_an_instance_left_alone_by_its_breakers_is_away(here: Town) -> None:
+    """Each API family's breaker opens on its first failure: what follows is queued without a request (X1)."""
     assert here.run(*LOAD).code == 0
     here.estate.rename_device(switch(here.estate).mac, "renamed-behind-the-breaker")
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503))
     here.sandbox.log.clear()
     load = here.run(*LOAD, SNOWLOAD_CIRCUIT_BREAKER__FAILURE_THRESHOLD="1")
     assert (load.code, load.document["queued"]) == (8, 1), load.err
-    assert len(here.servicenow_reads()) == 1
+    asked = here.servicenow_reads()
+    assert {path.split("/")[3] for path in asked} == {"cmdb", "v1"}
+    assert len(asked) == 2, asked
 
 
 def test_a_replay_of_a_part_leaves_edges_queued_whose_ends_are_further_back(here: Town) -> None:

@@ -36,13 +36,11 @@ def state_after_kill(store: Store, killed: Sequence[Run], healings: Healings) ->
     healing = healings.begin(DATABASE, "database", detected, "Its log was folded into the file, and all was read.")
     if healing is None:
         return
-    problems = store.recover()
-    if problems:
+    try:
+        store.recover()
+    except StateDamaged:
         healing.did_not_help()
-        raise StateDamaged(
-            f"After a run was killed the state is not whole: {problems[0]}.",
-            next_step="Take the backup beside it (docs/guides/queue.md), or see: snowload doctor --check state",
-        )
+        raise
     healing.helped()
 
 

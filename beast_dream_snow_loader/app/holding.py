@@ -43,17 +43,16 @@ def holding_journal(
         store.lease(here.target, run.id, timeout, look_again) as fence,
     ):
         keep_source(here, store)
-        killed = _close_dead_runs(store, here, run)
+        killed = _killed_before(store, run)
         state_after_kill(store, killed, healings or Healings(here.clock))
+        for dead in killed:
+            store.memory.finish_run(replace(dead, finished_at=here.clock.now(), status=RunStatus.INTERRUPTED))
         store.memory.start_run(run)
         yield store.journal.fenced(fence)
 
 
-def _close_dead_runs(store: Store, here: Ground, mine: Run) -> list[Run]:
-    """Runs still called running while we hold the target were killed: nobody else will close them. Newest first."""
+def _killed_before(store: Store, mine: Run) -> list[Run]:
+    """Runs still called running while we hold the target: nobody else will close them. Newest first."""
     recent = store.memory.runs(until=mine.started_at, limit=_RECENT)
     left = [run for run in recent if run.status is RunStatus.RUNNING and run.target == mine.target]
-    killed = [run for run in left if run.id != mine.id]
-    for run in killed:
-        store.memory.finish_run(replace(run, finished_at=here.clock.now(), status=RunStatus.INTERRUPTED))
-    return killed
+    return [run for run in left if run.id != mine.id]

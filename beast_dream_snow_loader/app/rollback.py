@@ -30,6 +30,7 @@ from beast_dream_snow_loader.state.store import Store
 
 COMMAND = "rollback"
 _RECENT = 5
+_KEPT = "How long runs are kept, and can be rolled back, is set by state.keep_runs_days and state.keep_runs."
 
 
 def rollback(place: Place, run_id: str, *, dry_run: bool, created: Created | None, listener: Listener) -> Result:
@@ -43,11 +44,22 @@ def rollback(place: Place, run_id: str, *, dry_run: bool, created: Created | Non
                 if dry_run:
                     return undo_run(here, wiring, undone.id, run, stop, created=created, dry_run=True)
                 with holding(here, store, wiring, run) as held:
-                    result = undo_run(here, held, undone.id, run, stop, created=created)
+                    result = _held(here, store, held, undone.id, run, stop, created)
                     closed(store, run, result, here)
                     return result
     except SnowloadError as error:
         return failed(COMMAND, error, environment=place.environment or "")
+
+
+def _held(
+    here: Ground, store: Store, wiring: Wiring, run_id: str, run: Run, stop: Stop, created: Created | None
+) -> Result:
+    """Looked at once more: who held the target until now may have swept it out."""
+    try:
+        _to_undo(here, store, run_id)
+    except BadArgument as gone:
+        return replace(failed(COMMAND, gone, environment=here.environment), run_id=run.id)
+    return undo_run(here, wiring, run_id, run, stop, created=created)
 
 
 def undo_run(
@@ -116,6 +128,11 @@ def _to_undo(here: Ground, store: Store, run_id: str) -> Run:
     run = store.memory.run(run_id)
     if run is None:
         _refuse_forgotten(here, store, run_id)
+    elif store.half_gone(here.target, run_id):
+        raise BadArgument(
+            f"Run {run_id} is removed in part: what it changed is no longer known whole, so it cannot be rolled back.",
+            next_step=_KEPT,
+        )
     if run is None or run.target != here.target:
         recent = ", ".join(one.id for one in store.memory.runs(limit=_RECENT) if one.target == here.target)
         raise BadArgument(
@@ -133,5 +150,5 @@ def _refuse_forgotten(here: Ground, store: Store, run_id: str) -> None:
     raise BadArgument(
         f"Run {run_id} is no longer kept, nor what it changed: it cannot be rolled back. Runs up to {rfc3339(until)} "
         "were removed.",
-        next_step="How long runs are kept, and can be rolled back, is set by state.keep_runs_days and state.keep_runs.",
+        next_step=_KEPT,
     )

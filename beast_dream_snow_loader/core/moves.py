@@ -39,7 +39,7 @@ def follow(
     now = {start_of(relation): relation for relation in wanted}
     for edge in known:
         relation, item = now.get(edge.start), items.get(edge.lower)
-        fresh = item is not None and item.online and (item.lane, item.key.record) in looked
+        fresh = item is not None and item.online and not item.stale and (item.lane, item.key.record) in looked
         watch = _watched(edge, relation) if fresh else edge
         if watch != edge:
             moves.watched.append(watch)

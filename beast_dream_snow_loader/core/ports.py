@@ -116,9 +116,9 @@ class Cmdb(Protocol):
     def look(self, wanted: Mapping[SourceKey, SysId], drawn: Sequence[KnownRelation] = ()) -> Look:
         """One look at the CIs of these records, at where their native keys lead, and at these edges."""
 
-    def apply(self, batch: Batch) -> Sequence[Receipt]:
+    def apply(self, batch: Batch, falling: Callable[[], None]) -> Sequence[Receipt]:
         """Write one batch. One receipt per item and link of the batch, never fewer; and one per carried item that was
-        gone and is a new CI now.
+        gone and is a new CI now. ``falling`` is called before the Table API gets what was planned for the engine.
 
         Does not raise for what happened to the batch: an unreachable instance gives LATER receipts with the error's
         code, an unanswered request UNKNOWN ones, a refused one REFUSED. Raises only NotAuthenticated.
@@ -286,6 +286,12 @@ class Memory(Protocol):
 
     def standing_in(self) -> Mapping[str, datetime]:
         """The consoles that were worked from memory when they were asked last, and since when."""
+
+    def fell(self, target: str, run_id: str) -> None:
+        """This run writes by the Table API what it had planned for the engine: a late insert is then a double."""
+
+    def fallen(self, target: str) -> str | None:
+        """The last run of which that is true."""
 
     def save_facts(self, target: str, facts: InstanceFacts) -> None: ...
 

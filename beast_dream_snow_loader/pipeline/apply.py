@@ -51,6 +51,7 @@ class Applier:
         self._wary = BatchSize(1, order.batch_size_max)
         self._suspects = world.journal.suspects()
         self._answered = False
+        self._fell = False
         self._links = {link.subject: link for link in plan.links}
         self._there: set[SourceKey] = set(plan.carriers)
         self._lanes = {c.item.key: c.item.lane for c in (*plan.carriers.values(), *plan.items)}
@@ -221,11 +222,19 @@ class Applier:
 
     def _send(self, batch: Batch, sizes: BatchSize) -> Sequence[Receipt]:
         started = self._world.clock.monotonic()
-        receipts = self._world.cmdb.apply(batch)
+        receipts = self._world.cmdb.apply(batch, self._falling)
         seconds = self._world.clock.monotonic() - started
         good = (Outcome.DONE,) if sizes is self._wary else (Outcome.DONE, Outcome.REFUSED)
         sizes.learn(seconds, answered=all(receipt.outcome in good for receipt in receipts))
         return receipts
+
+    def _falling(self) -> None:
+        """Once, before the Table API gets what was planned for the engine: should the run be killed then, the next one
+        knows what may still be carried out late."""
+        with self._lock:
+            if not self._fell:
+                self._world.memory.fell(self._order.target, self._order.run_id)
+                self._fell = True
 
     def _queue(self, changes: Sequence[Change], away: Away) -> None:
         self._world.journal.enqueue(self._order.run_id, changes, away.code, away.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from beast_dream_snow_loader.clock import Clock
@@ -143,9 +143,10 @@ class ServiceNowAPIClient:
         """The CIs of these records and the rows of these edges as they are now, and where native keys lead."""
         return looking.look(self._caller, self._reader, wanted, drawn)
 
-    def apply(self, batch: Batch) -> Sequence[Receipt]:
-        """Write one batch: one receipt per item and link."""
-        return self._writer.apply(batch)
+    def apply(self, batch: Batch, falling: Callable[[], None] = lambda: None) -> Sequence[Receipt]:
+        """Write one batch: one receipt per item and link. ``falling`` is called before the Table API gets what was
+        planned for the engine."""
+        return self._writer.apply(batch, falling)
 
     def find_edges(self, wanted: Iterable[KnownRelation], since: datetime | None = None) -> Mapping[str, SysId]:
         """The rows behind edges we drew, by relation key; one that is gone, or older, is not in the answer."""

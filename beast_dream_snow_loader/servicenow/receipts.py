@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.core.changes import Change, LinkChange
@@ -35,6 +36,8 @@ class Told:
 
     receipts: dict[str, Receipt] = field(default_factory=dict)
     contended: set[str] = field(default_factory=set)
+    falling: Callable[[], None] = lambda: None
+    """Called before the Table API gets what was planned for the engine."""
 
     def update(self, later: Told) -> None:
         self.contended = (self.contended - later.receipts.keys()) | later.contended

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.events import FindingRaised, Listener
@@ -74,22 +74,24 @@ class Writer:
         self._typeless: frozenset[str] = frozenset()
         self._lookups = True
 
-    def apply(self, batch: Batch) -> list[Receipt]:
-        """One receipt per item and link, and per carried item that had gone. Raises NotAuthenticated only."""
+    def apply(self, batch: Batch, falling: Callable[[], None] = lambda: None) -> list[Receipt]:
+        """One receipt per item and link, and per carried item that had gone. ``falling`` is called before the Table API
+        gets what was planned for the engine. Raises NotAuthenticated, and what ``falling`` raises."""
         engine, base = apart(batch)
         told = Told()
         if engine.items or engine.links:
             sent, unsent = without_types(engine, self._typeless)
-            told = self._by_engine(sent) if sent.items or sent.links else told
+            told = self._by_engine(sent, falling) if sent.items or sent.links else told
             told.update(unsent)
         if base.items or base.links:
             told.update(self._in_base_class(base, told))
         carried = [change.subject for change in batch.carried if change.subject in told.receipts]
         return [told.receipts[subject] for subject in (*subjects(batch), *carried)]
 
-    def _by_engine(self, batch: Batch) -> Told:
+    def _by_engine(self, batch: Batch, falling: Callable[[], None]) -> Told:
         batch = moved(batch, self._ruleless)
-        told = self._sent(batch)
+        told = self._sent(batch, falling)
+        told.falling = falling
         self._without_lookups(batch, told)
         batch = self._in_next_class(batch, told)
         self._one_of_each(batch, told)
@@ -159,6 +161,7 @@ class Writer:
         items = tuple(in_class(c, BASE_CLASS) if c.subject in failed else c for c in batch.items)
         keys = {change.item.key for change in items if change.subject in failed}
         based = replace(batch, items=items)
+        told.falling()
         told.update(self._in_base_class(part(based, keys, touching(based, keys)), told))
 
     def _without_rule(self, classes: frozenset[str]) -> None:
@@ -238,18 +241,19 @@ class Writer:
             for link in batch.links
             if told.receipts[link.subject].outcome is not Outcome.DONE and (link in near or link.subject in names)
         ]
-        return self._sent(part(batch, keys, links))
+        return self._sent(part(batch, keys, links), told.falling)
 
-    def _sent(self, batch: Batch) -> Told:
+    def _sent(self, batch: Batch, falling: Callable[[], None]) -> Told:
         """One request, or several when the body would be too large for the instance."""
         if self._engine_shut:
+            falling()
             return self._in_base_class(batch, Told())
         try:
             payload = build(batch, self._style(batch))
         except (TransportError, CmdbAsleep) as error:
             return tell_all(batch, Outcome.LATER, error.code, str(error))  # a read failed: nothing was sent
         if len(payload.body) > BODY_MAX:
-            return self._split(batch) or tell_all(
+            return self._split(batch, falling) or tell_all(
                 batch, Outcome.REFUSED, "ire.too_large", "One record alone is over 10 MB."
             )
         try:
@@ -259,8 +263,9 @@ class Writer:
         if self._base is not None and shut(answer):
             self._engine_shut = True
             self._listener(FindingRaised(finding=unavailable(answer.words)))
+            falling()
             return self._in_base_class(batch, Told())
-        if answer.refusal is Refusal.TOO_LARGE and (parts := self._split(batch)) is not None:
+        if answer.refusal is Refusal.TOO_LARGE and (parts := self._split(batch, falling)) is not None:
             return parts
         if answer.kind is not AnswerKind.SUCCESS:
             return by_error(batch, self._caller.error(answer, f"a batch of {len(payload.items)} CIs"))
@@ -290,13 +295,13 @@ class Writer:
             self._listener(FindingRaised(finding=adapters.told(subject, issue)))
             self._adapters = self._adapters and not adapters.impossible(issue)
 
-    def _split(self, batch: Batch) -> Told | None:
+    def _split(self, batch: Batch, falling: Callable[[], None]) -> Told | None:
         parts = halves(batch)
         if parts is None:
             return None
         told = Told()
         for smaller in parts:
-            told.update(self._sent(smaller))
+            told.update(self._sent(smaller, falling))
         return told
 
     def _find(self, rule: str, message: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ _LOG_LIMIT = f"journal_size_limit={4 * 1024 * 1024}"
 """To so much the write-ahead log is cut when it begins anew."""
 READING = "snowload_reading"
 """The execution option of a connection that will only read."""
+
+
+def fold_log(engine: Engine) -> None:
+    """The write-ahead log into the file, as far as nobody has to be waited for. What is wrong with the file is told by
+    whoever reads or writes it next."""
+    with closing(engine.raw_connection()) as raw, suppress(sqlite3.Error):
+        raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 @contextmanager

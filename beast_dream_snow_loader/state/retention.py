@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, or_, select
 from beast_dream_snow_loader.clock import parse_rfc3339, rfc3339
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.state.engine import is_sqlite, reading, writing
+from beast_dream_snow_loader.state.on_sqlite import fold_log
 from beast_dream_snow_loader.state.schema import OVER, STANDING, console_snapshots, journal, leases, meta, runs
 from beast_dream_snow_loader.state.statements import upsert
 
@@ -28,6 +29,8 @@ RUNS_PER_SWEEP = 500
 PAGES_PER_SWEEP = 10_000
 """Given back to the file system at most, 40 MB."""
 _FORGOTTEN = "runs_forgotten_until"
+_GOING = "run_going"
+"""The run of which a part is gone already, should the sweep have been cut short in the middle of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +103,10 @@ class Sweeper:
                     return False
                 removed = connection.execute(delete(journal).where(c.id.in_(some))).rowcount
                 swept.entries += removed
+                upsert(connection, meta, [{"key": f"{_GOING} {self.target}", "value": run_id}])
                 if removed < ROWS_AT_ONCE:
                     connection.execute(delete(runs).where(runs.c.id == run_id))
+                    connection.execute(delete(meta).where(meta.c.key == f"{_GOING} {self.target}"))
                     _remember_forgotten(connection, self.target, started_at)
                     swept.runs.append(run_id)
                     return True
@@ -122,6 +127,12 @@ def forgotten_until(engine: Engine, target: str) -> datetime | None:
     return parse_rfc3339(said) if said is not None else None
 
 
+def half_gone(engine: Engine, target: str, run_id: str) -> bool:
+    """Whether a sweep ended in the middle of this run: what it did is not known whole any more."""
+    with reading(engine) as connection:
+        return connection.scalar(select(meta.c.value).where(meta.c.key == f"{_GOING} {target}")) == run_id
+
+
 def _remember_forgotten(connection: Connection, target: str, started_at: datetime) -> None:
     key = f"{_FORGOTTEN} {target}"
     before = connection.scalar(select(meta.c.value).where(meta.c.key == key)) or ""
@@ -130,7 +141,6 @@ def _remember_forgotten(connection: Connection, target: str, started_at: datetim
 
 def _give_back(engine: Engine) -> None:
     """Free pages to the file system, the log into the file, as far as nobody has to be waited for."""
-    with closing(engine.raw_connection()) as raw, suppress(sqlite3.OperationalError):
-        cursor = raw.cursor()
-        cursor.execute(f"PRAGMA incremental_vacuum({PAGES_PER_SWEEP})").fetchall()
-        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    with closing(engine.raw_connection()) as raw, suppress(sqlite3.Error):
+        raw.cursor().execute(f"PRAGMA incremental_vacuum({PAGES_PER_SWEEP})").fetchall()
+    fold_log(engine)

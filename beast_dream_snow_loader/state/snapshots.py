@@ -15,8 +15,11 @@ from beast_dream_snow_loader.errors import StateDamaged
 from beast_dream_snow_loader.state.codec import decode, encode, pack, unpack
 from beast_dream_snow_loader.state.engine import reading, writing
 from beast_dream_snow_loader.state.schema import console_snapshots as _c
-from beast_dream_snow_loader.state.schema import instance_facts
+from beast_dream_snow_loader.state.schema import instance_facts, meta
 from beast_dream_snow_loader.state.statements import portions, upsert
+
+_FALLEN = "by_table_api"
+"""In ``meta``, with the target: the last run that wrote by the Table API what it had planned for the engine."""
 
 
 class SqlSnapshots:
@@ -56,6 +59,14 @@ class SqlSnapshots:
         query = query.where(_c.c.standing_in_since.is_not(None)).group_by(_c.c.console)
         with reading(self._engine) as connection:
             return {row.console: row.since for row in connection.execute(query)}
+
+    def fell(self, target: str, run_id: str) -> None:
+        with writing(self._engine) as connection:
+            upsert(connection, meta, [{"key": f"{_FALLEN} {target}", "value": run_id}])
+
+    def fallen(self, target: str) -> str | None:
+        with reading(self._engine) as connection:
+            return connection.scalar(select(meta.c.value).where(meta.c.key == f"{_FALLEN} {target}"))
 
     def save_facts(self, target: str, facts: InstanceFacts) -> None:
         row = {"target": target, "read_at": facts.read_at, "body": encode(InstanceFacts, facts)}

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, select, text
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.errors import StateDamaged
+from beast_dream_snow_loader.state.backup import way_back
 from beast_dream_snow_loader.state.breakers import SqlBreakers
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading, writing
 from beast_dream_snow_loader.state.journal import SqlJournal
@@ -21,9 +22,10 @@ from beast_dream_snow_loader.state.lease import Fence, leased, standing
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
+from beast_dream_snow_loader.state.on_sqlite import fold_log
 from beast_dream_snow_loader.state.pacing import SqlPacing
 from beast_dream_snow_loader.state.private_files import COMPANIONS
-from beast_dream_snow_loader.state.retention import Retention, Sweeper, Swept, forgotten_until
+from beast_dream_snow_loader.state.retention import Retention, Sweeper, Swept, forgotten_until, half_gone
 from beast_dream_snow_loader.state.schema import ledger_items, meta
 from beast_dream_snow_loader.state.statements import upsert
 
@@ -114,19 +116,24 @@ class Store:
         """When the newest run against ``target`` began that is no longer kept."""
         return forgotten_until(self._engine, target)
 
+    def half_gone(self, target: str, run_id: str) -> bool:
+        """Whether a sweep was cut short in the middle of this run: it cannot be undone whole any more."""
+        return half_gone(self._engine, target, run_id)
+
     @property
     def size_bytes(self) -> int:
         """On disk, SQLite's log included."""
         return self._size()
 
-    def recover(self) -> tuple[str, ...]:
-        """After a process was killed: SQLite's log is folded into its file, and all is read once. The database's own
-        words for what is wrong; none when it is whole. PostgreSQL does both by itself."""
+    def recover(self) -> None:
+        """After a process was killed: SQLite's log is folded into its file, and all is read once. PostgreSQL does both
+        by itself. StateDamaged, with the way back, when it is not whole."""
         if not is_sqlite(self._engine.url):
-            return ()
-        with self._engine.connect() as connection:
-            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        return self._problems()
+            return
+        fold_log(self._engine)
+        if problems := self._problems():
+            file = Path(str(self._engine.url.database))
+            raise StateDamaged(f"Database {file} is damaged: {problems[0]}.", next_step=way_back(file))
 
     def close(self) -> None:
         """Give back every connection; SQLite then folds its write-ahead log into the file."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, update
 
 from beast_dream_snow_loader.core.changes import ChangeType
 from beast_dream_snow_loader.core.observed import Console
@@ -14,7 +15,9 @@ from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.remembered import Part
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.state import retention
-from beast_dream_snow_loader.state.retention import Retention
+from beast_dream_snow_loader.state.engine import open_engine, writing
+from beast_dream_snow_loader.state.retention import Retention, Sweeper
+from beast_dream_snow_loader.state.schema import leases
 
 TARGET = "https://dev1.example"
 KEPT = 10
@@ -114,6 +117,34 @@ def test_large_runs_go_in_small_transactions(store, make):
         written(store, "run-0001", [make.inserted(number) for number in range(start, start + 500)])
     gone = swept(store, Retention(runs_days=1))
     assert (gone.runs, gone.entries) == (["run-0001"], 2500)
+
+
+def test_a_run_that_is_half_gone_is_known_as_such_until_the_rest_is_gone_too(store, place, make):
+    store.memory.finish_run(run(make, 1, 200))
+    store.memory.finish_run(run(make, 2, 1))
+    for start in range(0, 2 * retention.ROWS_AT_ONCE, 500):
+        written(store, "run-0001", [make.inserted(number) for number in range(start, start + 500)])
+    assert not store.half_gone(TARGET, "run-0001")
+    engine, other = open_engine(place.url, place.clock), open_engine(place.url, place.clock)
+    used: list[object] = []
+
+    @event.listens_for(engine, "checkin")
+    def lose_the_target(connection, _record):
+        """To another, after the first portion."""
+        used.append(connection)
+        if len(used) == 2:
+            with writing(other) as taking:
+                taking.execute(update(leases).values(run_id="another"))
+
+    rule = Retention(runs_days=100)
+    with store.lease(TARGET, "sweeper"):
+        Sweeper(engine=engine, target=TARGET, holder="sweeper", now=make.noon, rule=rule).sweep()
+    engine.dispose()
+    other.dispose()
+    assert len(store.journal.done("run-0001")) == retention.ROWS_AT_ONCE
+    assert (store.half_gone(TARGET, "run-0001"), store.half_gone(TARGET, "run-0002")) == (True, False)
+    assert swept(store, rule).runs == ["run-0001"]
+    assert not store.half_gone(TARGET, "run-0001")
 
 
 def test_snapshots_of_consoles_not_seen_for_long_go(store, make):

@@ -25,11 +25,13 @@ MOVING = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One read: what device 9 hangs on (None: it does not say), whether it is online, whether all was read."""
+    """One read: what device 9 hangs on (None: it does not say), whether it is online, whether all was read,
+    whether the device is only remembered."""
 
     upper: int | None
     online: bool = True
     complete: bool = True
+    remembered: bool = False
 
 
 @dataclass(slots=True)
@@ -43,7 +45,8 @@ class Ledger:
         uplink = self.estate.mac(look.upper) if look.upper else None
         presence = Presence.ONLINE if look.online else Presence.OFFLINE
         devices = [self.estate.device(number) for number in (1, 2, 3)]
-        devices.append(self.estate.device(MOVING, uplink_mac=uplink, presence=presence))
+        as_of = self.estate.taken_at if look.remembered else None
+        devices.append(self.estate.device(MOVING, uplink_mac=uplink, presence=presence, as_of=as_of))
         read = Read(console="c0", subject=Subject.DEVICES, complete=look.complete, records=4)
         desired = self.estate.fitted(self.estate.snapshot(*devices, reads=(read,)))
         plan = make_plan(desired, self.known, now=self.estate.taken_at, rules=DEFAULT_RULES, full=full)
@@ -92,8 +95,12 @@ def test_whatever_is_seen_between_two_reads_starts_the_count_again(estate: Estat
     assert ledger.uppers() == [estate.mac(1)]
 
 
-@pytest.mark.parametrize("nothing", [Look(upper=3, complete=False), Look(upper=3, online=False)])
-def test_a_partial_read_and_an_offline_device_count_neither_way(estate: Estate, nothing: Look) -> None:
+@pytest.mark.parametrize(
+    "nothing", [Look(upper=3, complete=False), Look(upper=3, online=False), Look(upper=3, remembered=True)]
+)
+def test_a_partial_read_and_a_device_offline_or_only_remembered_count_neither_way(
+    estate: Estate, nothing: Look
+) -> None:
     ledger = Ledger(estate)
     for look in (Look(upper=1), Look(upper=2), nothing, Look(upper=2)):
         ledger.run(look)

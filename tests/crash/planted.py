@@ -86,13 +86,13 @@ _SETTLE_FIRST = """        self._world.journal.intend(self._order.run_id, change
 _SEND_FIRST = """        receipts = send()
         self._world.journal.intend(self._order.run_id, changes)
 """
-_BY_KEY = """    there = dict(world.cmdb.find([change.item.key for change in creates])) if creates else {}
+_BY_KEY = """    there = world.cmdb.find([change.item.key for change in changes]) if changes else {}
 """
 _BY_NAME = """    from beast_dream_snow_loader.servicenow.apis.table import TableRead
     from beast_dream_snow_loader.servicenow.query import Query
 
     there = {}
-    for change in creates:
+    for change in changes:
         named = Query().equals("name", change.send.get("name", ""))
         rows = world.cmdb._reader.rows(TableRead(table="cmdb_ci", query=named, fields=("name",)))
         there[change.item.key] = tuple(SysId(row["sys_id"]) for row in rows)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -119,13 +121,36 @@ def test_a_repair_that_a_second_look_does_not_bear_out_leaves_the_ledger_as_it_w
     assert (row["verified"], believed(here, key)) == (True, survivor)
 
 
-def test_after_a_killed_run_the_state_is_checked_once_before_anything_is_written(here: Town) -> None:
-    assert here.run(*LOAD).code == 0
+def left_running(here: Town) -> None:
+    """A run that was killed."""
     with state(here) as store:
         now = SystemClock().now() - timedelta(minutes=1)
         target = here.sandbox.servicenow.url
         run = Run(id="20260101T000000Z-killed", command="load", environment="testing", target=target, started_at=now)
         store.memory.start_run(run)
+
+
+def test_damage_after_a_killed_run_stops_every_load_until_it_is_mended(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    left_running(here)
+    file = next(here.run.home.rglob("state.sqlite"))
+    with closing(sqlite3.connect(file)) as reading:
+        (page,) = reading.execute("SELECT rootpage FROM sqlite_master WHERE name = 'console_snapshots'").fetchone()
+    with file.open("r+b") as opened:
+        opened.seek((page - 1) * 4096)
+        opened.write(b"\xa5" * 4096)
+    for _ in range(2):
+        refused = here.run(*LOAD)
+        assert (refused.code, refused.document["error"]["code"]) == (12, "state.damaged")
+        assert f"mv {file} " in refused.document["error"]["next_step"]
+        with closing(sqlite3.connect(file)) as reading:
+            (status,) = reading.execute("SELECT status FROM runs WHERE id LIKE '%-killed'").fetchone()
+        assert status == "running"
+
+
+def test_after_a_killed_run_the_state_is_checked_once_before_anything_is_written(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    left_running(here)
     load = here.run(*LOAD)
     (row,) = healings(load, "database.checked")
     assert row["verified"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -164,3 +166,15 @@ def test_a_run_that_is_no_longer_kept_says_why_it_cannot_be_rolled_back(town: Op
     assert (refused.code, "no longer kept" in refused.document["error"]["message"]) == (2, True)
     assert "state.keep_runs" in refused.document["error"]["next_step"]
     assert here.run(*LOAD).document["plan"]["create"] == 0
+
+
+def test_a_run_of_which_a_part_was_swept_out_is_not_rolled_back_in_part(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=4))
+    run_id = here.run(*LOAD).document["run_id"]
+    with closing(sqlite3.connect(next(here.run.home.rglob("state.sqlite")))) as state, state:
+        going = (f"run_going {here.sandbox.servicenow.url}", run_id)
+        state.execute("INSERT INTO meta (key, value) VALUES (?, ?)", going)
+    writes = here.writes()
+    refused = rollback(here, run_id)
+    assert (refused.code, "is removed in part" in refused.document["error"]["message"]) == (2, True)
+    assert here.writes() == writes

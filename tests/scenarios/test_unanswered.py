@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+
+import pytest
+
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, REPLAY, WRITES, OpenTown, away, clean, one_switch, switch, value
+from tests.scenarios.desk import LOAD, REPLAY, WRITES, OpenTown, away, clean, one_switch, rules, switch, switches, value
+
+CIS = "/api/now/table/cmdb_ci"
+REFUSED = '{"error":{"message":"User Not Authorized","detail":"Failed API level ACL Validation"},"status":"failure"}'
 
 
 def requests_to_the_write(here: Town, name: str) -> int:
@@ -38,3 +48,57 @@ def test_a_write_without_an_answer_is_looked_up_though_a_newer_one_had_to_wait_m
     ended = here.run(*LOAD)
     assert (ended.code, value(here, one_switch(here.estate), "name")) == (0, "third")
     clean(here)
+
+
+@pytest.fixture
+def shut(town: OpenTown) -> Town:
+    """A CMDB with a device to be added and an engine that takes no writes, of which the program knows nothing yet."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    here.run.variables |= {"SNOWLOAD_RETRY__MAX_ATTEMPTS": "1", "SNOWLOAD_SERVICENOW__QUARANTINE_SECONDS": "1"}
+    assert here.run(*LOAD).code == 0
+    first = switch(here.estate)
+    here.estate.add_device(site=first.site, model=first.model_code, name="added", uplink=first.uplink)
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=403, path=WRITES, body=REFUSED))
+    return here
+
+
+def added(here: Town) -> list[str]:
+    """The classes of the CIs made for it."""
+    return [item.class_name for item in oracle.config_items(here.app.instance) if item.name == "added"]
+
+
+def test_an_insert_of_the_run_in_which_the_engine_shut_is_not_repeated_while_it_may_still_be_carried_out(
+    shut: Town,
+) -> None:
+    late = Fault(effect=Effect.LATE, seconds=2.0, method="POST", path=CIS, first=1)
+    shut.sandbox.servicenow.faults.add(late)
+    ended = shut.run(*LOAD, SNOWLOAD_SERVICENOW__QUARANTINE_SECONDS="3")
+    assert (added(shut), "unknown.quarantine" in rules(ended)) == (["cmdb_ci"], True)
+
+
+def killed_in_its_insert(shut: Town, *, acts: bool) -> None:
+    """``acts``: the instance has carried it out."""
+    faults = shut.sandbox.servicenow.faults
+    number = faults.add(Fault(effect=Effect.HANG, seconds=20, method="POST", path=CIS, nth=1, acts=acts))
+    command = [sys.executable, "-m", "beast_dream_snow_loader", *LOAD]
+    with subprocess.Popen(command, env=shut.run.environment(), stdout=subprocess.DEVNULL) as process:
+        while not any(one.struck for one in faults.listing() if one.number == number) or (acts and not added(shut)):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+
+
+def test_the_load_after_one_that_was_killed_as_the_engine_shut_waits_too(shut: Town) -> None:
+    """That the engine was open is still what is remembered of the instance: what was noted before the insert counts."""
+    killed_in_its_insert(shut, acts=False)
+    ended = shut.run(*LOAD)
+    assert (added(shut), "unknown.quarantine" in rules(ended)) == (["cmdb_ci"], True)
+
+
+def test_what_a_load_made_that_was_killed_as_the_engine_shut_is_known_to_be_its_own(shut: Town) -> None:
+    killed_in_its_insert(shut, acts=True)
+    shut.run(*LOAD)
+    device = next(device for device in switches(shut.estate) if device.name == "added")
+    shut.estate.rename_device(device.mac, "renamed")
+    assert shut.run(*LOAD).document["failed"] == []
+    assert "renamed" in {item.name for item in oracle.config_items(shut.app.instance)}

@@ -3,7 +3,7 @@ serial number warns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Protocol
 
 from beast_dream_snow_loader.core.desired import ConfigItem
@@ -91,13 +91,6 @@ def _held(item: ConfigItem, rule: str, reason: str, candidates: Sequence[Candida
 def doubles_in_base(world: World, keys: Sequence[SourceKey]) -> tuple[Finding, ...]:
     """Those that are there more than once, which the Table API cannot rule out: one request."""
     return tuple(_double(key, rows) for key, rows in world.cmdb.find_base(keys).items() if len(rows) > 1)
-
-
-def sys_ids_in_base(world: World, keys: Iterable[SourceKey]) -> Mapping[SourceKey, tuple[SysId, ...]]:
-    return {
-        key: tuple(sys_id for row in rows if (sys_id := parse_sys_id(row.sys_id)) is not None)
-        for key, rows in world.cmdb.find_base(keys).items()
-    }
 
 
 def _double(key: SourceKey, rows: Sequence[Candidate]) -> Finding:

@@ -23,13 +23,13 @@ from beast_dream_snow_loader.pipeline.world import Order, World
 
 def doubtful(world: World, order: Order, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
     """Those that the Table API would have inserted: CIs of the base class and edges of them, everything where the
-    account may not use the engine."""
-    facts = world.memory.facts(order.target)
+    account may not use the engine, and everything of a run that found out only while it wrote."""
+    facts, fallen = world.memory.facts(order.target), world.memory.fallen(order.target)
     closed = facts is not None and not facts.engine
     base = {key for key, item in world.ledger.known().items.items() if item.class_name == BASE_CLASS}
     base |= {e.change.item.key for e in entries if isinstance(e.change, ItemChange) and _in_base(e.change)}
     sent = [entry for entry in entries if entry.code != END_UNKNOWN and _inserts(entry.change)]
-    return [entry for entry in sent if closed or _ends(entry.change) & base]
+    return [entry for entry in sent if closed or entry.run_id == fallen or _ends(entry.change) & base]
 
 
 def waited(world: World, order: Order, entries: Sequence[JournalEntry]) -> bool:

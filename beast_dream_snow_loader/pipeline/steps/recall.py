@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from beast_dream_snow_loader.core.bindings import contradicted
@@ -14,14 +14,14 @@ from beast_dream_snow_loader.core.edge_checks import due_edges
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.fingerprint import TIMESTAMPS
 from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of, due, keys_unseen, unconfirmed
-from beast_dream_snow_loader.core.identity import SourceKey, SysId
+from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
 from beast_dream_snow_loader.core.known import Held, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.parking import NOT_FOUND
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import DECIDED, decided
-from beast_dream_snow_loader.pipeline.steps.base_class import doubles_in_base, sys_ids_in_base
+from beast_dream_snow_loader.pipeline.steps.base_class import doubles_in_base
 from beast_dream_snow_loader.pipeline.steps.edges_there import edges_looked_at
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.quarantine import doubtful, waited
@@ -114,7 +114,7 @@ def _found_done(
     world: World, order: Order, entries: Sequence[JournalEntry]
 ) -> tuple[list[Settlement], list[JournalEntry]]:
     """What is seen to have happened, settled, and the entries of which nothing is seen. Edges after their ends."""
-    found = [*_settled(world, entries), *_unlinked(world, entries), *_connected(world, entries)]
+    found = [*_settled(world, order, entries), *_unlinked(world, entries), *_connected(world, entries)]
     world.journal.settle(order.run_id, found)
     left = _without(entries, found)
     drawn = _linked(world, left)
@@ -165,18 +165,27 @@ def _queued(change: Change) -> Settlement:
     return Settlement(change=change, receipt=receipt)
 
 
-def _settled(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
-    creates = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.CREATE]
-    there = dict(world.cmdb.find([change.item.key for change in creates])) if creates else {}
-    based = [change.item.key for change in creates if change.item.class_name == BASE_CLASS]
-    if based:
-        there.update(sys_ids_in_base(world, based))
-    created = [
-        Settlement(change=change, receipt=_found(change, there[change.item.key][0], Operation.INSERTED))
-        for change in creates
-        if len(there.get(change.item.key, ())) == 1
-    ]
+def _settled(world: World, order: Order, entries: Sequence[JournalEntry]) -> list[Settlement]:
+    created = [*_created(world, order, entries)]
     return [*created, *_updated(world, entries), *_retired(world, entries), *_deleted(world, entries)]
+
+
+def _created(world: World, order: Order, entries: Sequence[JournalEntry]) -> Iterator[Settlement]:
+    """By native key; what was or may have been written without the engine by its correlation id."""
+    fallen = world.memory.fallen(order.target)
+    creates = [e for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.CREATE]
+    changes = [entry.change for entry in creates if isinstance(entry.change, ItemChange)]
+    there = world.cmdb.find([change.item.key for change in changes]) if changes else {}
+    fell = {entry.change.subject for entry in creates if entry.run_id == fallen}
+    maybe = [c.item.key for c in changes if c.item.class_name == BASE_CLASS or c.subject in fell]
+    based = world.cmdb.find_base(maybe) if maybe else {}
+    for change in changes:
+        rows = based.get(change.item.key, ())
+        if len(rows) == 1 and (sys_id := parse_sys_id(rows[0].sys_id)) is not None:
+            found = _found(change, sys_id, Operation.INSERTED)
+            yield Settlement(change=change, receipt=replace(found, class_name=rows[0].class_name or found.class_name))
+        elif not rows and len(sys_ids := there.get(change.item.key, ())) == 1:
+            yield Settlement(change=change, receipt=_found(change, sys_ids[0], Operation.INSERTED))
 
 
 def _unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, select, text
@@ -22,12 +20,12 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.breaker_memory import CircuitState, Remembered
 from beast_dream_snow_loader.state.engine import HASTE_SECONDS, hastily, is_sqlite, reading
+from beast_dream_snow_loader.state.machine import boot_id
 from beast_dream_snow_loader.state.schema import breakers
 from beast_dream_snow_loader.state.statements import upsert
 
 _SLACK_SECONDS = 0.05
 """Between a breaker's own end of the wait and the one it wrote down a moment later."""
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SqlBreakers:
@@ -171,12 +169,3 @@ def _impatient(engine: Engine) -> Iterator[Connection]:
 
 def _unreachable(error: SQLAlchemyError) -> StateError:
     return StateError(f"What is known of the breakers cannot be reached: {type(error).__name__}.")
-
-
-@cache
-def boot_id() -> str:
-    """This boot of this machine; empty where the system does not tell."""
-    try:
-        return _BOOT.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""

@@ -8,7 +8,6 @@ nothing either.
 from __future__ import annotations
 
 import os
-import platform
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,8 @@ from sqlalchemy import Connection, Engine, Row, select, update
 
 from beast_dream_snow_loader.clock import Clock, rfc3339
 from beast_dream_snow_loader.errors import StateError, StateLocked
-from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.engine import is_sqlite, reading, writing
+from beast_dream_snow_loader.state.machine import processes
 from beast_dream_snow_loader.state.schema import leases
 from beast_dream_snow_loader.state.statements import upsert
 
@@ -85,7 +85,7 @@ def standing(engine: Engine, clock: Clock, target: str) -> tuple[str, bool] | No
     """Who holds ``target``, for people, and whether they are alive; None when nobody does."""
     with reading(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-    return (_described(row), not _dead(row, clock)) if row is not None and row.run_id else None
+    return (_described(row), not _dead(row, clock, engine)) if row is not None and row.run_id else None
 
 
 def _acquired(engine: Engine, clock: Clock, target: str, run_id: str, timeout: float) -> Fence:
@@ -103,7 +103,7 @@ def _acquired(engine: Engine, clock: Clock, target: str, run_id: str, timeout: f
 def _try(engine: Engine, clock: Clock, target: str, run_id: str) -> Fence | None:
     with writing(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-        if row is not None and row.run_id and not _dead(row, clock):
+        if row is not None and row.run_id and not _dead(row, clock, engine):
             return None
         fence = Fence(target=target, run_id=run_id, token=(row.token if row is not None else 0) + 1)
         upsert(connection, leases, [_row(fence, clock)])
@@ -115,16 +115,18 @@ def _row(fence: Fence, clock: Clock) -> dict[str, Any]:
         "target": fence.target,
         "run_id": fence.run_id,
         "token": fence.token,
-        "host": platform.node(),
+        "host": processes(),
         "pid": os.getpid(),
         "process_started": psutil.Process().create_time(),
         "heartbeat_at": clock.now(),
     }
 
 
-def _dead(row: Row[Any], clock: Clock) -> bool:
-    """On this host its process is asked after; on another only its silence tells."""
-    if row.host == platform.node():
+def _dead(row: Row[Any], clock: Clock, engine: Engine) -> bool:
+    """On this host its process is asked after; on another, or in another container, only its silence tells. Who shares
+    a file has the lock of the system (locks.py) by now, so a container that was started anew need not wait."""
+    mine = processes()
+    if row.host == mine or (is_sqlite(engine.url) and row.host.partition("/")[0] == mine.partition("/")[0]):
         return not _runs(row.pid, row.process_started)
     return bool(clock.now() - row.heartbeat_at > LEASE)
 
@@ -158,4 +160,4 @@ def _give_back(engine: Engine, clock: Clock, fence: Fence) -> None:
 def _described(row: Row[Any] | None) -> str:
     if row is None or not row.run_id:
         return "nobody"
-    return f"run {row.run_id} (process {row.pid} on {row.host}, alive at {rfc3339(row.heartbeat_at)})"
+    return f"run {row.run_id} (process {row.pid} on {row.host.partition('/')[0]}, alive at {rfc3339(row.heartbeat_at)})"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -13,6 +16,31 @@ from beast_dream_snow_loader.state.engine import open_engine, reading, writing
 from beast_dream_snow_loader.state.store import open_store
 
 pytestmark = pytest.mark.postgres
+
+CONTAINED = ("unshare", "--pid", "--fork", "--mount-proc")
+HOLDER = """
+import sys
+from beast_dream_snow_loader.clock import SystemClock
+from beast_dream_snow_loader.state.store import open_store
+with open_store(sys.argv[1], SystemClock()) as store, store.lease("dev1", "run-1"):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def may_contain() -> bool:
+    return bool(shutil.which(CONTAINED[0])) and not subprocess.run([*CONTAINED, "true"], check=False).returncode
+
+
+@pytest.mark.skipif(not may_contain(), reason="needs the right to make containers")
+def test_a_holder_in_a_container_of_the_same_name_is_not_taken_for_dead(postgres_url):
+    """Its process number means nothing here. Those who share a file share the lock of the system."""
+    command = [*CONTAINED, sys.executable, "-c", HOLDER, postgres_url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with open_store(postgres_url, SystemClock()) as store, pytest.raises(StateLocked), store.lease("dev1", "run-2"):
+            pass
+        process.communicate("\n")
 
 
 def test_a_server_set_up_for_speed_is_told_to_keep_every_commit(postgres_url):

@@ -15,6 +15,7 @@ from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.operations.circuit_breaker import look_again
 from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.state.journal import SqlJournal
+from beast_dream_snow_loader.state.lease import Fence
 from beast_dream_snow_loader.state.locks import one_run_per_target
 from beast_dream_snow_loader.state.store import Store
 
@@ -23,9 +24,10 @@ _RECENT = 50
 
 @contextmanager
 def holding(here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float = 0.0) -> Iterator[Wiring]:
-    """The wiring with a journal that only the present holder can write to, as :func:`holding_journal`."""
-    with holding_journal(here, store, run, timeout, wiring.healings) as journal:
-        yield replace(wiring, world=replace(wiring.world, journal=journal))
+    """The wiring with a journal and a ledger that only the present holder can write to, as :func:`holding_journal`."""
+    with _held(here, store, run, timeout, wiring.healings) as fence:
+        world = replace(wiring.world, journal=store.journal.fenced(fence), ledger=store.ledger.fenced(fence))
+        yield replace(wiring, world=world)
 
 
 @contextmanager
@@ -37,6 +39,15 @@ def holding_journal(
     Raises StateLocked naming the holder, at once or after ``timeout`` seconds; UnknownDataSource when the ledger
     belongs to another discovery source.
     """
+    with _held(here, store, run, timeout, healings) as fence:
+        yield store.journal.fenced(fence)
+
+
+@contextmanager
+def _held(
+    here: Ground, store: Store, run: Run, timeout: float = 0.0, healings: Healings | None = None
+) -> Iterator[Fence]:
+    """The target, with what a dead holder left behind closed."""
     directory = state_directory(here.settings)
     with (
         one_run_per_target(directory, here.target, run.id, clock=here.clock, timeout=timeout),
@@ -48,7 +59,7 @@ def holding_journal(
         for dead in killed:
             store.memory.finish_run(replace(dead, finished_at=here.clock.now(), status=RunStatus.INTERRUPTED))
         store.memory.start_run(run)
-        yield store.journal.fenced(fence)
+        yield fence
 
 
 def _killed_before(store: Store, mine: Run) -> list[Run]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from beast_dream_snow_loader.core.presence import Attendance, Mark
 from beast_dream_snow_loader.state.codec import decode_document, encode_document
 from beast_dream_snow_loader.state.columns import UtcTime
 from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.lease import Fence
 from beast_dream_snow_loader.state.ledger_rows import LINKED, REMOVED, item_of, relation_of
 from beast_dream_snow_loader.state.recording import forget, forget_edges, forget_relations
 from beast_dream_snow_loader.state.schema import ledger_items, ledger_relations
@@ -61,8 +63,21 @@ _UNKEPT = update(ledger_items).where(_MINE).values(unkept=bindparam("new_unkept"
 class SqlLedger:
     """The Ledger port on a database."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, fence: Fence | None = None) -> None:
+        """With a ``fence``, StateLocked from every method that writes once another run holds the target."""
         self._engine = engine
+        self._fence = fence
+
+    def fenced(self, fence: Fence) -> SqlLedger:
+        """The same ledger for the holder of ``fence`` alone."""
+        return SqlLedger(self._engine, fence)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with writing(self._engine) as connection:
+            if self._fence is not None:
+                self._fence.check(connection)
+            yield connection
 
     def known(self) -> KnownState:
         """Everything we wrote and still believe in, as of one moment."""
@@ -85,7 +100,7 @@ class SqlLedger:
         """What was found out about these CIs without writing them. One that is another CI by now is left alone."""
         rows = [_noted(item) for item in items]
         if rows:
-            with writing(self._engine) as connection:
+            with self._writing() as connection:
                 connection.execute(_NOTE, rows)
 
     def follow(self, items: Iterable[KnownItem]) -> None:
@@ -93,7 +108,7 @@ class SqlLedger:
         rows = [_followed(item) for item in items]
         if not rows:
             return
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             connection.execute(_FOLLOW, rows)
             forget_edges(connection, [row["b_key"] for row in rows])
 
@@ -101,12 +116,12 @@ class SqlLedger:
         """These were looked at; ``counts`` are their ``sys_mod_count`` as far as compared."""
         rows = [{"b_key": str(key), "new_count": count, "new_at": at} for key, count in counts.items()]
         if rows:
-            with writing(self._engine) as connection:
+            with self._writing() as connection:
                 connection.execute(_CHECKED, rows)
 
     def read_back(self, fields: Mapping[SourceKey, Mapping[str, str | None]]) -> None:
         """What became of fields just written: kept (None), or what the CMDB holds in their place."""
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             rows = [
                 {"b_key": key, "new_unkept": encode_document(after)}
                 for key, before in _unkept(connection, map(str, fields))
@@ -117,7 +132,7 @@ class SqlLedger:
 
     def forget(self, keys: Iterable[SourceKey]) -> None:
         """The CMDB no longer holds these CIs, nor then any edge of theirs: all will be planned as new."""
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             forget(connection, map(str, keys))
 
     def watch(self, edges: Iterable[KnownRelation]) -> None:
@@ -136,12 +151,12 @@ class SqlLedger:
             for edge in edges
         ]
         if rows:
-            with writing(self._engine) as connection:
+            with self._writing() as connection:
                 connection.execute(_WATCH, rows)
 
     def forget_relations(self, relation_keys: Iterable[str]) -> None:
         """The CMDB no longer holds these edges, or they are none of ours."""
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             forget_relations(connection, relation_keys)
 
     def attend(self, attendance: Attendance) -> None:
@@ -151,7 +166,7 @@ class SqlLedger:
         as_before = [str(mark.key) for mark in counted if mark.here and not mark.new_place]
         moved = [_mark_row(mark, at) for mark in counted if mark.here and mark.new_place]
         away = [_mark_row(mark, at) for mark in counted if not mark.here]
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             for portion in portions(as_before):
                 found = update(ledger_items).where(ledger_items.c.key.in_(portion), _newer(literal(at, UtcTime)))
                 connection.execute(found.values(last_seen=at, read_at=at, missing_since=None, missing_reads=0))
@@ -162,7 +177,7 @@ class SqlLedger:
     def settled_without_us(self, keys: Iterable[SourceKey], retired_at: datetime | None) -> None:
         """The status of these CIs is somebody else's doing: found Retired (``retired_at``), or kept by a person though
         they are back (None). It is not asked about again."""
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             for portion in portions(map(str, keys)):
                 found = update(ledger_items).where(ledger_items.c.key.in_(portion))
                 connection.execute(found.values(retired_at=retired_at))

@@ -93,6 +93,13 @@ def test_one_that_has_lost_the_target_can_write_nothing_down(place, make):
                 ):
                     with pytest.raises(StateLocked, match=r"run-1 has lost target dev1 to run run-2"):
                         writing()
+                ledger = store.ledger.fenced(lost)
+                for seeing in (
+                    lambda: ledger.forget([make.change().item.key]),
+                    lambda: ledger.checked({make.change().item.key: 1}, SystemClock().now()),
+                ):
+                    with pytest.raises(StateLocked, match=r"run-1 has lost target dev1 to run run-2"):
+                        seeing()
                 store.journal.fenced(fence).intend("run-2", [make.change()])
                 assert [entry.run_id for entry in store.journal.unknown()] == ["run-2"]
         assert store.ledger.known().items == {}

@@ -34,6 +34,7 @@ from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.bulkheading import Spare
 from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.reading import Limits
 from beast_dream_snow_loader.transport.reading_only import held_back
 from beast_dream_snow_loader.transport.stack import Around, build_stack, read_only
 from beast_dream_snow_loader.unifi.cloud import CONNECTED
@@ -126,6 +127,7 @@ class Transports:
             verify=mine.verify_tls if own is None else own,
             connect_timeout=mine.connect_timeout_seconds,
             read_timeout=mine.read_timeout_seconds,
+            limits=Limits(total_seconds=max(Limits().total_seconds, mine.read_timeout_seconds)),
             listener=self.listener,
             clock=self.clock,
         ).healed_by(self.healings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
+from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener, RequestFinished
 from beast_dream_snow_loader.errors import TransportError
 from beast_dream_snow_loader.transport.base import Transport
@@ -32,20 +33,23 @@ class RequestMeter:
 
 
 class Observing:
-    """One RequestFinished per exchange on the wire, a login's own included."""
+    """One RequestFinished per exchange on the wire, a login's own included; one that failed says how long that took."""
 
-    def __init__(self, inner: Transport, service: str, meter: RequestMeter, listener: Listener) -> None:
+    def __init__(self, inner: Transport, service: str, meter: RequestMeter, clock: Clock, listener: Listener) -> None:
         self._inner = inner
         self._service = service
         self._meter = meter
+        self._clock = clock
         self._listener = listener
 
     def send(self, request: Request) -> Response:
         self._meter.count(self._service.partition(":")[0])
+        started = self._clock.monotonic()
         try:
             response = self._inner.send(request)
         except TransportError as error:
-            self._tell(request, None, 0.0, error.code)
+            spent = round((self._clock.monotonic() - started) * 1000, 3)
+            self._tell(request, None, spent, error.code)
             raise
         self._tell(request, response.status, response.milliseconds, "")
         return response

@@ -37,7 +37,7 @@ def build_stack(
     """
     breakers = breaker if isinstance(breaker, Breakers) else Breakers(breaker)
     clock, bulkhead = restraint.clock, restraint.bulkhead
-    observed = Observing(http, breakers.name, meter, listener)
+    observed = Observing(http, breakers.name, meter, clock, listener)
     paced = Pacing(around(observed), restraint.governor, clock, lambda: bulkhead.full)
     placed = Bulkheading(Breaking(paced, breakers), bulkhead, meter)
     return Retrying(placed, policy, restraint, meter, listener)

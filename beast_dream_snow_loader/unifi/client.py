@@ -24,8 +24,6 @@ from beast_dream_snow_loader.unifi.apis.fields import Json, integer, objects, se
 _MFA = 499
 _LOGIN_CODES = frozenset({"api.err.LoginRequired", "api.err.Invalid"})
 _MOST_PAGES = 20_000
-_WHOLE_COLLECTION = 90.0
-"""Seconds; big lists need 60 to 120 (unifi-api 5, gotcha 18)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,7 @@ class Endpoint:
     settings: str
     headers: Mapping[str, str]
 
-    def get(self, path: str, params: tuple[tuple[str, str], ...] = (), timeout: float | None = None) -> Response:
+    def get(self, path: str, params: tuple[tuple[str, str], ...] = ()) -> Response:
         """The answer to a GET when it is a success; otherwise what is wrong, as an error."""
         response = self.transport.send(
             Request(
@@ -51,7 +49,6 @@ class Endpoint:
                 params=params,
                 headers={"Accept": "application/json", **self.headers},
                 repeatable=True,
-                timeout=timeout,
             )
         )
         if response.status != 200:
@@ -62,8 +59,8 @@ class Endpoint:
         return envelope(self.get(path, params).body, f"{self.service} {path}")
 
     def controller(self, path: str) -> list[object]:
-        """The ``data`` of a controller answer: whole collections, which a busy console takes its time for."""
-        return controller_data(self.get(path, timeout=_WHOLE_COLLECTION).body, f"{self.service} {path}")
+        """The ``data`` of a controller answer: whole collections."""
+        return controller_data(self.get(path).body, f"{self.service} {path}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

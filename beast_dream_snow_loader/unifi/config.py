@@ -48,6 +48,7 @@ class UniFiSettings(BaseModel):
     console_concurrency: int = Field(default=2, ge=1, le=8)
     connect_timeout_seconds: float = Field(default=10.0, gt=0)
     read_timeout_seconds: float = Field(default=30.0, gt=0)
+    """The longest time without a byte. A whole answer has 60 s, or this where it is more."""
     keep_sessions: bool = True
     """Sessions of consoles with an account are used again by the next run, sealed with the account's password."""
     client_window_hours: int = Field(default=24 * 30, ge=1)

@@ -31,6 +31,7 @@
     │  ├─ QueueFull               more would wait than may: drain, or allow more
     │  ├─ StateTooNew             this program is older than the database
     │  └─ StateDamaged            the database does not read
+    ├─ Stopped                    a signal asked the run to end: finish it later
     ├─ PlanDamaged                a saved plan does not verify or does not read here: make a new one
     ├─ Refused
     │  ├─ EmptySource             the source shows nothing: refuse to act on it
@@ -266,6 +267,12 @@ class PlanDamaged(SnowloadError):
     """The digest of a saved plan does not verify, or this program cannot read its form."""
 
     code = "plan.damaged"
+
+
+class Stopped(SnowloadError):
+    """A signal asked the run to end, and the next step of it was not begun."""
+
+    code = "run.stopped"
 
 
 class Refused(SnowloadError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,10 @@ from types import FrameType
 
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.exit_codes import ExitCode
+
+_AT_ONCE = (
+    b"Ended at once, as it was asked twice. What was under way is looked up by: snowload load --resume\n"
+)
 
 
 class Stop:
@@ -39,7 +44,8 @@ def stop_on_signals(clock: SystemClock) -> Iterator[Stop]:
 
     def asked(number: int, _: FrameType | None) -> None:
         if stop.signal is not None:
-            raise KeyboardInterrupt
+            os.write(2, _AT_ONCE)
+            raise SystemExit(128 + number)
         stop.signal = number
         clock.wake()
 

@@ -71,6 +71,7 @@ CLASSIFICATION: Mapping[type[BaseException], Classification] = {
     errors.StateDamaged: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.EmptySource: _as(_C.DATA_VALIDATION, _S.HIGH),
     errors.TooManyRetirements: _as(_C.DATA_VALIDATION, _S.HIGH),
+    errors.Stopped: _as(_C.CONFIGURATION, _S.LOW),
     errors.StalePlan: _as(_C.DATA_VALIDATION, _S.HIGH),
     errors.PlanDamaged: _as(_C.DATA_VALIDATION, _S.CRITICAL),
     errors.Refused: _as(_C.DATA_VALIDATION, _S.HIGH),

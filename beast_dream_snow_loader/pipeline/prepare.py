@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -24,8 +25,8 @@ from beast_dream_snow_loader.core.scope import Scope, decidable, keys_in, links_
 from beast_dream_snow_loader.core.status import DECIDED, Statuses
 from beast_dream_snow_loader.core.validation import accepted, check
 from beast_dream_snow_loader.core.wanted_facts import wishes
-from beast_dream_snow_loader.errors import TooManyRetirements, UnknownDataSource
-from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Steps, reduced
+from beast_dream_snow_loader.errors import Stopped, TooManyRetirements, UnknownDataSource
+from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Counted, Steps, reduced
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.steps.attach import attach
 from beast_dream_snow_loader.pipeline.steps.attend import see_off, status_read
@@ -144,7 +145,7 @@ class Preparation:
         )
 
     def _transform(self) -> DesiredState:
-        with self._steps.step("fetch") as counted:
+        with self._step("fetch") as counted:
             fetched = fetch(self._world, self._order)
             snapshot = fetched.snapshot
             counted.records = len(snapshot.devices) + len(snapshot.clients)
@@ -152,7 +153,7 @@ class Preparation:
         self._found(*fetched.findings, *snapshot.findings)
         refuse_empty_source(snapshot, self._world.ledger.known())
         self._order = replace(self._order, scope=resolved(self._order.scope, snapshot))
-        with self._steps.step("transform") as counted:
+        with self._step("transform") as counted:
             desired = self._with_links(map_snapshot(snapshot, self._order.rules))
             counted.records = len(desired.items)
         self._found(*desired.findings)
@@ -164,7 +165,7 @@ class Preparation:
         return desired if self._order.parts.links else replace(desired, relations=(), client_links=(), orphans=())
 
     def _validate(self, desired: DesiredState) -> DesiredState:
-        with self._steps.step("validate", total=len(desired.items)) as counted:
+        with self._step("validate", total=len(desired.items)) as counted:
             wished = replace(wishes(desired, self._order.rules), life_cycle=self._order.retire.csdm)
             surveyed = survey(self._world, self._order, wished)
             if surveyed.facts.unregistered and surveyed.away is None:
@@ -195,7 +196,7 @@ class Preparation:
 
     def _recall(self, desired: DesiredState) -> KnownState:
         beating = {key for key, item in desired.items.items() if item.online and item.seen_at is not None}
-        with self._steps.step("recall") as counted:
+        with self._step("recall") as counted:
             told = "What the CMDB holds cannot be checked"
             recalled = (
                 self._attempt(lambda: self._probed_recall(beating), "recall.unreadable", told) or self._remembered()
@@ -221,7 +222,7 @@ class Preparation:
         new = sorted(key for key in scope if key not in known.items or moves_up(desired.items[key], known.items[key]))
         if not (new or self._order.bindings) or self._outcome.away is not None:
             return desired, known
-        with self._steps.step("recognise", total=len(new)) as counted:
+        with self._step("recognise", total=len(new)) as counted:
             recognised = self._attempt(lambda: recognise(self._world, self._order, desired, new, known))
             counted.records = len(new)
         if recognised is None:
@@ -236,7 +237,7 @@ class Preparation:
     def _plan(self, desired: DesiredState, known: KnownState) -> tuple[Plan, KnownState, frozenset[SourceKey]]:
         """The plan, what is known then, and which known CIs are gone: an edge needs both its ends (R3.4)."""
         gone: frozenset[SourceKey] = frozenset()
-        with self._steps.step("plan", total=len(desired.items)) as counted:
+        with self._step("plan", total=len(desired.items)) as counted:
             plan = self._planned(desired, known)
             self._outcome.known = known
             if self._outcome.away is None and (seen := self._look_again(plan, known)) is not None:
@@ -286,7 +287,7 @@ class Preparation:
         wanted = links_in(self._order.scope, desired)
         if not wanted or self._outcome.away is not None:
             return plan
-        with self._steps.step("attach", total=len(wanted)) as counted:
+        with self._step("attach", total=len(wanted)) as counted:
             clients = self._attempt(
                 lambda: attach(self._world, self._order, wanted, known, desired.looked),
                 "client.unreadable",
@@ -345,6 +346,15 @@ class Preparation:
                 raise
             self._found(reduced(rule, f"{without}: {error.message}"))
         return None
+
+    def _step(self, name: str, total: int | None = None) -> AbstractContextManager[Counted]:
+        """Reading a whole estate may take long: a run that was asked to end does not begin the next part of it."""
+        if self._world.stopping():
+            raise Stopped(
+                f"It was asked to end before the step {name}; nothing was written since.",
+                next_step="Run the same command again.",
+            )
+        return self._steps.step(name, total)
 
     def _found(self, *findings: Finding) -> None:
         self._outcome.findings.extend(findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -55,8 +56,29 @@ def test_a_second_signal_ends_it_in_the_middle_of_a_request(here: Town) -> None:
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=LONG))
     running = begun(here)
     for _ in range(2):
-        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGTERM)
         time.sleep(1)
-    running.communicate(timeout=LONG / 2)
-    assert running.returncode in (130, -signal.SIGINT)
+    _, said = running.communicate(timeout=LONG / 2)
+    assert running.returncode == 143
+    assert "snowload load --resume" in said
+    assert mended(here)
+
+
+def test_a_signal_while_everything_is_read_ends_it_with_the_step_under_way(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path="/api/*", seconds=1))
+    here.sandbox.log.clear()
+    command = [sys.executable, "-m", "beast_dream_snow_loader", *LOAD, "--full"]
+    running = subprocess.Popen(
+        command, env=here.run.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + 60
+    while not here.servicenow_reads():
+        assert time.monotonic() < until, "nothing was asked"
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    out, _ = running.communicate(timeout=60)
+    assert running.returncode == 143
+    assert json.loads(out)["status"] == "interrupted"
+    assert "/api/now/stats/sys_object_source" not in here.servicenow_reads()
     assert mended(here)

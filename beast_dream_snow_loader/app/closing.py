@@ -5,7 +5,7 @@ They are made from the document alone, so that they say nothing it does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from beast_dream_snow_loader.app.result import Result
@@ -45,7 +45,9 @@ def _partial(result: Result) -> SnowloadError:
     parts = [(name, len(body.get(name, ()))) for name in ("failed", "held", "parked")]
     parts.append(("invalid", sum(one.get("severity") == "error" for one in body.get("findings", ()))))
     found = ", ".join(f"{count} {name}" for name, count in parts if count) or "not everything could be done"
-    if result.command == "load" and run and not body.get("dry_run"):
+    if body.get("parked"):
+        step = _retry_parked([one["id"] for one in body["parked"]])
+    elif result.command == "load" and run and not body.get("dry_run"):
         step = f"See which and why: snowload report --run {run}; mend it, then run: snowload load --retry-failed {run}"
     elif result.command == "doctor":
         found = "some lines are not fine"
@@ -55,6 +57,15 @@ def _partial(result: Result) -> SnowloadError:
     else:
         step = "See which and why: snowload report --since 1h; what waits and what is parked: snowload queue list"
     return SnowloadError(f"{result.command} finished in part: {found}.", next_step=step)
+
+
+def _retry_parked(ids: Sequence[int]) -> str:
+    """No load and no replay sends a dead letter before somebody says so."""
+    which = f"{ids[0]}" if len(ids) == 1 else f"{ids[0]} (one of {len(ids)}; --all for every one)"
+    return (
+        "Mend what is told of each parked write (again: snowload queue list --state parked), "
+        f"then run: snowload queue retry {which}, and after it: snowload load"
+    )
 
 
 def _interrupted(result: Result) -> SnowloadError:

@@ -37,6 +37,7 @@ def render_replay(result: Result) -> None:
         line(f"replay-queue: {result.status}; {sent} sent, {left} still queued")
         _changes(result.body.get("changes", []))
         _needs_a_person(result.body)
+        show_findings(result.body.get("findings", []))
 
 
 def render_rollback(result: Result) -> None:

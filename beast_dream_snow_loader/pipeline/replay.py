@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.desired import ConfigItem, DesiredState
+from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.known_items import as_item
@@ -63,9 +64,17 @@ class Replay:
             try:
                 self._send(plan, entries)
             finally:
-                self.outcome.parked = [entry for entry in self._world.journal.parked() if entry.id not in before]
+                self._tell_parked(before, entries)
             read_back(self._world, self._order, self.outcome, self._steps)
         return self.outcome
+
+    def _tell_parked(self, before: Collection[int], entries: Sequence[JournalEntry]) -> None:
+        """Those that this replay put there, and those that hold up what it should have sent."""
+        letters = self._world.journal.parked()
+        held_up = _held_up(entries, self._kept, letters)
+        ends = {end for link, _ in held_up for end in (str(link.relation.lower), str(link.relation.upper))}
+        self.outcome.parked = [one for one in letters if one.id not in before or one.change.subject in ends]
+        self.outcome.findings.extend(_waits_for_parked(link, letter) for link, letter in held_up)
 
     def _planned(self, entries: Sequence[JournalEntry]) -> Plan:
         world, order = self._world, self._order
@@ -128,6 +137,25 @@ def _waiting_for_an_end(entries: Iterable[JournalEntry], queued: DesiredState, k
     ends = known.items.keys() | queued.items.keys()
     links = (e.change for e in entries if isinstance(e.change, LinkChange) and e.change.lower_sys_id is None)
     return {link.subject for link in links if not {link.relation.lower, link.relation.upper} <= ends}
+
+
+def _held_up(
+    entries: Iterable[JournalEntry], waiting: Collection[str], letters: Iterable[JournalEntry]
+) -> list[tuple[LinkChange, JournalEntry]]:
+    """Edges that wait for an end of theirs, each with the dead letter that would have made it."""
+    parked = {letter.change.subject: letter for letter in letters}
+    links = (e.change for e in entries if isinstance(e.change, LinkChange) and e.change.subject in waiting)
+    ends = ((link, str(end)) for link in links for end in (link.relation.lower, link.relation.upper))
+    return [(link, parked[end]) for link, end in ends if end in parked]
+
+
+def _waits_for_parked(link: LinkChange, letter: JournalEntry) -> Finding:
+    return Finding(
+        record=link.subject,
+        rule="relation.end_parked",
+        severity=Severity.WARNING,
+        message=f"It waits for {letter.change.subject}, which is parked: snowload queue retry {letter.id}",
+    )
 
 
 def _queued_clients(entries: Iterable[JournalEntry], known: KnownState) -> tuple[LinkChange, ...]:

@@ -7,6 +7,7 @@ import pytest
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
+from tests.conftest import Ended
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import (
     HELD_BACK,
@@ -16,6 +17,7 @@ from tests.scenarios.desk import (
     OpenTown,
     clean,
     could_write,
+    findings,
     keeps,
     keys,
     one_switch,
@@ -39,6 +41,16 @@ def poisoned(here: Town) -> Town:
     return here
 
 
+def sends_them(ended: Ended) -> None:
+    """The last words name what sends parked writes, and nothing that never does."""
+    numbers = [letter["id"] for letter in ended.document["parked"]]
+    assert f"snowload queue retry {numbers[0]}" in ended.err
+    assert ("--all" in ended.err) == (len(numbers) > 1)
+    assert "and after it: snowload load" in ended.err
+    assert "--retry-failed" not in ended.err
+    assert "snowload validate" not in ended.err
+
+
 def test_the_load_that_parks_a_write_names_it_and_ends_partial(poisoned: Town) -> None:
     key = one_switch(poisoned.estate)
     first = poisoned.run(*LOAD)
@@ -49,6 +61,7 @@ def test_the_load_that_parks_a_write_names_it_and_ends_partial(poisoned: Town) -
     assert (letters[key]["code"], letters[key]["attempts"]) == ("MISSING_MATCHING_ATTRIBUTES", 2)
     assert f"snowload queue retry {letters[key]['id']}" in letters[key]["next_step"]
     assert letters[key]["message"]
+    sends_them(second)
     assert len(keys(poisoned)) == second.document["source"]["devices"] - 1
     keeps(second.document)
 
@@ -83,8 +96,27 @@ def test_a_replay_parks_too_and_leaves_the_queue_empty(poisoned: Town) -> None:
     second = poisoned.run(*REPLAY)
     assert one_switch(poisoned.estate) in {letter["key"] for letter in second.document["parked"]}
     assert second.code == 3
+    sends_them(second)
     assert poisoned.run("health", "--check", "queue", "--env", "testing", "--json").code == 1
     keeps(second.document)
+
+
+def test_a_replay_of_what_waits_for_a_parked_write_is_partial_and_names_both_and_the_way_on(poisoned: Town) -> None:
+    for _ in range(2):
+        poisoned.run(*REPLAY)
+    third = poisoned.run(*REPLAY)
+    (letter,) = third.document["parked"]
+    assert (third.code, third.document["status"], letter["key"]) == (3, "partial", one_switch(poisoned.estate))
+    told = findings(third, "relation.end_parked")
+    assert len(told) == third.document["left"] > 0
+    assert all(letter["key"] in one["record"] and str(letter["id"]) in one["message"] for one in told)
+    sends_them(third)
+    keeps(third.document)
+    poisoned.app.backend.set_options(ire=IreOptions())
+    assert poisoned.run("queue", "retry", str(letter["id"]), "--env", "testing").code == 0
+    assert poisoned.run(*REPLAY).document["left"] == 0
+    assert poisoned.run(*LOAD).code == 0
+    clean(poisoned)
 
 
 def test_a_record_refused_by_an_ordinary_load_is_planned_anew_each_time(here: Town) -> None:

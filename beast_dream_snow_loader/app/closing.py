@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from beast_dream_snow_loader.app.failures import undone_how, undone_records
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.errors import SnowloadError
@@ -45,8 +46,12 @@ def _partial(result: Result) -> SnowloadError:
     parts = [(name, len(body.get(name, ()))) for name in ("failed", "held", "parked")]
     parts.append(("invalid", sum(one.get("severity") == "error" for one in body.get("findings", ()))))
     found = ", ".join(f"{count} {name}" for name, count in parts if count) or "not everything could be done"
+    if undone := len(undone_records(body.get("rollback", {}))):
+        found = f"{found}; {_counted(undone, 'record')} written by it {undone_how(body['rollback'])}"
     if body.get("parked"):
         step = _retry_parked([one["id"] for one in body["parked"]])
+    elif undone:
+        step = f"See which and why: snowload report --run {run}; mend it, then write all of it with: snowload load"
     elif result.command == "load" and run and not body.get("dry_run"):
         step = f"See which and why: snowload report --run {run}; mend it, then run: snowload load --retry-failed {run}"
     elif result.command == "doctor":

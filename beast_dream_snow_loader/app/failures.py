@@ -22,6 +22,7 @@ def failures(body: Mapping[str, Any], run_id: str) -> Iterator[dict[str, Any]]:
         yield _told("held", one["key"], "create", one["rule"], one["reason"], one.get("next_step", ""))
     for one in body.get("parked", ()):
         yield _told("parked", one["key"], one["change"], one["code"], one["message"], one["next_step"])
+    yield from _undone(body.get("rollback", {}), run_id)
     for one in body.get("findings", ()):
         if one["severity"] == "error":
             step = "Mend the record in UniFi, or the mapping; snowload validate shows whether it is enough."
@@ -29,6 +30,28 @@ def failures(body: Mapping[str, Any], run_id: str) -> Iterator[dict[str, Any]]:
         elif one["rule"] == _WAITS:
             step = "It is drawn by the next load that writes both its ends."
             yield _told("waiting", one["record"], "link", one["rule"], one["message"], step)
+
+
+def undone_records(rollback: Mapping[str, Any]) -> dict[str, str]:
+    """What was done to each record to undo the load, from the document of its rollback; what could not be is left
+    out."""
+    refused = {one["key"] for one in rollback.get("failed", ())}
+    changes = {row["record"]: row["change"] for row in reversed(rollback.get("changes", ()))}
+    return {record: change for record, change in sorted(changes.items()) if record not in refused}
+
+
+def undone_how(rollback: Mapping[str, Any]) -> str:
+    """Whether those records are as they were before."""
+    if rollback.get("status") in ("ok", "partial"):
+        return "undone"
+    return f"to be undone (not finished, run: snowload rollback {rollback.get('undoes')})"
+
+
+def _undone(rollback: Mapping[str, Any], run_id: str) -> Iterator[dict[str, Any]]:
+    message = f"It was written and {undone_how(rollback)}, because something else of this load failed."
+    step = f"Mend what failed, then run: snowload load (or: snowload load --retry-failed {run_id})"
+    for record, change in undone_records(rollback).items():
+        yield _told("undone", record, change, "rollback.undone", message, step)
 
 
 def as_lines(result: Result) -> bytes:

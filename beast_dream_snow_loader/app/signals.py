@@ -12,9 +12,7 @@ from types import FrameType
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 
-_AT_ONCE = (
-    b"Ended at once, as it was asked twice. What was under way is looked up by: snowload load --resume\n"
-)
+_AT_ONCE = b"Ended at once, as it was asked twice. What was under way is looked up by: snowload load --resume\n"
 
 
 class Stop:

@@ -26,6 +26,7 @@ def render(result: Result) -> None:
     _incidents(body)
     _resumed(body)
     line(_verdict(result))
+    _undone(body.get("rollback"))
     if body.get("report_file"):
         line(f"report: {body['report_file']}")
 
@@ -49,8 +50,21 @@ def render_rollback(result: Result) -> None:
         _changes(body.get("changes", []))
     _needs_a_person(body)
     show_findings(body.get("findings", []))
+    line(f"rollback of {body['undoes']}: {result.status}; {_put_back(body)}")
+
+
+def _undone(rollback: Mapping[str, Any] | None) -> None:
+    """What ``--on-failure rollback`` took back; what it could not is told as by ``rollback``."""
+    if not rollback or "undoes" not in rollback:
+        return
+    _needs_a_person(rollback)
+    show_findings(rollback.get("findings", []))
+    line(f"undone by run {rollback['run_id']}: {rollback['status']}; {_put_back(rollback)}")
+
+
+def _put_back(body: Mapping[str, Any]) -> str:
     written = {**body.get("written", {}), "deleted": body.get("deleted", 0), "dropped": body.get("dropped", 0)}
-    line(f"rollback of {body['undoes']}: {result.status}; " + ", ".join(f"{k} {v}" for k, v in written.items()))
+    return ", ".join(f"{k} {v}" for k, v in written.items())
 
 
 def _incidents(body: Mapping[str, Any]) -> None:

@@ -84,6 +84,26 @@ def test_only_what_failed_is_tried_again_when_that_is_asked_for(here: Town) -> N
     clean(here)
 
 
+def test_what_a_load_undid_because_something_failed_is_told_and_tried_again_with_it(here: Town, tmp_path: Path) -> None:
+    file, poison = tmp_path / "errors.ndjson", one_switch(here.estate)
+    refuse(here, poison)
+    load = here.run("load", "--env", "testing", "--on-failure", "rollback", "--errors", str(file))
+    undone = {line["key"]: line for line in lines(file) if line["what"] == "undone"}
+    assert load.code == 3
+    assert poison not in undone
+    assert set(undone) == keys(here)
+    assert len(undone) > 3
+    assert f"{len(undone)} records written by it undone" in load.err
+    assert "undone by run" in load.out
+    assert f"retired {len(keys(here))}" in load.out
+    assert "then write all of it with: snowload load\n" in load.err
+    here.app.backend.set_options(ire=IreOptions())
+    again = here.run(*LOAD, "--retry-failed")
+    assert again.code == 0, again.err
+    assert not any(here.run(*LOAD).document["written"].values())
+    clean(here)
+
+
 @pytest.mark.parametrize("option", ["--retry-failed", "--resume"])
 def test_there_must_be_something_to_go_back_to(here: Town, option: str) -> None:
     assert here.run(*LOAD, option).code == 2

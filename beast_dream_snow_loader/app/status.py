@@ -108,7 +108,9 @@ def _database(store: Store) -> HealthCheck:
     details = {"size_bytes": found.size_bytes, "revision": found.revision}
     if found.whole:
         return HealthCheck("database", HealthStatus.HEALTHY, f"{found.kind}, whole", details=details)
-    return HealthCheck("database", HealthStatus.UNHEALTHY, "; ".join(found.problems), details=details)
+    return HealthCheck(
+        "database", HealthStatus.UNHEALTHY, f"{'; '.join(found.problems)} {found.way_back}", details=details
+    )
 
 
 def _breakers(store: Store) -> HealthCheck:

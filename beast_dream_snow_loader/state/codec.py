@@ -14,6 +14,7 @@ import orjson
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.errors import StateDamaged, StateError
+from beast_dream_snow_loader.state.unread import Unread
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -108,7 +109,4 @@ def _plain(value: object) -> object:
 
 def _damaged(kind: str, place: str) -> StateDamaged:
     at = f" at {place}" if place else ""
-    return StateDamaged(
-        f"A stored {kind} does not read{at}.",
-        next_step="Run `snowload health` to check the whole database, and restore the newest backup beside it.",
-    )
+    return Unread(f"a stored {kind} does not read{at}")

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import ConfigurationError
+from beast_dream_snow_loader.state.damage import placing
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, migrate
 from beast_dream_snow_loader.state.on_postgresql import postgresql_engine
 from beast_dream_snow_loader.state.on_sqlite import READING, opening, sqlite_engine
@@ -58,7 +59,7 @@ def is_sqlite(url: URL) -> bool:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that no other writer of this database overlaps; durable when the block ends without error."""
-    with engine.begin() as connection:
+    with placing(engine.url), engine.begin() as connection:
         if not is_sqlite(engine.url):
             lock = text("SELECT pg_advisory_xact_lock(:writers, hashtext(current_schema()))")
             connection.execute(lock, {"writers": _WRITERS})
@@ -68,7 +69,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def hastily(engine: Engine, seconds: float) -> Iterator[Connection]:
     """As :func:`writing`, but it waits at most so long for another writer: for what can be done without."""
-    with engine.connect() as connection:
+    with placing(engine.url), engine.connect() as connection:
         if not is_sqlite(engine.url):
             with connection.begin():
                 connection.execute(text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
@@ -90,7 +91,7 @@ def hastily(engine: Engine, seconds: float) -> Iterator[Connection]:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A look at one moment's state, however many statements it takes, that waits for no writer."""
     once = {READING: True} if is_sqlite(engine.url) else {"isolation_level": "REPEATABLE READ"}
-    with engine.connect().execution_options(**once) as connection:
+    with placing(engine.url), engine.connect().execution_options(**once) as connection:
         yield connection
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,9 +23,29 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _DISK_FULL = "53100"
 _SERVER_FAILS = ("08", "53", "57P", "58")
 """Connection lost, out of resources, shutting down or starting, and its own system fails: not what we asked for."""
+_NO_TABLE = ("no such table", "no such column", "Could not decode to UTF-8")
+"""What SQLite and its driver say of a schema or a text that is not what was written; the texts stay out of it."""
+_UNDEFINED = ("42P01", "42703")
+"""The same of PostgreSQL: no such table, no such column."""
+_NO_WRITING = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _DISK_FAILS = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT, getattr(errno, "ESTALE", errno.EIO))
 _MEND_DISK = "Look at the disk (`dmesg`, free space), then run the command again: what was not saved is done anew."
+_MEND_READ_ONLY = (
+    "See with `dmesg` why the file system is read-only, make it writable again (`mount -o remount,rw`), "
+    "then run the command again."
+)
+RIGHTS = "Give this user the right to write there, or name another place with SNOWLOAD_STATE_DIR."
+"""What to do about a place for state that this user may not use."""
+
+
+@contextmanager
+def telling(what: str, mend: str) -> Iterator[None]:
+    """What the system will not do within the block, as :func:`undone` tells it."""
+    try:
+        yield
+    except OSError as fault:
+        raise undone(what, fault, mend) from None
 
 
 def unwritten(file: Path, fault: OSError) -> StateError:
@@ -39,6 +63,8 @@ def undone(what: str, fault: OSError | sqlite3.Error, mend: str) -> StateError:
             f"{what}: the disk is full.",
             next_step="Free space and run the command again: what was not saved is done anew.",
         )
+    if number == errno.EROFS:
+        return StateUnavailable(f"{what}: {why}.", next_step=_MEND_READ_ONLY)
     if number in _DISK_FAILS or code == sqlite3.SQLITE_IOERR:
         return StateUnavailable(f"{what}: {why}.", next_step=_MEND_DISK)
     return StateError(f"{what}: {why}.", next_step=mend)
@@ -61,26 +87,45 @@ def translate_faults(engine: Engine, name: str, way_back: str) -> None:
         if isinstance(fault, sqlite3.Error):
             _raise_sqlite(fault, name, way_back)
         if isinstance(context.sqlalchemy_exception, DBAPIError):
-            _raise_server(fault, name)
+            _raise_server(fault, name, way_back)
 
 
 def _raise_sqlite(fault: sqlite3.Error, name: str, way_back: str) -> NoReturn:
     code = _primary(fault)
-    if code in _DAMAGED:
-        raise StateDamaged(f"Database {name} is damaged: {fault}.", next_step=way_back) from fault
+    if code in _DAMAGED or str(fault).startswith(_NO_TABLE):
+        raise StateDamaged(f"Database {name} is damaged: {_wordless(fault)}.", next_step=way_back) from fault
     if code in _BUSY:
         raise StateLocked(
             f"Database {name} is held by another process.", next_step="Run the command again when that has ended."
         ) from fault
+    if code in _NO_WRITING:
+        raise undone(f"Database {name} cannot be used", _as_system(fault, Path(name)), RIGHTS) from fault
     raise undone(f"Database {name} cannot be used", fault, "Run `snowload health --check database`.") from fault
 
 
-def _raise_server(fault: BaseException, name: str) -> NoReturn:
+def _wordless(fault: sqlite3.Error) -> str:
+    """Without the stored text, which the driver quotes."""
+    found = re.match(r"Could not decode to UTF-8 column '(\w*)'", str(fault))
+    return f"a text in column {found.group(1)} is not UTF-8" if found else str(fault)
+
+
+def _as_system(fault: sqlite3.Error, file: Path) -> OSError | sqlite3.Error:
+    """SQLite does not say whether rights or the file system keep it from writing."""
+    with suppress(OSError):
+        if hasattr(os, "statvfs") and os.statvfs(file.parent).f_flag & os.ST_RDONLY:
+            return OSError(errno.EROFS, os.strerror(errno.EROFS))
+    return fault
+
+
+def _raise_server(fault: BaseException, name: str, way_back: str) -> NoReturn:
     state = getattr(fault, "sqlstate", None)
     if state == _LOCK_NOT_AVAILABLE:
         raise StateLocked(
             f"Database {name} is held by another process.", next_step="Run the command again when that has ended."
         ) from fault
+    if state in _UNDEFINED:
+        what = "a table" if state == _UNDEFINED[0] else "a column"
+        raise StateDamaged(f"Database {name} is damaged: {what} is missing.", next_step=way_back) from fault
     if state == _DISK_FULL:
         raise StateFull(
             f"Database {name} cannot grow: the server's disk is full.",

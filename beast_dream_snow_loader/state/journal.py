@@ -38,6 +38,7 @@ from beast_dream_snow_loader.state.lease import Fence
 from beast_dream_snow_loader.state.queue import SqlQueue
 from beast_dream_snow_loader.state.recording import record
 from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
+from beast_dream_snow_loader.state.unread import from_table
 
 
 class SqlJournal:
@@ -211,6 +212,7 @@ def _entries_in(*states: EntryState) -> Select[Any]:
     return select(journal).where(STANDING, journal.c.state.in_(states)).order_by(place, journal.c.id)
 
 
+@from_table("journal")
 def _settlement(row: Row[Any]) -> Settlement:
     receipt = Receipt(
         subject=row.subject,
@@ -223,6 +225,7 @@ def _settlement(row: Row[Any]) -> Settlement:
     return Settlement(change=decode_change(row.change, row.change_type), receipt=receipt)
 
 
+@from_table("journal")
 def _past(row: Row[Any]) -> PastWrite:
     change = decode_change(row.change, row.change_type)
     return PastWrite(

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
 from beast_dream_snow_loader.state.statements import portions
+from beast_dream_snow_loader.state.unread import from_table
 
 _STATE_OF = {
     Outcome.DONE: EntryState.DONE,
@@ -160,6 +161,7 @@ def _settled(entry: Standing, outcome: Outcome, limits: QueueLimits, *, own: boo
     return _STATE_OF[outcome], attempts
 
 
+@from_table("journal")
 def entry_of(row: Row[Any]) -> JournalEntry:
     return JournalEntry(
         id=row.id,

@@ -12,6 +12,7 @@ from beast_dream_snow_loader.core.known import KnownItem, KnownRelation
 from beast_dream_snow_loader.state.codec import decode_document
 from beast_dream_snow_loader.state.schema import ledger_items
 from beast_dream_snow_loader.state.statements import portions
+from beast_dream_snow_loader.state.unread import from_table
 
 LINKED = "linked"
 REMOVED = "removed"
@@ -26,6 +27,7 @@ def items_of(connection: Connection, keys: Iterable[str]) -> dict[str, KnownItem
     return found
 
 
+@from_table("ledger_items")
 def item_of(row: Row[Any]) -> KnownItem:
     written: Mapping[str, str] = decode_document(row.written)
     return KnownItem(
@@ -56,6 +58,7 @@ def item_of(row: Row[Any]) -> KnownItem:
     )
 
 
+@from_table("ledger_relations")
 def relation_of(row: Row[Any]) -> KnownRelation:
     return KnownRelation(
         relation_key=row.relation_key,

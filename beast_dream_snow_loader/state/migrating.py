@@ -12,7 +12,8 @@ from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateTooNew
 from beast_dream_snow_loader.state.backup import back_up
-from beast_dream_snow_loader.state.schema import meta
+from beast_dream_snow_loader.state.damage import damaged
+from beast_dream_snow_loader.state.schema import meta, metadata
 from beast_dream_snow_loader.state.statements import upsert
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED) -> 
         present = revision_of(connection)  # again: another process may have migrated while this one waited
         if present == migrations.head:
             return
+        if present is None:
+            _refuse_unnumbered(connection)
         config = _config(migrations, connection)
         if present is not None:
             _refuse_newer(connection, config, present, migrations)
@@ -62,6 +65,12 @@ def revision_of(connection: Connection) -> str | None:
         return None
     revision = connection.scalar(text(f"SELECT version_num FROM {_VERSION_TABLE}"))
     return str(revision) if revision is not None else None
+
+
+def _refuse_unnumbered(connection: Connection) -> None:
+    """Tables and revision are made in one transaction: the ones without the other are what is left of more."""
+    if set(inspect(connection).get_table_names()) & set(metadata.tables):
+        raise damaged(connection.engine.url, f"it has tables, but no revision in {_VERSION_TABLE}")
 
 
 def _config(migrations: Migrations, connection: Connection) -> Config:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event
 
 from beast_dream_snow_loader.errors import ConfigurationError
+from beast_dream_snow_loader.state.damage import RESTORE
 from beast_dream_snow_loader.state.faults import translate_faults
 
 _DURABLE = (
@@ -29,7 +30,7 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
             next_step="Run `pip install 'beast-dream-snow-loader[postgres]'`.",
         ) from None
     name = url.render_as_string(hide_password=True)
-    translate_faults(engine, name, "Restore it from the server's own backup, then run the command again.")
+    translate_faults(engine, name, RESTORE)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:

@@ -8,13 +8,13 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from beast_dream_snow_loader.errors import StateLocked
 from beast_dream_snow_loader.state.backup import way_back
 from beast_dream_snow_loader.state.emptied import refuse_emptied
-from beast_dream_snow_loader.state.faults import translate_faults
+from beast_dream_snow_loader.state.faults import RIGHTS, telling, translate_faults, undone
 from beast_dream_snow_loader.state.private_files import private_directory, private_file
 
 _LOG_LIMIT = f"journal_size_limit={4 * 1024 * 1024}"
@@ -34,16 +34,27 @@ def fold_log(engine: Engine) -> None:
 def opening(file: Path, busy_seconds: float) -> Iterator[None]:
     """Only one process at a time makes ``file``, turns WAL on or migrates. The file is there and ours in the block."""
     private_directory(file.parent)
+    lock = FileLock(file.with_name(f"{file.name}.opening"), timeout=busy_seconds, mode=0o600)
+    _acquire(lock, file)
     try:
-        with FileLock(file.with_name(f"{file.name}.opening"), timeout=busy_seconds, mode=0o600):
+        with telling(f"Database {file} cannot be opened", RIGHTS):
             refuse_emptied(file)
-            private_file(file)
-            yield
+        private_file(file)
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: BaseFileLock, file: Path) -> None:
+    try:
+        lock.acquire()
     except Timeout:
         raise StateLocked(
             f"Database {file} is being opened or migrated by another process.",
             next_step="Run the command again when that has ended.",
         ) from None
+    except OSError as error:
+        raise undone(f"Database {file} cannot be opened: no lock {lock.lock_file}", error, RIGHTS) from None
 
 
 def sqlite_engine(url: URL, file: Path, busy_seconds: float) -> Engine:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from beast_dream_snow_loader.errors import StateError
-from beast_dream_snow_loader.state.faults import undone
+from beast_dream_snow_loader.state.faults import RIGHTS, telling, undone
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 """What SQLite lays beside its file; it gives them the file's own mode."""
@@ -20,8 +20,13 @@ def private_directory(directory: Path) -> Path:
     """The directory. Make ``directory`` with mode 0700, or see that nobody else may put files into it.
 
     An empty directory was made for us and is narrowed to 0700. StateError when it is another user's or others may
-    write to it, with the command that mends it.
+    write to it, with the command that mends it, or the system does not let us.
     """
+    with telling(f"Directory {directory} cannot be used", RIGHTS):
+        return _private(directory)
+
+
+def _private(directory: Path) -> Path:
     if not directory.exists():
         _make(directory)
     found = directory.stat()
@@ -43,16 +48,20 @@ def private_file(file: Path) -> None:
 
     StateError when it or one of SQLite's companions is a symbolic link or another user's.
     """
+    with telling(f"Database {file} cannot be opened", RIGHTS):
+        _made_private(file)
+
+
+def _made_private(file: Path) -> None:
     for suffix in COMPANIONS:
         _refuse_link(file.with_name(file.name + suffix))
     _refuse_link(file)
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    except OSError as error:
+    except OSError:
         if file.exists():
             _refuse_foreign(file, file.stat())
-        mend = "Give this user the right to write there, or name another place with SNOWLOAD_STATE_DIR."
-        raise undone(f"Database {file} cannot be opened", error, mend) from None
+        raise
     try:
         found = os.fstat(descriptor)
         _refuse_foreign(file, found)

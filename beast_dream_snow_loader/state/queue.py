@@ -15,6 +15,7 @@ from beast_dream_snow_loader.state.journal_rows import entry_of, place
 from beast_dream_snow_loader.state.schema import STANDING, EntryState, journal
 from beast_dream_snow_loader.state.statements import AT_ONCE
 
+_LAST_ID = 2**63 - 1
 Writing = Callable[[], AbstractContextManager[Connection]]
 
 
@@ -37,8 +38,9 @@ class SqlQueue:
             return [entry_of(row) for row in connection.execute(query)]
 
     def some(self, ids: Sequence[int]) -> Sequence[JournalEntry]:
-        """Those of them that are not over."""
+        """Those of them that are not over. A number that no row can have is nobody's."""
         found: list[JournalEntry] = []
+        ids = [number for number in ids if 0 < number <= _LAST_ID]
         with reading(self._engine) as connection:
             for portion in _portions(ids):
                 query = select(journal).where(STANDING, journal.c.id.in_(portion)).order_by(place, journal.c.id)

@@ -13,6 +13,7 @@ from beast_dream_snow_loader.state.codec import decode_document, encode_document
 from beast_dream_snow_loader.state.engine import reading, writing
 from beast_dream_snow_loader.state.schema import runs
 from beast_dream_snow_loader.state.statements import upsert
+from beast_dream_snow_loader.state.unread import from_table
 
 
 class SqlRuns:
@@ -31,7 +32,7 @@ class SqlRuns:
     def run(self, run_id: str) -> Run | None:
         with reading(self._engine) as connection:
             row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
-        return _run(row) if row is not None else None
+            return _run(row) if row is not None else None
 
     def runs(
         self, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
@@ -51,7 +52,7 @@ class SqlRuns:
         query = select(runs).where(c.target == target, c.command == command, c.status == RunStatus.OK)
         with reading(self._engine) as connection:
             row = connection.execute(query.order_by(c.started_at.desc(), c.id.desc()).limit(1)).one_or_none()
-        return _run(row) if row is not None else None
+            return _run(row) if row is not None else None
 
     def _save(self, run: Run) -> None:
         row = {
@@ -69,6 +70,7 @@ class SqlRuns:
             upsert(connection, runs, [row])
 
 
+@from_table("runs")
 def _run(row: Row[Any]) -> Run:
     return Run(
         id=row.id,

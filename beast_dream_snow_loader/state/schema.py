@@ -213,3 +213,7 @@ breakers = Table(
     Column("holder", Text, nullable=False),  # the process that has the right to probe
     Column("since", UtcTime, nullable=False),
 )
+
+for _column in (column for table in metadata.tables.values() for column in table.columns):
+    if isinstance(_column.type, UtcTime):
+        _column.type.column = str(_column)

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, select, text
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.errors import StateDamaged
-from beast_dream_snow_loader.state.backup import way_back
 from beast_dream_snow_loader.state.breakers import SqlBreakers
+from beast_dream_snow_loader.state.damage import damaged, lacking, way_back_from
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading, writing
 from beast_dream_snow_loader.state.journal import SqlJournal
 from beast_dream_snow_loader.state.lease import Fence, leased, standing
@@ -36,7 +36,8 @@ _DATA_SOURCE = "data_source"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCheck:
-    """How the database is. ``problems`` are its own words, empty when it is whole. ``open``, ``unknown`` and
+    """How the database is. ``problems`` are its own words, empty when it is whole, and ``way_back`` says what to do
+    about them. ``open``, ``unknown`` and
     ``later`` count the journal's waiting entries, ``dead`` the dead letters."""
 
     kind: str
@@ -47,6 +48,7 @@ class StoreCheck:
     later: int = 0
     dead: int = 0
     problems: tuple[str, ...] = ()
+    way_back: str = ""
 
     @property
     def whole(self) -> bool:
@@ -71,9 +73,12 @@ class Store:
             pending, dead = self.journal.pending(), len(self.journal.parked())
             problems = self._problems()
         except StateDamaged as damage:
-            return StoreCheck(kind=self._kind, revision="", size_bytes=self._size(), problems=(str(damage),))
+            return self._damaged((damage.message,), damage.next_step)
+        if problems:
+            return self._damaged(problems, way_back_from(self._engine.url), revision)
+        size = self._size()
         return StoreCheck(
-            kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, dead=dead, **pending
+            kind=self._kind, revision=revision, size_bytes=size, problems=(), way_back="", dead=dead, **pending
         )
 
     def data_source(self) -> str | None:
@@ -132,8 +137,7 @@ class Store:
             return
         fold_log(self._engine)
         if problems := self._problems():
-            file = Path(str(self._engine.url.database))
-            raise StateDamaged(f"Database {file} is damaged: {problems[0]}.", next_step=way_back(file))
+            raise damaged(self._engine.url, problems[0])
 
     def close(self) -> None:
         """Give back every connection; SQLite then folds its write-ahead log into the file."""
@@ -151,11 +155,16 @@ class Store:
     def _kind(self) -> str:
         return self._engine.url.get_backend_name()
 
+    def _damaged(self, problems: tuple[str, ...], back: str, revision: str = "") -> StoreCheck:
+        return StoreCheck(kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, way_back=back)
+
     def _problems(self) -> tuple[str, ...]:
-        """PostgreSQL keeps page checksums itself and has no check that a client may run."""
-        if not is_sqlite(self._engine.url):
-            return ()
+        """PostgreSQL keeps page checksums itself and has no check that a client may run: of it only the schema."""
         with reading(self._engine) as connection:
+            missing = [] if revision_of(connection) else ["its revision is gone (table alembic_version)"]
+            missing += lacking(connection)
+            if missing or not is_sqlite(self._engine.url):
+                return tuple(missing[:_PROBLEMS_SHOWN])
             said = [str(word) for word in connection.scalars(text(f"PRAGMA integrity_check({_PROBLEMS_SHOWN})"))]
         return () if said == ["ok"] else tuple(said)
 

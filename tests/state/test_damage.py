@@ -114,6 +114,61 @@ def test_a_stored_value_that_does_not_read_is_damage_and_is_not_shown(file, url,
     assert "hunter2" not in str(damaged.value)
 
 
+MOMENT = "2026-11-24T12:00:00.000000Z"
+ITEM = (
+    "INSERT INTO ledger_items (key, sys_id, class_name, created_by_us, send_serial, written, name_source, lane,"
+    " first_seen, last_seen, missing_reads) VALUES ('device:aa', 'b', 'c', 1, 1, '{}', '', '', '{}', '{}', 0)"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "where"),
+    [
+        (
+            "INSERT INTO ledger_relations (relation_key, parent, child, type, state)"
+            " VALUES ('k', CAST(x'68756e746572ff' AS TEXT), 'b', 't', 'linked')",
+            "a text in column parent is not UTF-8",
+        ),
+        (ITEM.format("{}", MOMENT, "hunter2"), "a time in ledger_items.last_seen does not read"),
+        (ITEM.format("{", MOMENT, MOMENT), r"does not read \(table ledger_items\)"),
+        ("DROP TABLE ledger_items", "no such table: ledger_items"),
+    ],
+)
+def test_damage_within_the_ledger_is_told_with_its_place_and_the_way_back(file, url, clock, statement, where):
+    filled(url, clock)
+    sql(file, statement)
+    with open_store(url, clock) as store, pytest.raises(StateDamaged, match=where) as damaged:
+        store.ledger.known()
+    assert f"Database {file} is damaged" in damaged.value.message
+    assert f"mv {file} {file}.damaged" in damaged.value.next_step
+    assert "hunter" not in str(damaged.value)
+
+
+def test_a_status_that_no_run_can_have_is_damage_of_its_table(file, url, clock):
+    filled(url, clock)
+    sql(file, "UPDATE runs SET status = 'zz' WHERE id = 'run-7'")
+    with open_store(url, clock) as store, pytest.raises(StateDamaged, match=f"{file}.* a row of table runs") as damaged:
+        store.memory.run("run-7")
+    assert f"mv {file} {file}.damaged" in damaged.value.next_step
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE alembic_version", "DELETE FROM alembic_version"])
+def test_tables_without_a_revision_are_damage_and_no_new_database(file, url, clock, statement):
+    filled(url, clock)
+    sql(file, statement)
+    with pytest.raises(StateDamaged, match="no revision in alembic_version"):
+        open_store(url, clock)
+
+
+def test_the_check_names_a_column_that_is_missing_and_the_way_back(file, url, clock):
+    filled(url, clock)
+    sql(file, "ALTER TABLE leases DROP COLUMN pid")
+    with open_store(url, clock) as store:
+        check = store.check()
+    assert check.problems == ("column pid of table leases is missing",)
+    assert f"mv {file} {file}.damaged" in check.way_back
+
+
 def test_a_snapshot_or_facts_that_do_not_read_count_as_not_there(file, url, clock):
     with open_store(url, clock) as store:
         store.memory.remember([Part(console=Console(key="one", name="HQ"), taken_at=clock.now())])

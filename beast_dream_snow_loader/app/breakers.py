@@ -16,7 +16,7 @@ from beast_dream_snow_loader.transport.breaking import Breakers
 from beast_dream_snow_loader.unifi.cloud import CONNECTED, SITE_MANAGER
 from beast_dream_snow_loader.unifi.door import LOGIN
 
-_NEXT_STEP = "It is tried again by itself. See: snowload breakers list"
+_BY_ITSELF = "It is tried again by itself. See: snowload breakers list"
 
 
 def breakers_of(settings: Settings, clock: Clock, listener: Listener, store: Store | None = None) -> BreakerRegistry:
@@ -37,9 +37,18 @@ def _telling(listener: Listener) -> Listener:
         if isinstance(event, BreakerChanged) and event.after == CircuitState.OPEN.value:
             finding = left_alone(event)
             listener(FindingRaised(finding=finding))
-            listener(TroubleMet(step="", error=CircuitBreakerOpen(finding.message, next_step=_NEXT_STEP)))
+            listener(TroubleMet(step="", error=CircuitBreakerOpen(finding.message, next_step=_next_step(event))))
 
     return told
+
+
+def _next_step(opened: BreakerChanged) -> str:
+    """What a person set aside without a time is never tried again by itself."""
+    if not opened.by_hand:
+        return _BY_ITSELF
+    if opened.seconds is None:
+        return f"Once it may be asked again: snowload breakers reset {opened.name}"
+    return f"It is tried again in {opened.seconds:.0f} s; sooner with: snowload breakers reset {opened.name}"
 
 
 def breakers_for(service: str, registry: BreakerRegistry) -> Breakers:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.failures import undone_how, undone_records
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.core.exit_codes import ExitCode
@@ -36,9 +37,19 @@ def _queued(result: Result) -> SnowloadError:
             "servicenow.mode is read-only",
             'Set servicenow.mode to "normal", then run: snowload replay-queue',
         )
+    elif set_aside := _set_aside(body.get("breakers") or {}):
+        resets = " and ".join(f"snowload breakers reset {name}" for name in set_aside)
+        step = f"Once it may be asked again: {resets}; then send them with: snowload replay-queue"
     else:
         step = "The next load sends them, or now: snowload replay-queue (look at them: snowload queue list)"
     return SnowloadError(f"{_counted(count, 'write')} {now} queued, because {_lower(reason)}.", next_step=step)
+
+
+def _set_aside(breakers: Mapping[str, Any]) -> list[str]:
+    """Those of ServiceNow's that a person opened and nobody has reset."""
+    held = {one["name"]: True for one in breakers.get("standing", ()) if one["by_hand"]}
+    held |= {one["name"]: one["by_hand"] and one["after"] == "open" for one in breakers.get("changes", ())}
+    return [name for name, still in held.items() if still and name.partition(".")[0] == SERVICENOW]
 
 
 def _partial(result: Result) -> SnowloadError:

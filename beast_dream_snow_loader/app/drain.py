@@ -66,7 +66,8 @@ def _replay(
             work.run()
     except SnowloadError as stopped:
         error = stopped
-    report = report_of(work.outcome, wiring, run, here, error, stop)
+    unmade = [] if dry_run or error is None else [entry.change for entry in store.journal.queued()]
+    report = report_of(work.outcome, wiring, run, here, error, stop, unmade)
     return _result(here, store, report, healings_of(wiring, report, store), dry_run=dry_run)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.changes import ItemChange, LinkChange
+from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange
 from beast_dream_snow_loader.core.incidents import Incident, Trouble, incident_of, incidents
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.errors import CmdbError, ReadOnlyMode
+from beast_dream_snow_loader.errors import CircuitBreakerOpen, CmdbError, ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.operations.error_handler import ErrorContext
 from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.operations.troubles import Troubles
@@ -32,20 +32,53 @@ class Told:
     incidents: Sequence[dict[str, Any]] = ()
 
 
-def errors_told(troubles: Troubles, settlements: Iterable[Settlement]) -> Told:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How the run came out. ``stopped``: errors that ended it or kept ServiceNow from being worked with; ``unmade``:
+    what was not written because of them; ``left_alone``: breakers that are open still, by name."""
+
+    stopped: Sequence[SnowloadError] = ()
+    unmade: Sequence[Change] = ()
+    left_alone: Collection[str] = ()
+
+
+def errors_told(troubles: Troubles, settlements: Iterable[Settlement], ending: Ending) -> Told:
     """What was raised, then each record and relation that failed, the first :data:`MOST_ERRORS` of them; and all of it,
     queued writes too, by cause."""
     settlements = tuple(settlements)
+    stops = [troubles.placed(error) for error in ending.stopped]
     of_changes = {s.change.subject: t for s in settlements if (t := _trouble(troubles, s)) is not None}
     found = incidents([*troubles.on_the_way, *of_changes.values()])
+    blamed = [one for one in found if any(_met_in(one, stop) for stop in stops)]
+    for change in ending.unmade if blamed else ():
+        blamed[-1].subjects.setdefault(change.subject, not isinstance(change, ItemChange))
     raised, failed = tuple(troubles.captured), [s for s in settlements if s.receipt.outcome in _FAILED]
     rows = chain(_raised(raised, found), (_of_change(troubles, s, of_changes, found) for s in failed))
     listed = list(islice(_traced_once(rows), MOST_ERRORS))
     return Told(
         errors=listed,
         omitted=len(raised) + len(failed) - len(listed),
-        incidents=[one.document(recovered=not one.subjects) for one in found],
+        incidents=[
+            one.document(recovered=one not in blamed and _over(one, troubles, ending.left_alone)) for one in found
+        ],
     )
+
+
+def _met_in(incident: Incident, stop: Trouble) -> bool:
+    return incident.service == stop.service and (stop.step, stop.code) in incident.chain
+
+
+def _over(incident: Incident, troubles: Troubles, left_alone: Collection[str]) -> bool:
+    """Nothing was lost to it, and what was asked in vain got its answer later."""
+    alone = any(code == CircuitBreakerOpen.code for _, code in incident.chain)
+    if alone and any(_guards(name, incident.service) for name in left_alone):
+        return False
+    return not incident.subjects and incident.answered_since(troubles.answered)
+
+
+def _guards(breaker: str, service: str) -> bool:
+    """An opening is told of UniFi, or of ServiceNow, as a whole."""
+    return service in (breaker, breaker.partition(":")[0].partition(".")[0])
 
 
 def tell_incidents(told: Sequence[Mapping[str, Any]], logger: StructuredLogger) -> None:

@@ -19,6 +19,7 @@ from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.operations.breaker_memory import CircuitState
 from beast_dream_snow_loader.operations.config import ConfigurationManager, LoggingConfig, RetryConfig
 from beast_dream_snow_loader.operations.correlation import correlated, trace_id
 from beast_dream_snow_loader.operations.listeners import fan_out, to_log
@@ -44,6 +45,11 @@ class Heard:
             self.findings.append(event.finding)
         elif isinstance(event, BreakerChanged):
             self.breakers.append(event)
+
+    def left_alone(self) -> frozenset[str]:
+        """The breakers that are not closed after all, by name."""
+        last = {event.name: event.after for event in self.breakers}
+        return frozenset(name for name, state in last.items() if state != CircuitState.CLOSED.value)
 
 
 @contextmanager

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from beast_dream_snow_loader.app.errors_told import errors_told
+from beast_dream_snow_loader.app.errors_told import Ending, errors_told
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.healed import cache_warmed, queue_drained
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop
 from beast_dream_snow_loader.app.wiring import Wiring
+from beast_dream_snow_loader.core.changes import Change
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.report import RunReport
 from beast_dream_snow_loader.core.run import Run, RunStatus
@@ -61,14 +62,19 @@ def written_any(report: RunReport) -> bool:
 
 
 def report_of(
-    outcome: LoadOutcome, wiring: Wiring, run: Run, here: Ground, error: SnowloadError | None, stop: Stop
+    outcome: LoadOutcome,
+    wiring: Wiring,
+    run: Run,
+    here: Ground,
+    error: SnowloadError | None,
+    stop: Stop,
+    unmade: Sequence[Change] = (),
 ) -> RunReport:
-    """What the run found out and did, whatever stopped it, and what was heard on the way."""
-    troubles = wiring.heard.troubles
-    for trouble in (error, outcome.away):
-        if trouble is not None:
-            troubles.met(trouble)
-    told = errors_told(troubles, outcome.settlements)
+    """What the run found out and did, whatever stopped it, and what was heard on the way. ``unmade`` are changes that
+    were not made because of ``error`` and of which nothing was settled."""
+    stopped = [trouble for trouble in (error, outcome.away) if trouble is not None]
+    ending = Ending(stopped=stopped, unmade=unmade if stopped else (), left_alone=wiring.heard.left_alone())
+    told = errors_told(wiring.heard.troubles, outcome.settlements, ending)
     report = RunReport(
         started_at=run.started_at,
         finished_at=here.clock.now(),

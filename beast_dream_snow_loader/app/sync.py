@@ -144,7 +144,8 @@ def _run(task: Task, here: Ground, store: Store, wiring: Wiring, work: Load, run
         work.run()
     except SnowloadError as stopped:
         error = stopped
-    report = report_of(work.outcome, wiring, run, here, error, stop)
+    unmade = () if options.dry_run or error is None else work.outcome.unsettled
+    report = report_of(work.outcome, wiring, run, here, error, stop, unmade)
     status, code = status_of(report, strict=options.strict)
     changes = list(plan_rows(report.plan)) if options.dry_run and report.plan is not None else []
     modes = {"dry_run": options.dry_run, "read_only": here.settings.servicenow.read_only}

@@ -14,4 +14,5 @@ def show_level(result: Result) -> None:
     first, *others = told["reasons"]
     more = f" (and {len(others)} more: see --json)" if others else ""
     when = f", as of {told['as_of']}" if told.get("as_of") else ""
-    line(f"degradation: {told['level']}{when}: {first['message']} {first['next_step']}{more}")
+    message = first["message"] if first["message"].endswith((".", "?", "!")) else f"{first['message']}."
+    line(f"degradation: {told['level']}{when}: {message} {first['next_step']}{more}")

@@ -88,7 +88,8 @@ class RetryDecided:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerChanged:
     """``before`` and ``after``: closed, open, half_open. ``seconds`` is how long the dependency is left alone; None: it
-    is not, or until a person says otherwise."""
+    is not, or until a person says otherwise. ``standing``: nothing changed, it was so when this run came; ``before`` is
+    then the same as ``after``."""
 
     name: str
     before: str
@@ -96,6 +97,7 @@ class BreakerChanged:
     reason: str
     seconds: float | None = None
     by_hand: bool = False
+    standing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,17 +25,20 @@ _FOLLOWS = {
 _FOR_ITS_END = frozenset({"link.end_refused", "link.end_missing"})
 """Of an edge: the cause is that of its end."""
 
+_OF_A_LOGIN = "auth."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Something went wrong once. ``service`` is whom it was asked of; ``subject`` the change it kept from being made,
     ``relation`` whether that is an edge, and
-    ``ends`` the subjects of its ends."""
+    ``ends`` the subjects of its ends. ``operation``: of the request that failed."""
 
     at: datetime
     step: str
     service: str
     code: str
+    operation: str = ""
     subject: str = ""
     relation: bool = False
     ends: tuple[str, ...] = ()
@@ -45,7 +48,7 @@ class Trouble:
 class Incident:
     """Troubles of one cause. ``chain`` is what led to what: step and code, in the order they first came up, how often.
 
-    ``subjects`` are changes that were not made because of it.
+    ``subjects`` are changes that were not made because of it, ``operations`` what was asked in vain and when last.
     """
 
     service: str
@@ -55,6 +58,7 @@ class Incident:
     count: int = 0
     chain: dict[tuple[str, str], int] = field(default_factory=dict)
     subjects: dict[str, bool] = field(default_factory=dict)
+    operations: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -74,11 +78,21 @@ class Incident:
         self.count += 1
         link = (trouble.step, trouble.code)
         self.chain[link] = self.chain.get(link, 0) + 1
+        if trouble.operation:
+            self.operations[trouble.operation] = max(trouble.at, self.operations.get(trouble.operation, trouble.at))
         if trouble.subject:
             self.subjects[trouble.subject] = trouble.relation
 
+    def answered_since(self, answered: Mapping[tuple[str, str], datetime]) -> bool:
+        """Whether what was asked in vain was asked with success later, with another login if that was what failed;
+        ``answered``: when last, by service and operation."""
+        theirs = {operation: at for (service, operation), at in answered.items() if service == self.service}
+        if self.code.startswith(_OF_A_LOGIN):
+            return not self.operations or any(at >= self.last for at in theirs.values())
+        return all(operation in theirs and theirs[operation] >= last for operation, last in self.operations.items())
+
     def document(self, *, recovered: bool) -> dict[str, Any]:
-        """``recovered``: the run got over it, nothing was lost to it."""
+        """``recovered``: the run got over it, nothing was lost to it (:meth:`answered_since` among others)."""
         return {
             "id": self.id,
             "service": self.service,

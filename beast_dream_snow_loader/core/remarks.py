@@ -37,7 +37,8 @@ def remarks(settlements: Iterable[Settlement]) -> Iterator[Finding]:
 
 def left_alone(change: BreakerChanged) -> Finding:
     """A dependency that is not asked any more for a while."""
-    message = f"{change.name} is left alone: {change.reason}. Until it is tried again nothing is sent to it."
+    end = "reset" if change.by_hand and change.seconds is None else "tried again"
+    message = f"{change.name} is left alone: {change.reason.rstrip('.')}. Until it is {end} nothing is sent to it."
     return Finding(record=change.name, rule=LEFT_ALONE, severity=Severity.WARNING, message=message)
 
 

@@ -218,7 +218,7 @@ def told(aged: Aged) -> Finding:
         rule="source.stale",
         severity=Severity.WARNING,
         message=(
-            f"{what} {shown(aged.name)} cannot be read: {shown(aged.why, 200) or 'not told why'}. "
+            f"{what} {shown(aged.name)} cannot be read: {shown(aged.why, 200).rstrip('.') or 'not told why'}. "
             f"{aged.devices} devices and {aged.clients} clients come from its last good snapshot, "
             f"{aged.seconds / 3600:.1f} hours old ({how}). "
             "Nothing is written because of it, and nobody is counted as missing there."

@@ -269,10 +269,15 @@ def _because(report: RunReport) -> dict[str, str] | None:
     return {"code": code, "message": shown(message, 500)}
 
 
-def _breakers(changes: Sequence[BreakerChanged]) -> dict[str, Any]:
+def _breakers(told: Sequence[BreakerChanged]) -> dict[str, Any]:
     names = ("name", "before", "after", "reason", "seconds", "by_hand")
-    opened = sum(change.after == "open" for change in changes)
-    return {"opened": opened, "changes": [{name: getattr(one, name) for name in names} for one in changes]}
+    standing = ("name", "reason", "seconds", "by_hand")
+    changes = [one for one in told if not one.standing]
+    return {
+        "opened": sum(change.after == "open" for change in changes),
+        "changes": [{name: getattr(one, name) for name in names} for one in changes],
+        "standing": [{name: getattr(one, name) for name in standing} for one in told if one.standing],
+    }
 
 
 def _held(record: Held) -> dict[str, Any]:

@@ -135,9 +135,9 @@ class CircuitBreaker:
         with self._deciding() as (machine, _):
             machine.reset()
 
-    def adopt(self, found: Remembered) -> None:
-        """Take over what other processes found out."""
-        with self._deciding() as (machine, now):
+    def adopt(self, found: Remembered, *, standing: bool = False) -> None:
+        """Take over what other processes found out. ``standing``: before this one came, so that it is no change."""
+        with self._deciding(standing=standing) as (machine, now):
             machine.adopt(found, now)
 
     def hear(self, found: Remembered) -> None:
@@ -219,7 +219,7 @@ class CircuitBreaker:
             self.adopt(standing)
 
     @contextmanager
-    def _deciding(self) -> Iterator[tuple[Machine, float]]:
+    def _deciding(self, *, standing: bool = False) -> Iterator[tuple[Machine, float]]:
         """Decide under the lock; tell and write down what changed when it is free again."""
         with self._lock:
             now = self._clock.monotonic()
@@ -230,19 +230,20 @@ class CircuitBreaker:
             if changes or (was_full and not self._machine.full):
                 self._changed.notify_all()
         if changes:
-            self._tell(changes)
+            self._tell(changes, standing=standing)
 
-    def _tell(self, changes: list[Transition]) -> None:
+    def _tell(self, changes: list[Transition], *, standing: bool) -> None:
         for change in changes:
             if change.before is not change.after or change.by_hand:
                 self._listener(
                     BreakerChanged(
                         name=self.name,
-                        before=change.before.value,
+                        before=(change.after if standing else change.before).value,
                         after=change.after.value,
                         reason=change.reason,
                         seconds=change.seconds,
                         by_hand=change.by_hand,
+                        standing=standing,
                     )
                 )
         if any(change.ours for change in changes):

@@ -72,7 +72,7 @@ class BreakerRegistry:
     def _made(self, name: str, policy: BreakerPolicy, clock: Clock | None) -> CircuitBreaker:
         made = CircuitBreaker.of(policy, name=name, clock=clock, memory=self._memory, listener=self._listener)
         if name in self._remembered:
-            made.adopt(self._remembered[name])
+            made.adopt(self._remembered[name], standing=True)
         return made
 
 

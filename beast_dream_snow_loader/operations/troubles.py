@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import (
@@ -36,6 +37,9 @@ class Troubles:
         self._step = ""
         self._met: list[Trouble] = []
         self._seen: dict[int, SnowloadError] = {}
+        self._placed: dict[int, Trouble] = {}
+        self.answered: dict[tuple[str, str], datetime] = {}
+        """When a request last went well, by service and operation."""
         self.captured: list[ErrorContext] = []
         """Errors that were raised, each once."""
         self.refused: dict[str, ErrorContext] = {}
@@ -46,9 +50,12 @@ class Troubles:
     def __call__(self, event: Event) -> None:
         if isinstance(event, RequestFinished):
             if failing(event):
-                self._add(event.service, event.error or _CODES.get(event.status or 0, ServerFault.code))
+                code = event.error or _CODES.get(event.status or 0, ServerFault.code)
+                self._add(event.service, code, operation=event.operation)
                 if event.service == "servicenow":
                     self.handler.handle_servicenow_error(event, event.operation)
+            else:
+                self._answered(event)
         elif isinstance(event, CredentialAccessed):
             if event.code == NotAuthenticated.code:
                 self.handler.handle_authentication_error(event.method, "the server answered 401")
@@ -78,8 +85,18 @@ class Troubles:
         if self._logger is not None:
             self._logger.log_error(context)
         service = self._service(error.code, step)
+        self._placed[id(error)] = Trouble(at=self._clock.now(), step=step, service=service, code=error.code)
         if not any((one.service, one.step, one.code) == (service, step, error.code) for one in self.on_the_way):
             self._add(service, error.code, step)
+
+    def placed(self, error: SnowloadError) -> Trouble:
+        """Where and of whom an error was met."""
+        self.met(error)
+        return self._placed[id(error)]
+
+    def _answered(self, event: RequestFinished) -> None:
+        with self._lock:
+            self.answered[event.service, event.operation] = self._clock.now()
 
     def _settled(self, receipt: Receipt) -> None:
         trouble = Trouble(
@@ -91,10 +108,10 @@ class Troubles:
             told = {"key": receipt.subject, "step": self._step}
             self.refused[receipt.subject] = self.handler.capture_refusal("load", receipt.code, receipt.message, told)
 
-    def _add(self, service: str, code: str, step: str | None = None) -> None:
-        now = self._clock.now()
+    def _add(self, service: str, code: str, step: str | None = None, operation: str = "") -> None:
+        now, step = self._clock.now(), self._step if step is None else step
         with self._lock:
-            self._met.append(Trouble(at=now, step=self._step if step is None else step, service=service, code=code))
+            self._met.append(Trouble(at=now, step=step, service=service, code=code, operation=operation))
 
     def _service(self, code: str, step: str) -> str:
         """Whom an error is about: the one whose request failed so, else the end that the step talks to."""

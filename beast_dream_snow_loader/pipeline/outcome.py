@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from beast_dream_snow_loader.core.changes import LinkChange, Plan
+from beast_dream_snow_loader.core.changes import Change, LinkChange, Plan
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import StepFinished
 from beast_dream_snow_loader.core.facts import InstanceFacts
@@ -52,3 +52,12 @@ class LoadOutcome:
     integrity: Integrity = field(default_factory=Integrity)
     attendance: Attendance | None = None
     steps: list[StepFinished] = field(default_factory=list)
+
+    @property
+    def unsettled(self) -> Sequence[Change]:
+        """What was planned and of which nothing became, good or bad: the run ended before."""
+        if self.plan is None:
+            return ()
+        plan, settled = self.plan, {settlement.change.subject for settlement in self.settlements}
+        planned: tuple[Change, ...] = (*plan.items, *plan.links, *plan.client_links, *plan.unlinks, *plan.retirements)
+        return [change for change in planned if change.subject not in settled]

@@ -62,6 +62,6 @@ def _refused(answer: Answer, what: str) -> SnowloadError:
 
 def _asleep(answer: Answer, what: str) -> SnowloadError:
     return CmdbAsleep(
-        f"ServiceNow did not answer {what}: {answer.message}.",
+        f"ServiceNow did not answer {what}: {answer.message.rstrip('.')}.",
         next_step="Wake the instance at developer.servicenow.com, or check that SERVICENOW_INSTANCE is its address.",
     )

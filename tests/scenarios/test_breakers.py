@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def test_a_load_while_servicenow_is_set_aside_by_hand_queues_and_sends_nothing(h
     load = here.run(*LOAD)
     assert (load.code, load.document["queued"], asked(here)) == (8, 1, 0), load.err
     assert findings(load, "breaker.opened")[0]["record"] == "servicenow"
-    assert load.document["breakers"]["changes"][0]["by_hand"]
+    assert load.document["breakers"]["standing"][0]["by_hand"]
     keeps(load.document)
     health = here.run("health", "--env", "testing", "--json").document["checks"]
     check = next(one for one in health if one["name"] == "breakers")
@@ -58,6 +59,32 @@ def test_a_load_while_servicenow_is_set_aside_by_hand_queues_and_sends_nothing(h
     assert here.run(*REPLAY).code == 8
     assert breakers(here, "reset", "servicenow").document["changed"] == ["servicenow"]
     assert here.run(*REPLAY).document["sent"] == 1
+
+
+@pytest.mark.parametrize("name", ["servicenow", "servicenow.batch"])
+def test_the_last_words_beside_a_breaker_open_by_hand_say_first_how_to_reset_it(here: Town, name: str) -> None:
+    breakers(here, "open", name)
+    ended = here.run(*LOAD)
+    assert ended.code == 8, ended.err
+    told = re.findall(r"snowload [a-z-]+(?: reset [\w.]+)?", ended.err.split("queued, because")[-1])
+    assert f"snowload breakers reset {name}" in told, ended.err
+    assert "snowload replay-queue" not in told[: told.index(f"snowload breakers reset {name}")], ended.err
+
+
+def test_a_breaker_that_stood_open_by_hand_is_no_change_of_the_run_and_is_not_said_to_be_tried_again(
+    here: Town,
+) -> None:
+    breakers(here, "open", "servicenow")
+    document = here.run(*LOAD).document
+    told = document["breakers"]
+    assert (told["opened"], told["changes"]) == (0, [])
+    expected = {"name": "servicenow", "reason": "opened by hand", "seconds": None, "by_hand": True}
+    assert told["standing"] == [expected]
+    words = [one["message"] for one in document["errors"] if one["code"] == "transport.breaker_open"]
+    assert words
+    assert not [one for one in words if "by itself" in one]
+    assert any("snowload breakers reset servicenow" in one for one in words)
+    keeps(document)
 
 
 def test_only_the_part_of_servicenow_that_is_set_aside_is_left_alone(here: Town) -> None:

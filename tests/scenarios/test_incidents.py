@@ -11,7 +11,7 @@ from beast_dream_snow_loader.app.errors_told import MOST_ERRORS
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, WRITES, OpenTown, keeps, key_of, refuse, switch
+from tests.scenarios.desk import LOAD, REPLAY, WRITES, OpenTown, keeps, key_of, refuse, switch
 
 
 @pytest.fixture
@@ -66,6 +66,40 @@ def test_a_fault_that_the_run_got_over_is_told_as_recovered(here: Town) -> None:
     assert ended.code == 0, ended.err
     incident = only(ended.document["incidents"])
     assert (incident["recovered"], incident["count"], incident["records"]) == (True, 1, 0)
+
+
+def test_a_login_that_is_refused_is_not_recovered_from(here: Town) -> None:
+    ended = here.run(*LOAD, SERVICENOW_PASSWORD="wrong-one")
+    assert ended.code == 7, ended.err
+    assert [one["recovered"] for one in ended.document["incidents"]] == [False]
+
+
+def test_a_load_that_a_cool_down_ended_is_not_recovered(here: Town) -> None:
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=429, headers=(("Retry-After", "600"),)))
+    for _ in range(2):  # the second asks nothing: it hears of the cool-down from the first
+        ended = here.run(*LOAD)
+        assert ended.code == 5, ended.err
+        assert [one["recovered"] for one in ended.document["incidents"]] == [False]
+
+
+def test_what_waits_for_a_breaker_opened_by_hand_counts_as_lost_to_it_for_a_replay_too(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    here.estate.rename_device(switch(here.estate).mac, "renamed-behind-the-breaker")
+    assert here.run("breakers", "open", "servicenow", "--env", "testing").code == 0
+    load, replay = here.run(*LOAD), here.run(*REPLAY)
+    assert (load.code, replay.code) == (8, 8), (load.err, replay.err)
+    for ended in (load, replay):
+        incident = only(ended.document["incidents"])
+        told = (incident["code"], incident["records"], incident["recovered"])
+        assert told == ("transport.breaker_open", 1, False)
+
+
+def test_a_console_that_was_not_read_to_the_end_is_not_recovered(here: Town) -> None:
+    console = here.sandbox.consoles[0].server
+    console.faults.add(Fault(effect=Effect.STATUS, status=503))
+    incidents = here.run(*LOAD, SNOWLOAD_RETRY__MAX_ATTEMPTS="1").document["incidents"]
+    of_it = [one for one in incidents if one["service"].startswith("unifi:127.0.0.1")]
+    assert [one["recovered"] for one in of_it] == [False], incidents
 
 
 def test_every_error_has_its_whole_context(here: Town) -> None:

@@ -95,6 +95,13 @@ def test_only_the_part_of_servicenow_that_is_set_aside_is_left_alone(here: Town)
     assert not [line for line in here.sandbox.log.lines("servicenow") if "identifyreconcile" in line.path]
 
 
+def test_the_line_about_the_level_keeps_why_and_what_to_do_apart(here: Town) -> None:
+    breakers(here, "open", "servicenow.ire")
+    out = here.run("load", "--env", "testing").out
+    (level,) = (one for one in out.splitlines() if one.startswith("degradation:"))
+    assert "servicenow.ire. Send them with:" in " ".join(out[out.index(level) :].split()), out
+
+
 def test_a_fault_of_one_api_leaves_the_others_alone(here: Town) -> None:
     path = "/api/now/identifyreconcile*"
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path=path))

@@ -98,6 +98,14 @@ def test_one_console_away_is_shown_as_it_was_and_the_others_are_loaded(here: Tow
     keeps(ended.document)
 
 
+def test_why_a_console_stands_in_ends_with_one_full_stop(here: Town) -> None:
+    here.sandbox.consoles[0].server.faults.add(Fault(effect=Effect.STATUS, status=401, body='{"code":"unauthorized"}'))
+    here.estate.set_reachable(here.estate.consoles()[0].host_id, False)
+    told = [one["message"] for one in here.run(*LOAD).document["findings"] if one["rule"] == "source.stale"]
+    assert told
+    assert not [one for one in told if ".." in one]
+
+
 def test_strict_makes_a_stale_console_partial(here: Town) -> None:
     down(here, 0)
     assert here.run(*LOAD, "--strict").code == 3

@@ -29,6 +29,7 @@ from beast_dream_snow_loader.state.journal_rows import (
     entry_of,
     new_rows,
     place,
+    place_of,
     refuse_unintended,
     settled_row,
     standing_of,
@@ -76,8 +77,9 @@ class SqlJournal:
 
         One that waits already with the same content stays where it is, in the newest wording; one that was sent
         without an answer stays to be looked up, whatever it carries: what it brought about would pass for a person's
-        doing otherwise. Any other entry of the subject is superseded. QueueFull, and nothing queued, when more would
-        wait than may.
+        doing otherwise. Any other entry of the subject is superseded: what takes over from a write that waited takes
+        over its place in the queue, and since when its record has waited. QueueFull, and nothing queued, when more
+        would wait than may.
         """
         latest = {change.subject: change for change in changes}
         if not latest:
@@ -93,7 +95,10 @@ class SqlJournal:
             supersede(connection, replaced, now)
             if new:
                 later = {"state": EntryState.LATER, "settled_at": now, "due_at": now, "code": code, "message": message}
-                connection.execute(journal.insert(), [{**row, **later} for row in new_rows(run_id, new, {}, now)])
+                rows = [
+                    {**row, **later, **place_of(standing.get(row["subject"]))} for row in new_rows(run_id, new, {}, now)
+                ]
+                connection.execute(journal.insert(), rows)
             waiting = [subject for subject in kept if standing[subject].state == EntryState.LATER]
             if waiting:
                 rows = [{"entry": standing[subject].id, "new_change": bodies[subject][1]} for subject in waiting]

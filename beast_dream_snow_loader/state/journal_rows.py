@@ -40,6 +40,7 @@ class Standing:
     content: str
     state: str
     attempts: int
+    intended_at: datetime
 
     @property
     def pending(self) -> bool:
@@ -72,7 +73,7 @@ REWORD = update(journal).where(journal.c.id == bindparam("entry")).values(change
 
 def standing_of(connection: Connection, subjects: Iterable[str]) -> dict[str, Standing]:
     c = journal.c
-    columns = (c.subject, c.id, place.label("place"), c.origin, c.change, c.content, c.state, c.attempts)
+    columns = (c.subject, c.id, place.label("place"), c.origin, c.change, c.content, c.state, c.attempts, c.intended_at)
     found: dict[str, Standing] = {}
     for portion in portions(subjects):
         query = select(*columns).where(c.subject.in_(portion), STANDING)
@@ -85,8 +86,14 @@ def standing_of(connection: Connection, subjects: Iterable[str]) -> dict[str, St
                 content=row.content,
                 state=row.state,
                 attempts=row.attempts,
+                intended_at=row.intended_at,
             )
     return found
+
+
+def place_of(before: Standing | None) -> dict[str, Any]:
+    """What a write that is queued, but not sent, takes over from the one of its record that waited until now."""
+    return {"origin": before.origin, "intended_at": before.intended_at} if before and before.pending else {}
 
 
 def supersede(connection: Connection, entries: Iterable[Standing], now: datetime) -> None:

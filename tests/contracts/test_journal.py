@@ -165,11 +165,24 @@ def test_queueing_again_what_waits_changes_neither_its_place_nor_its_run(store, 
     ]
 
 
-def test_queueing_a_newer_change_supersedes_the_one_that_waited(store, make):
+def test_queueing_a_newer_change_supersedes_the_one_that_waited_and_keeps_its_place(store, make):
     newer = make.change(1, ChangeType.UPDATE, send={"name": "renamed"})
     queue(store, make.change(1), make.change(2))
+    since = store.journal.queued()[0].intended_at
+    queue(store, newer, run="run-2")
+    assert [(entry.run_id, entry.change) for entry in store.journal.queued()] == [
+        ("run-2", newer),
+        ("run-1", make.change(2)),
+    ]
+    assert [entry.intended_at for entry in store.journal.queued(limit=1)] == [since]
+
+
+def test_a_newer_change_that_took_over_a_place_has_attempts_of_its_own(store, make):
+    newer = make.change(1, ChangeType.UPDATE, send={"name": "renamed"})
+    queue(store, make.change(1), make.change(2))
+    send(store, make, make.change(1))
     queue(store, newer)
-    assert [entry.change for entry in store.journal.queued()] == [make.change(2), newer]
+    assert [(entry.change, entry.attempts) for entry in store.journal.queued()] == [(newer, 0), (make.change(2), 0)]
 
 
 def test_queueing_what_was_sent_without_an_answer_leaves_it_to_be_looked_up(store, make):
@@ -197,7 +210,7 @@ def test_a_full_queue_refuses_new_writes_and_keeps_what_it_has(place, make):
             queue(store, make.change(3), make.change(4))
         queue(store, make.change(3))
         queue(store, newer)
-        assert [entry.change for entry in store.journal.queued()] == [make.change(2), make.change(3), newer]
+        assert [entry.change for entry in store.journal.queued()] == [newer, make.change(2), make.change(3)]
 
 
 def test_entries_of_a_release_before_dead_letters_are_the_same_change_by_their_text(place, store, make):

@@ -25,9 +25,11 @@ from tests.scenarios.desk import (
     clean,
     could_write,
     keeps,
+    names,
     one_switch,
     refuse,
     switch,
+    switches,
 )
 
 HOSTILE = "evil\x1b[31m\u202etxt"
@@ -106,6 +108,20 @@ def test_a_parked_write_that_is_tried_again_is_sent_by_the_next_load(parked: Tow
     load = parked.run(*LOAD)
     assert (load.code, load.document["written"]["updated"], load.document["parked"]) == (0, 1, [])
     clean(parked)
+
+
+def test_a_newer_write_of_a_record_keeps_the_place_of_the_one_that_waited(here: Town) -> None:
+    (first,) = listed(here)["entries"]
+    here.estate.rename_device(switches(here.estate)[1].mac, "second")
+    here.run(*LOAD, **HELD_BACK)
+    here.estate.rename_device(switch(here.estate).mac, "first-again")
+    here.run(*LOAD, **HELD_BACK)
+    entries = listed(here)["entries"]
+    assert [entry["key"] == first["key"] for entry in entries] == [True, False]
+    assert (entries[0]["id"] != first["id"], entries[0]["queued_at"]) == (True, first["queued_at"])
+    assert here.run(*REPLAY, "--limit", "1").document["sent"] == 1
+    assert "first-again" in names(here)
+    assert "second" not in names(here)
 
 
 def test_a_dropped_write_is_gone_recorded_and_planned_anew_by_a_load(parked: Town) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from beast_dream_snow_loader.app.breaker_config import DATABASE, FIXED, UNIFI
+from beast_dream_snow_loader.app.breakers import breaker_name
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
@@ -20,6 +22,7 @@ from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.operations.breaker_memory import CircuitState, Remembered
+from beast_dream_snow_loader.operations.pace import LONGEST_ASKED_SECONDS, CoolDownInForce, in_words
 from beast_dream_snow_loader.state.store import Store
 from beast_dream_snow_loader.unifi.cloud import SITE_MANAGER
 from beast_dream_snow_loader.unifi.door import address
@@ -31,7 +34,7 @@ def list_breakers(place: Place) -> Result:
     """Every dependency that the settings name, and every other one of which something is known."""
     try:
         with ground(place) as here, opened(here) as store:
-            return _result("list", here, {"breakers": _rows(here, store)})
+            return _result("list", here, _standing(here, store))
     except SnowloadError as error:
         return failed(_COMMAND, error, environment=place.environment or "")
 
@@ -58,22 +61,33 @@ def open_breaker(place: Place, name: str, lasting: str | None, reason: str, *, d
 
 
 def reset_breakers(place: Place, name: str | None, *, dry_run: bool) -> Result:
-    """Closed, whatever opened them: one, or all."""
+    """Closed, whatever opened them: one, or all; with them the cool-downs of what they are for."""
     try:
         with ground(place) as here, opened(here) as store:
             if name is not None:
-                _refuse_unknown(here, store, name)
+                _refuse_unknown(here, store, breaker_name(name))
             known = store.breakers.all().values()
             chosen = [one.name for one in known if name in (None, one.name) and one.state is not CircuitState.CLOSED]
             changed = chosen if dry_run else store.breakers.reset(chosen)
-            return _recorded("reset", here, store, changed, dry_run=dry_run)
+            ended = _ended(here, store, name, dry_run=dry_run)
+            return _recorded("reset", here, store, changed, ended, dry_run=dry_run)
     except SnowloadError as error:
         return failed(_COMMAND, error, environment=place.environment or "")
 
 
-def _recorded(action: str, here: Ground, store: Store, changed: Sequence[str], *, dry_run: bool) -> Result:
+def _ended(here: Ground, store: Store, name: str | None, *, dry_run: bool) -> Sequence[str]:
+    """Services that may be asked again: all, or those known by that name."""
+    pacing = store.pacing(here.target)
+    cooling = [one.service for one in pacing.in_force()]
+    chosen = [service for service in cooling if name in (None, service, breaker_name(service))]
+    return chosen if dry_run else pacing.end(chosen)
+
+
+def _recorded(
+    action: str, here: Ground, store: Store, changed: Sequence[str], ended: Sequence[str] = (), *, dry_run: bool
+) -> Result:
     """A person's decision is a run of its own: who reads the history finds why nothing was sent."""
-    body = {"dry_run": dry_run, "changed": list(changed), "breakers": _rows(here, store)}
+    body = {"dry_run": dry_run, "changed": list(changed), "ended": list(ended), **_standing(here, store)}
     result = _result(action, here, body)
     if not dry_run:
         run = begun(_COMMAND, here)
@@ -96,7 +110,8 @@ def _refuse_unknown(here: Ground, store: Store, name: str) -> None:
             "The breaker of the database is each process's own: where the database is away nothing can be shared.",
             next_step="See the others with: snowload breakers list",
         )
-    known = [*_names(here.settings), *store.breakers.all()]
+    cooling = [one.service for one in store.pacing(here.target).in_force()]
+    known = [*_names(here.settings), *store.breakers.all(), *map(breaker_name, cooling)]
     if name in known or name.startswith(f"{UNIFI}:connector/"):
         return
     near = nearest(name, known)
@@ -112,6 +127,22 @@ def _names(settings: Settings) -> Iterator[str]:
     if settings.unifi.api_key is not None:
         yield SITE_MANAGER
     yield from (f"{UNIFI}:{address(console)}" for console in settings.unifi.consoles)
+
+
+def _standing(here: Ground, store: Store) -> dict[str, Any]:
+    """All that keeps requests back."""
+    now, cooling = here.clock.now(), store.pacing(here.target).in_force()
+    return {"breakers": _rows(here, store), "cool_downs": [_cool_down(one, now) for one in cooling]}
+
+
+def _cool_down(one: CoolDownInForce, now: datetime) -> dict[str, Any]:
+    capped = f" ({in_words(one.whole)} is the most that is heeded)" if one.whole >= LONGEST_ASKED_SECONDS else ""
+    return {
+        "service": one.service,
+        "seconds": round(one.seconds, 1),
+        "until": rfc3339(now + timedelta(seconds=one.seconds)),
+        "reason": f"answered 429: left alone for {in_words(one.whole)} in all{capped}",
+    }
 
 
 def _rows(here: Ground, store: Store) -> list[dict[str, Any]]:

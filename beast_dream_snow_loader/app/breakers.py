@@ -57,9 +57,17 @@ def breakers_for(service: str, registry: BreakerRegistry) -> Breakers:
     A console's login fails and is left alone together with it. One behind Site Manager has its own, and is left alone
     too when Site Manager cannot be reached.
     """
+    name = breaker_name(service)
     if service == SERVICENOW:
         return Breakers(registry.get(service), lambda request: registry.get(f"{service}.{family_of(request)}"))
     if service.startswith(CONNECTED):
-        console = registry.get(f"unifi:connector/{service.removeprefix(CONNECTED)}")
+        console = registry.get(name)
         return Breakers(registry.get(SITE_MANAGER), lambda _request: console, service)
-    return Breakers(registry.get(service.removesuffix(LOGIN)), service=service)
+    return Breakers(registry.get(name), service=service)
+
+
+def breaker_name(service: str) -> str:
+    """The breaker under which people know a service: a console's login has none of its own."""
+    if service.startswith(CONNECTED):
+        return f"unifi:connector/{service.removeprefix(CONNECTED)}"
+    return service.removesuffix(LOGIN)

@@ -12,8 +12,9 @@ from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.failures import undone_how, undone_records
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.core.exit_codes import ExitCode
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import SnowloadError, Throttled
 
+_WHEN_OVER = "See the wait with: snowload breakers list (it ends with: snowload breakers reset NAME). When it is over,"
 _CHANGES = ("create", "update", "retire", "link", "unlink")
 
 
@@ -40,6 +41,8 @@ def _queued(result: Result) -> SnowloadError:
     elif set_aside := _set_aside(body.get("breakers") or {}):
         resets = " and ".join(f"snowload breakers reset {name}" for name in set_aside)
         step = f"Once it may be asked again: {resets}; then send them with: snowload replay-queue"
+    elif why.get("code") == Throttled.code:
+        step = f"{_WHEN_OVER} the next load sends them, or: snowload replay-queue"
     else:
         step = "The next load sends them, or now: snowload replay-queue (look at them: snowload queue list)"
     return SnowloadError(f"{_counted(count, 'write')} {now} queued, because {_lower(reason)}.", next_step=step)
@@ -106,9 +109,11 @@ def _changes(result: Result) -> SnowloadError:
 
 def _ill(result: Result) -> SnowloadError:
     bad = [one["name"] for one in result.body.get("checks", ()) if one.get("status") != "healthy"]
-    return SnowloadError(
-        f"{result.status}: {', '.join(bad) or 'no check could be made'}.", next_step="Find out why: snowload doctor"
-    )
+    told = f"{result.status}: {', '.join(bad) or 'no check could be made'}."
+    cooling = [one for one in result.body.get("checks", ()) if Throttled.code in one.get("details", {}).values()]
+    if cooling:
+        return SnowloadError(f"{told} {cooling[0]['message']}", next_step=f"{_WHEN_OVER} run this again.")
+    return SnowloadError(told, next_step="Find out why: snowload doctor")
 
 
 def _otherwise(result: Result) -> SnowloadError:

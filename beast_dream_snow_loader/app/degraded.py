@@ -26,7 +26,14 @@ from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.remembered import usable
 from beast_dream_snow_loader.core.report import RunReport
 from beast_dream_snow_loader.core.run import Run
-from beast_dream_snow_loader.errors import CmdbAsleep, ReadOnlyMode, SnowloadError, SourceUnavailable, TransportError
+from beast_dream_snow_loader.errors import (
+    CmdbAsleep,
+    ReadOnlyMode,
+    SnowloadError,
+    SourceUnavailable,
+    Throttled,
+    TransportError,
+)
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthStatus
 from beast_dream_snow_loader.state.store import Store
@@ -168,7 +175,9 @@ def _target(report: RunReport) -> Trouble | None:
 def _unwell(code: str, check: HealthCheck | None) -> Trouble | None:
     if check is None or check.status is not HealthStatus.UNHEALTHY:
         return None
-    return Trouble(code=code, message=check.message, next_step="Find out why: snowload doctor")
+    waits = Throttled.code in check.details.values()
+    step = "See how long it is left alone: snowload breakers list" if waits else "Find out why: snowload doctor"
+    return Trouble(code=code, message=check.message, next_step=step)
 
 
 def _kept(here: Ground, store: Store) -> float | None:

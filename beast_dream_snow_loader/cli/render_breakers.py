@@ -18,12 +18,20 @@ def render(result: Result) -> None:
     if "breakers" not in body:
         return
     table(("breaker", "state", "until", "since", "why"), [_row(one) for one in body["breakers"]])
+    table(("cool-down", "ends", "until", "why"), [_cooling(one) for one in body["cool_downs"]])
     if body["action"] in _DONE:
         would = "would be " if body["dry_run"] else ""
         line(f"breakers: {', '.join(body['changed']) or 'none'} {would}{_DONE[body['action']]}")
+        if body["ended"]:
+            line(f"cool-downs: {', '.join(body['ended'])} {would}ended")
     else:
         opened = sum(one["state"] == "open" for one in body["breakers"])
-        line(f"breakers: {opened or 'none'} open")
+        left = len(body["cool_downs"])
+        line(f"breakers: {opened or 'none'} open" + (f"; cool-downs: {left} in force" if left else ""))
+
+
+def _cooling(one: Mapping[str, Any]) -> tuple[object, ...]:
+    return (one["service"], f"in {one['seconds']:.0f} s", one["until"], one["reason"])
 
 
 def _row(one: Mapping[str, Any]) -> tuple[object, ...]:

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.concurrency import AdaptiveLimit
-from beast_dream_snow_loader.operations.pace import OwnPace, Pace
+from beast_dream_snow_loader.operations.pace import LONGEST_ASKED_SECONDS, OwnPace, Pace
 from beast_dream_snow_loader.operations.retry import number_of, retry_after
 
 FIRST_COOL_DOWN_SECONDS = 1.0
 LONGEST_COOL_DOWN_SECONDS = 60.0
 """Without a word; a service whose first one is that long gets eight times the first."""
 _HOUR = 3600.0
-_LONGEST_ASKED = 24 * _HOUR
 _PORTIONS = 20
 _LARGEST_PORTION = 50
 _PATIENCE_SECONDS = 5.0
@@ -66,6 +65,7 @@ class Governor:
         self._until = float("-inf")
         self._cooled_at = float("-inf")
         self._streak = 0
+        self._is_shared = False
         self._stamp: object = object()
         self._deaf_until = float("-inf")
         self._rules: dict[str, str] = {}
@@ -99,7 +99,7 @@ class Governor:
             if asked is None and sent_at < self._cooled_at:
                 return  # sent before the others heard of it: one refusal, not several
             self._streak += 1 if asked is None else 0
-            seconds = min(self._unasked() if asked is None else asked, _LONGEST_ASKED)
+            seconds = min(self._unasked() if asked is None else asked, LONGEST_ASKED_SECONDS)
             if now + seconds <= self._until:
                 return
             self._until, self._cooled_at = now + seconds, now
@@ -110,10 +110,14 @@ class Governor:
         return float(min(longest, self._first * 2.0 ** min(self._streak - 1, 16)))
 
     def _tell(self, seconds: float, now: float) -> None:
+        """``_is_shared``: the cool-down that holds here is in the shared state too, so that it can be ended there."""
+        self._is_shared = False
         try:
             self._pace.cool(self.service, seconds, self._streak)
         except StateError:
             self._deaf_until = now + _PATIENCE_SECONDS
+        else:
+            self._is_shared = True
 
     def _listen(self, now: float) -> None:
         """What other processes have heard since."""
@@ -125,9 +129,11 @@ class Governor:
             self._deaf_until = now + _PATIENCE_SECONDS
             return
         self._stamp = stamp
+        if heard is None and self._is_shared:  # a person ended it
+            self._until, self._streak, self._is_shared = now, 0, False
         if heard is not None and heard.seconds > 0 and now + heard.seconds > self._until + _SAME_SECONDS:
             self._until, self._cooled_at = now + heard.seconds, now
-            self._streak = max(self._streak, heard.streak)
+            self._streak, self._is_shared = max(self._streak, heard.streak), True
 
     def _quota(self, operation: str, now: float) -> float:
         window = self._windows.get(self._rules.get(_family(operation), ""))
@@ -171,8 +177,8 @@ class Governor:
             known = self._windows.get(rule)
             if known is None or now >= known.ends or known.limit != int(limit):
                 self._windows[rule] = _Window(limit=int(limit), ends=now + seconds)
-            if headers.get("x-ratelimit-remaining") == "0":
-                self._until = max(self._until, now + seconds)
+            if headers.get("x-ratelimit-remaining") == "0" and now + seconds > self._until:
+                self._until, self._is_shared = now + seconds, False
 
 
 _SAME_SECONDS = 0.05

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Protocol
+
+from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.operations.durations import format_duration
+
+LONGEST_ASKED_SECONDS = 24 * 3600.0
+"""Of what a service asks for no more is heeded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +21,37 @@ class CoolDown:
 
     seconds: float
     streak: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoolDownInForce:
+    """``service`` is left alone for ``seconds`` more, of ``whole`` in all."""
+
+    service: str
+    seconds: float
+    whole: float
+
+
+def in_words(seconds: float) -> str:
+    """``23h59m58s``: of a cool-down, in whole seconds, rounded up; never more than is heeded."""
+    return format_duration(_whole(seconds))
+
+
+def how_long(seconds: float, now: datetime) -> str:
+    """``23h59m58s, until 2026-11-22T04:31:23Z``."""
+    return f"{in_words(seconds)}, until {rfc3339(now + _whole(seconds))}"
+
+
+def _whole(seconds: float) -> timedelta:
+    return timedelta(seconds=max(1, ceil(min(seconds, LONGEST_ASKED_SECONDS))))
+
+
+def after_cool_down(service: str) -> str:
+    """What to do about a cool-down."""
+    return (
+        "Run the same command again then. What is left alone is told by: snowload breakers list. "
+        f"A wait that makes no sense ends with: snowload breakers reset {shlex.quote(service)}"
+    )
 
 
 class Pace(Protocol):

@@ -9,13 +9,14 @@ by the wait they stand for: after a step of the clock nobody waits longer than w
 from __future__ import annotations
 
 import time
+from collections.abc import Container, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Row, select
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.operations.pace import CoolDown
+from beast_dream_snow_loader.operations.pace import CoolDown, CoolDownInForce
 from beast_dream_snow_loader.operations.retry_budget import FLOOR, LEASE_SECONDS
 from beast_dream_snow_loader.state.engine import HASTE_SECONDS, hastily, is_sqlite, reading
 from beast_dream_snow_loader.state.schema import cool_downs, request_quotas, retry_tokens
@@ -83,6 +84,24 @@ class SqlPacing:
             until = self._clock.now() + timedelta(seconds=seconds)
             new = {"service": self._name(service), "until": until, "seconds": seconds, "streak": streak}
             upsert(connection, cool_downs, [new])
+
+    def in_force(self) -> Sequence[CoolDownInForce]:
+        """By service."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(cool_downs).order_by(cool_downs.c.service)).all()
+        mine = [row for row in rows if row.service.endswith(self._name(""))]
+        return [
+            CoolDownInForce(service=row.service.removesuffix(self._name("")), seconds=left, whole=row.seconds)
+            for row in mine
+            if (left := self._left(row, row.seconds)) > 0
+        ]
+
+    def end(self, services: Container[str]) -> Sequence[str]:
+        """By hand: those of ``services`` that were left alone may be asked again by all processes; returned by name."""
+        ended = [one.service for one in self.in_force() if one.service in services]
+        with hastily(self._engine, HASTE_SECONDS) as connection:
+            connection.execute(cool_downs.delete().where(cool_downs.c.service.in_([self._name(s) for s in ended])))
+        return ended
 
     def portion(self, service: str, rule: str, limit: int, seconds: float, wanted: int) -> int:
         name, c = self._name(service), request_quotas.c

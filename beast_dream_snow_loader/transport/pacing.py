@@ -6,10 +6,12 @@ Waiting is not done here: it would hold a place and count as the service's slown
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import OutcomeUnknown, Throttled
 from beast_dream_snow_loader.operations.governor import Governor
+from beast_dream_snow_loader.operations.pace import after_cool_down, how_long
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.statuses import THROTTLED, UNAVAILABLE
@@ -18,10 +20,10 @@ from beast_dream_snow_loader.transport.statuses import THROTTLED, UNAVAILABLE
 class NotYet(Throttled):
     """Nothing was sent: the service is to be left alone for ``seconds`` more."""
 
-    def __init__(self, service: str, operation: str, seconds: float) -> None:
+    def __init__(self, service: str, operation: str, seconds: float, now: datetime) -> None:
         super().__init__(
-            f"{service} has asked to be left alone for {seconds:.0f} s more ({operation} was not sent).",
-            next_step="Run the same command again then.",
+            f"{service} is to be left alone for {how_long(seconds, now)} ({operation} was not sent).",
+            next_step=after_cool_down(service),
             retry_after=seconds,
         )
         self.seconds = seconds
@@ -39,7 +41,7 @@ class Pacing:
     def send(self, request: Request) -> Response:
         """Raises NotYet."""
         if (seconds := self._governor.seconds_to_wait(request.operation)) > 0:
-            raise NotYet(self._governor.service, request.operation, seconds)
+            raise NotYet(self._governor.service, request.operation, seconds, self._clock.now())
         full, sent_at = self._full(), self._clock.monotonic()
         try:
             response = self._inner.send(request)

@@ -16,6 +16,7 @@ from beast_dream_snow_loader.errors import (
     Throttled,
 )
 from beast_dream_snow_loader.operations.criticality import Criticality
+from beast_dream_snow_loader.operations.pace import after_cool_down, how_long
 from beast_dream_snow_loader.operations.restraint import Restraint
 from beast_dream_snow_loader.operations.retry import RetryManager, RetryPolicy, retry_after
 from beast_dream_snow_loader.transport.base import Transport
@@ -29,6 +30,8 @@ _SPARE_ATTEMPTS = 2
 """For what can be asked again at any time."""
 _NOT_ON_THE_WIRE = (NotYet, BulkheadFull, CircuitBreakerOpen, RequestLimitReached)
 _NO_WAIT = 0.0
+_SPARE_WAIT_SECONDS = 5.0
+"""What is spare says that a service is left alone rather than wait for it any longer."""
 
 
 class Retrying:
@@ -104,7 +107,8 @@ class Retrying:
                 return self._inner.send(request)
             except NotYet as early:
                 before = self._clock.monotonic()
-                if before + early.seconds >= ends:
+                spare = request.criticality is Criticality.SPARE
+                if before + early.seconds >= ends or (spare and early.seconds > _SPARE_WAIT_SECONDS):
                     raise
                 self._meter.count("waits")
                 self._clock.sleep(early.seconds)
@@ -116,17 +120,23 @@ class Retrying:
             return response
         asked = retry_after(response.headers, self._clock.now())
         if response.status == THROTTLED:
-            raise Throttled(
-                f"{self._service} asks to slow down ({request.operation}, 429).",
-                next_step="Try again later, or with less concurrency.",
-                retry_after=asked,
-            )
+            raise self._throttled(request.operation, asked)
         raise ServerFault(
             f"{self._service} failed while answering {request.operation} ({response.status}).",
             next_step="Try again later.",
             status=response.status,
             retry_after=asked,
         )
+
+    def _throttled(self, operation: str, asked: float | None) -> Throttled:
+        told, step = (
+            f"{self._service} asks to slow down ({operation}, 429)",
+            "Try again later, or with less concurrency.",
+        )
+        if asked:
+            told = f"{told} and to be left alone for {how_long(asked, self._clock.now())}"
+            step = after_cool_down(self._service)
+        return Throttled(f"{told}.", next_step=step, retry_after=asked)
 
     def _delay(self, error: BaseException, attempt: int, request: Request) -> float | None:
         """Exactly what the server asks for, else the policy's back-off; None for what must not be sent again.

@@ -23,6 +23,7 @@ from beast_dream_snow_loader.unifi.config import ConsoleSettings
 from beast_dream_snow_loader.unifi.console import ControllerReader, NetworkReader, offers_controller
 from beast_dream_snow_loader.unifi.session import (
     UNIFI_OS,
+    Flavour,
     NoSessions,
     Session,
     Sessions,
@@ -118,10 +119,9 @@ def _session(console: ConsoleSettings, transports: Transports, sessions: Session
 
     def renewed() -> Endpoint:
         nonlocal keeps
-        entrance = replace(endpoint, transport=transports(f"unifi:{address(console)}{LOGIN}", console))
         account = account_of(console)
         assert account is not None  # sessions are opened for consoles with an account only
-        fresh = replace(log_in(entrance, flavour, *account), transport=endpoint.transport)
+        fresh = let_in(endpoint, console, transports, flavour, account)
         keeps = sessions.keep(console, fresh.headers)
         return fresh
 
@@ -135,6 +135,18 @@ def _session(console: ConsoleSettings, transports: Transports, sessions: Session
             sessions.forget(console)
         elif not keeps:
             log_out(session.endpoint, flavour)
+
+
+def let_in(
+    endpoint: Endpoint,
+    console: ConsoleSettings,
+    transports: Transports,
+    flavour: Flavour,
+    account: tuple[str, Secret],
+) -> Endpoint:
+    """``endpoint`` with a session. Raises what :func:`log_in` raises; Throttled too while no login is to be tried."""
+    entrance = replace(endpoint, transport=transports(f"unifi:{address(console)}{LOGIN}", console))
+    return replace(log_in(entrance, flavour, *account), transport=endpoint.transport)
 
 
 def endpoint_of(console: ConsoleSettings, transports: Transports, key: Secret | None = None) -> Endpoint:

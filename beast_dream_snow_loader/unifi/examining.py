@@ -16,8 +16,8 @@ from beast_dream_snow_loader.unifi.apis.fields import Json, flag, objects, text
 from beast_dream_snow_loader.unifi.client import Endpoint, by_offset, by_token, segment
 from beast_dream_snow_loader.unifi.cloud import through
 from beast_dream_snow_loader.unifi.config import ConsoleSettings, UniFiSettings
-from beast_dream_snow_loader.unifi.door import Transports, account_of, address, endpoint_of
-from beast_dream_snow_loader.unifi.session import CLASSIC, Flavour, Session, flavour_of, log_in, log_out
+from beast_dream_snow_loader.unifi.door import Transports, account_of, address, endpoint_of, let_in
+from beast_dream_snow_loader.unifi.session import CLASSIC, Flavour, Session, flavour_of, log_out
 from beast_dream_snow_loader.unifi.views import HostView, SiteView
 
 LOCAL_KEY = "Make a key on that console (Network, Settings, Control Plane, Integrations) and set UNIFI_CONSOLE_API_KEY."
@@ -101,7 +101,7 @@ def _by_account(sources: Sources, settings: ConsoleSettings, flavour: Flavour) -
         return
     where = f"{address(settings)}, account"
     try:
-        endpoint = log_in(endpoint_of(settings, sources.transports), flavour, *account)
+        endpoint = let_in(endpoint_of(settings, sources.transports), settings, sources.transports, flavour, account)
     except SnowloadError as error:
         yield _refused(error, where, stands_in=settings.api_key is not None)
         return

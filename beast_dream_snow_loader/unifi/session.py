@@ -12,6 +12,7 @@ import orjson
 
 from beast_dream_snow_loader.errors import NotAuthenticated, SourceError, Throttled, TransportError
 from beast_dream_snow_loader.operations.criticality import Criticality
+from beast_dream_snow_loader.operations.pace import in_words
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.unifi.apis.envelopes import decoded
@@ -97,8 +98,9 @@ def _refuse_unless_in(answer: Response, endpoint: Endpoint, flavour: Flavour) ->
 
 
 def _throttled(endpoint: Endpoint, retry_after: float | None) -> Throttled:
+    lasting = f" ({in_words(retry_after)} more)" if retry_after else ""
     return Throttled(
-        f"{endpoint.service} takes no more logins for now.",
+        f"{endpoint.service} takes no more logins for now{lasting}.",
         next_step="Wait some minutes before the next try. An API key made on that console needs no login.",
         retry_after=retry_after,
     )

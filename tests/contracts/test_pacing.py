@@ -12,6 +12,8 @@ import pytest
 
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.errors import StateLocked
+from beast_dream_snow_loader.operations.concurrency import AdaptiveLimit
+from beast_dream_snow_loader.operations.governor import Governor
 from beast_dream_snow_loader.operations.retry_budget import FLOOR, LEASE_SECONDS
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
@@ -132,6 +134,22 @@ def test_a_cool_down_is_known_to_another_program_and_is_never_shortened(place):
         assert (heard.seconds, heard.streak) == (pytest.approx(98, abs=3), 3)
         assert other.pacing("dev2").cool_down("servicenow") is None
         assert other.pacing("dev1").cool_down("unifi:gw-1") is None
+
+
+def test_cool_downs_in_force_are_listed_and_one_that_a_person_ends_holds_nobody_any_more(place):
+    with place.open() as one, place.open() as other:
+        governor = Governor("servicenow", SystemClock(), AdaptiveLimit(4, SystemClock()), one.pacing("dev1"))
+        governor.cool(100, time.monotonic())
+        one.pacing("dev1").cool("unifi:gw-1 login", 50, 1)
+        one.pacing("xdev1").cool("servicenow", 50, 1)
+        listed = {known.service: known.whole for known in other.pacing("dev1").in_force()}
+        assert listed == {"servicenow": 100, "unifi:gw-1 login": 50}
+        assert governor.seconds_to_wait("table.read") > 0
+        assert other.pacing("dev1").end(["servicenow", "unifi:gw-2"]) == ["servicenow"]
+        time.sleep(0.1)
+        assert governor.seconds_to_wait("table.read") == 0
+        assert [known.service for known in other.pacing("dev1").in_force()] == ["unifi:gw-1 login"]
+        assert [known.service for known in other.pacing("xdev1").in_force()] == ["servicenow"]
 
 
 @pytest.mark.parametrize("days", [-400, -1, 1])

@@ -15,10 +15,12 @@ from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
 from beast_dream_snow_loader.operations.healing import Healings
+from beast_dream_snow_loader.operations.restraint import Restraints
 from beast_dream_snow_loader.servicenow.authentication import by_one
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.examining.instance import Instance, Way
 from beast_dream_snow_loader.servicenow.logins import Login, logins
+from beast_dream_snow_loader.state.store import Store
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
@@ -70,7 +72,8 @@ class Noting:
 
 @dataclass(slots=True, kw_only=True)
 class Ends:
-    """The breakers are this command's own: who looks for a fault wants to be told what is wrong now.
+    """The breakers are this command's own: who looks for a fault wants to be told what is wrong now. Cool-downs and
+    quotas are those of every process on ``store`` (None where it does not open): they are the service's own word.
 
     Made end by end: an end whose secrets do not resolve leaves the other one to be looked at."""
 
@@ -79,10 +82,13 @@ class Ends:
     meter: RequestMeter
     headers: Headers
     rules: MappingRules
+    store: Store | None = None
     breakers: BreakerRegistry = field(init=False)
+    restraints: Restraints = field(init=False)
 
     def __post_init__(self) -> None:
         self.breakers = breakers_of(self.here.settings, self.here.clock, self.listener)
+        self.restraints = restraints(self.here, self.store)
 
     def transports(self, *, read_only: bool = True) -> Transports:
         return Transports(
@@ -90,7 +96,7 @@ class Ends:
             clock=self.here.clock,
             listener=self.listener,
             meter=self.meter,
-            restraints=restraints(self.here),
+            restraints=self.restraints,
             healings=Healings(self.here.clock, self.listener),
             breakers=self.breakers,
             read_only=read_only,

@@ -94,7 +94,12 @@ class Exams:
         instance = self.instance = self.ends.instance(settings)
         secrets = ("configuration.secrets[servicenow]",)
         self._reach("servicenow", "", settings.instance, True, settings.connect_timeout_seconds, SERVICENOW, secrets)
-        self._add("servicenow.awake", partial(access.awake, instance), "", ("servicenow.network",))
+        self._add(
+            "servicenow.awake",
+            self._unless_cooling(SERVICENOW, partial(access.awake, instance)),
+            "",
+            ("servicenow.network",),
+        )
         self._add("servicenow.clock", self._clock(SERVICENOW), "", ("servicenow.awake",))
         self._add("servicenow.login", partial(access.login, instance), "", ("servicenow.awake",))
         for name, run, after in self._asked(instance):
@@ -144,7 +149,7 @@ class Exams:
         where, timeout = "site-manager", settings.connect_timeout_seconds
         secrets = ("configuration.secrets[site-manager]",)
         self._reach("unifi", where, settings.site_manager_url, settings.verify_tls, timeout, SITE_MANAGER, secrets)
-        manager = partial(examining.site_manager_key, sources, cloud)
+        manager = self._unless_cooling(SITE_MANAGER, partial(examining.site_manager_key, sources, cloud))
         self._add("unifi.site-manager", manager, "", (f"unifi.network[{where}]",))
         self._add("unifi.clock", self._clock(SITE_MANAGER), where, ("unifi.site-manager",))
         if settings.use_connector:
@@ -157,7 +162,8 @@ class Exams:
         secrets = (f"configuration.secrets[{where}]",)
         self._reach("unifi", where, console.url, verify, timeout, service, secrets)
         sources = self.ends.sources(settings)
-        self._add("unifi.console", partial(examining.console, sources, console), where, (f"unifi.network[{where}]",))
+        asked = self._unless_cooling(service, partial(examining.console, sources, console))
+        self._add("unifi.console", asked, where, (f"unifi.network[{where}]",))
         self._add("unifi.clock", self._clock(service), where, (f"unifi.console[{where}]",))
 
     def _reach(
@@ -165,6 +171,10 @@ class Exams:
     ) -> None:
         check = partial(network_checks.network, service, url, verify, self.ends.here.clock, timeout)
         self._add(f"{group}.network", one(check), where, after)
+
+    def _unless_cooling(self, service: str, run: Run) -> Run:
+        """The first exam of a service that is sent anything: the others need it."""
+        return lambda: network_checks.cooling(service, self.ends) or run()
 
     def _clock(self, service: str) -> Run:
         return one(partial(network_checks.clock_agrees, service, self.ends.headers))

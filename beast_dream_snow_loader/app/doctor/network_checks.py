@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from beast_dream_snow_loader.app.doctor.ends import Headers
+from beast_dream_snow_loader.app.doctor.ends import Ends, Headers
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.checkup import Check, fail, ok, unknown, warn
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.operations.pace import after_cool_down, how_long
 from beast_dream_snow_loader.transport.probing import Reached, Shown, reach
 
 SOON_DAYS = 30
 LARGE_SKEW = timedelta(seconds=60)
 """OAuth assertions allow 300 s, observation times are compared with what the instance has (cmdb-model 2.6)."""
 WRONG_SKEW = timedelta(seconds=300)
+WAITED_OUT_SECONDS = 5.0
 
 
 def network(service: str, url: str, verify: bool | str, clock: Clock, timeout: float) -> Check:
@@ -49,6 +51,15 @@ def _certificate(found: Reached, where: str, clock: Clock) -> Check:
 def _whose(certificate: Shown) -> str:
     own = certificate.subject == certificate.issuer
     return f"{shown(certificate.subject, 60)} by {'itself' if own else shown(certificate.issuer, 60)}"
+
+
+def cooling(service: str, ends: Ends) -> list[Check]:
+    """A failed line while ``service`` is left alone for longer than an exam waits for it; else nothing."""
+    heard = ends.store.pacing(ends.here.target).cool_down(service) if ends.store is not None else None
+    if heard is None or heard.seconds <= WAITED_OUT_SECONDS:
+        return []
+    told = f"{service} answered 429 and is to be left alone for {how_long(heard.seconds, ends.here.clock.now())}"
+    return [fail(f"{told}: nothing is sent to it", after_cool_down(service), exit_code=ExitCode.UNAVAILABLE)]
 
 
 def clock_agrees(service: str, headers: Headers) -> Check:

@@ -106,8 +106,9 @@ def test_three_programs_heed_the_retry_after_of_one_and_repeat_no_more_than_one_
     assert len(came) == 3 * 4 * 20
     assert sum(gap > 1.0 for gap in gaps) == 1
     silence = gaps.index(max(gaps))
-    assert came[silence + 1] - came[37] >= 2.0, "the fortieth was told to wait"
-    assert came[silence] - came[37] < 0.5, "what was under way when it was told"
+    surely_before = came[39 - 3 * 4]  # the twelve lanes arrive in any order
+    assert came[silence + 1] - surely_before >= 2.0, "the fortieth was told to wait"
+    assert came[silence] - surely_before < 0.5, "what was under way when it was told"
     assert plan.struck >= 20
     assert plan.count <= 1.1 * (3 * 4 * 20) + FLOOR
 

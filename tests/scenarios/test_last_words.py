@@ -156,7 +156,11 @@ def test_no_exit_code_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ({}, "503", "snowload replay-queue"),
         (HELD_BACK, "servicenow.mode is read-only", 'servicenow.mode to "normal"'),
-        ({"SNOWLOAD_CIRCUIT_BREAKER__FAILURE_THRESHOLD": "1"}, "servicenow.ire failed repeatedly", "snowload replay-queue"),
+        (
+            {"SNOWLOAD_CIRCUIT_BREAKER__FAILURE_THRESHOLD": "1"},
+            "servicenow.ire failed repeatedly",
+            "snowload replay-queue",
+        ),
     ],
     ids=["away", "read-only", "breaker"],
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import sys
 import time
 from collections import Counter
@@ -159,10 +160,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=_any)
     def stranger(self, which: int) -> None:
-        """Somebody else's CI, called like one of our devices."""
+        """Somebody else's CI, called like one of our devices. Two of one name would be for a person to decide."""
         self._count("stranger")
         instance = self.place.app.instance
-        values = {"name": self._device(which).name or "x", "serial_number": f"OTHER-{next(self.numbers)}"}
+        name = self._device(which).name or "x"
+        if any(row["name"] == name for row in self.strangers.values()):
+            return
+        values = {"name": name, "serial_number": f"OTHER-{next(self.numbers)}"}
         with instance.lock, instance.acting_as("admin"):
             row = instance.insert("cmdb_ci_netgear", values)
         self.strangers[row["sys_id"]] = dict(row)
@@ -258,7 +262,7 @@ class Machine(RuleBasedStateMachine):
         self._run("breakers", "reset", "--env", "testing", "--json")
         for _ in range(2):
             ended = self._run(*LOAD)
-            assert ended.code == 0, f"in quiet a load ended {ended.code}: {ended.err[-800:] or ended.out[-1500:]}"
+            assert ended.code == 0, f"in quiet a load ended {ended.code}: {_why(ended)}"
         writes = self.place.writes()
         again = self._run(*LOAD)
         assert (again.code, self.place.writes()) == (0, writes), again.document["plan"]
@@ -373,3 +377,8 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def _why(ended: Ended) -> str:
+    document = json.loads(ended.out) if ended.out else {}
+    return f"{ended.err[-800:]} held: {document.get('held')} failed: {document.get('failed')}"

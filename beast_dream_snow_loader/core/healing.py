@@ -47,6 +47,10 @@ class Look:
     edges: Mapping[str, SysId] | None = None
     unregistered: str = ""
 
+    @property
+    def some_seen(self) -> bool:
+        return any(seen.alive for seen in self.cis.values())
+
 
 class Ailment(StrEnum):
     NONE = "none"

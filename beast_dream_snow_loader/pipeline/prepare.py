@@ -73,6 +73,7 @@ class Preparation:
         self._outcome = outcome
         self._steps = steps
         self._began = world.clock.now()
+        self._some_seen = False
 
     def run(self) -> Prepared:
         """fetch → transform → validate → recall → recognise → plan → attach."""
@@ -203,6 +204,7 @@ class Preparation:
             )
             self._found(*recalled.findings)
             self._outcome.held.extend(recalled.held)
+            self._some_seen = recalled.some_seen
             counted.records = len(recalled.known.items)
         if recalled.unregistered and self._outcome.facts is not None and self._outcome.facts.engine:
             raise unregistered(recalled.unregistered)
@@ -260,7 +262,7 @@ class Preparation:
 
     def _healed(self, known: KnownState, gone: frozenset[SourceKey]) -> KnownState:
         def read() -> KnownState:
-            mended = heal(self._world, self._order, known, sorted(gone), some_seen=True)
+            mended = heal(self._world, self._order, known, sorted(gone), some_seen=self._some_seen)
             self._found(*mended.findings)
             self._outcome.held.extend(mended.held)
             return mended.known

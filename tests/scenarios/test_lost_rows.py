@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.scenarios.ageing import pass_time
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, clean
+from tests.scenarios.desk import LOAD, clean, key_of, switch, value
 from tests.scenarios.in_process import InProcess
 
 OpenTown = Callable[[Estate], Town]
+_DAY = 90_000.0
 
 
 @pytest.fixture
@@ -179,3 +182,23 @@ def test_a_saved_plan_is_not_sent_under_a_discovery_source_that_is_not_registere
     here.sandbox.log.clear()
     refused = here.run(*LOAD, "--plan", str(file))
     assert (refused.code, refused.document["error"]["code"], here.writes()) == (6, "config.data_source", 0)
+
+
+def test_what_the_account_cannot_see_any_more_is_not_taken_for_gone(here: Town) -> None:
+    """Rights taken away show as empty lists, also of CIs that get their sign of life: nothing is forgotten, so that
+    what UniFi says later still reaches CIs that are ours."""
+    faults = here.sandbox.servicenow.faults
+    faults.add(Fault(effect=Effect.STATUS, status=403, path="/api/now/stats/*"))
+    faults.add(Fault(effect=Effect.STATUS, status=403, path="/api/now/v1/batch"))
+    faults.add(Fault(effect=Effect.STATUS, status=200, path="/api/now/table/cmdb_*", body='{"result":[]}'))
+    faults.add(Fault(effect=Effect.STATUS, status=200, path="/api/now/table/sys_object_source", body='{"result":[]}'))
+    pass_time(_DAY, here.estate, here.app.instance, here.run.home)
+    blind = here.run(*LOAD)
+    assert told(blind.document, "ledger.hidden"), blind.document["findings"]
+    assert not told(blind.document, "ledger.gone")
+    faults.clear()
+    device = switch(here.estate)
+    here.estate.rename_device(device.mac, "renamed-when-seen-again")
+    assert here.run(*LOAD).code == 0
+    assert value(here, key_of(device), "name") == "renamed-when-seen-again"
+    clean(here)

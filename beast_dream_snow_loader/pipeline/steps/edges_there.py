@@ -32,8 +32,7 @@ def edges_looked_at(world: World, order: Order, edges: Sequence[KnownRelation], 
     if there is None:
         return EdgesThere(known=known, findings=(reduced("relation.unreadable", _CLOSED),))
     ends = sorted((lost_ends(_still(edges, known), there) - healed.look.cis.keys()) & known.items.keys())
-    some_seen = any(seen.alive for seen in healed.look.cis.values())
-    more = heal(world, order, known, ends, some_seen=some_seen)
+    more = heal(world, order, known, ends, some_seen=healed.look.some_seen)
     alive = {key for look in (healed.look, more.look) for key, seen in look.cis.items() if seen.alive}
     judged = judged_edges(world, order, more.known, _still(edges, more.known), there, alive)
     return replace(judged, findings=(*more.findings, *judged.findings), held=more.held)

@@ -41,6 +41,8 @@ class Recalled:
     held: tuple[Held, ...] = ()
     unregistered: str = ""
     """The discovery source, where the instance does not know it."""
+    some_seen: bool = False
+    """At least one CI of ours was seen: another that is not there is gone rather than out of sight."""
 
 
 def recall(world: World, order: Order, *, reachable: bool, beating: Collection[SourceKey] = ()) -> Recalled:
@@ -72,6 +74,7 @@ def recall(world: World, order: Order, *, reachable: bool, beating: Collection[S
         findings=(*healed.findings, *looked.findings, *keys_unseen(healed.look.cis, known, counted), *doubles),
         held=(*healed.held, *looked.held),
         unregistered=healed.look.unregistered,
+        some_seen=healed.look.some_seen,
     )
 
 

@@ -291,3 +291,15 @@ class StalePlan(Refused):
 
 class TooManyRetirements(Refused):
     code = "refused.too_many_retirements"
+
+
+NOTHING_SENT = (
+    NotSent,
+    Throttled,
+    CircuitBreakerOpen,
+    BulkheadFull,
+    RequestLimitReached,
+    ReadOnlyMode,
+    CmdbAsleep,
+)
+"""The far side has done nothing about the request; later it may."""

@@ -12,13 +12,12 @@ from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.options import Place
-from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.result import Result, carried_out
 from beast_dream_snow_loader.app.runs import begun, closed
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.nearest import nearest
-from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.operations.breaker_memory import CircuitState, Remembered
@@ -165,10 +164,5 @@ def _row(one: Remembered) -> dict[str, Any]:
 
 
 def _result(action: str, here: Ground, body: Mapping[str, Any]) -> Result:
-    return Result(
-        command=_COMMAND,
-        status=RunStatus.OK.value,
-        environment=here.environment,
-        generated_at=rfc3339(here.clock.now()),
-        body={"action": action, **body},
-    )
+    at = rfc3339(here.clock.now())
+    return carried_out(_COMMAND, action, body, environment=here.environment, at=at)

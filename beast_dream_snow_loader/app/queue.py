@@ -15,13 +15,13 @@ from beast_dream_snow_loader.app.holding import holding_journal
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.plan_rows import told_change
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
-from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.result import Result, carried_out
 from beast_dream_snow_loader.app.runs import begun, closed
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.parking import remedy
 from beast_dream_snow_loader.core.ports import JournalEntry
-from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.state.codec import encode_change
@@ -135,13 +135,8 @@ def _told(action: str, place: Place, made: Callable[[Ground, Store], Mapping[str
 
 
 def _result(action: str, here: Ground, body: Mapping[str, Any]) -> Result:
-    return Result(
-        command=_COMMAND,
-        status=RunStatus.OK.value,
-        environment=here.environment,
-        generated_at=rfc3339(here.clock.now()),
-        body={"action": action, **body},
-    )
+    at = rfc3339(here.clock.now())
+    return carried_out(_COMMAND, action, body, environment=here.environment, at=at)
 
 
 def _of(entries: Sequence[JournalEntry]) -> dict[str, Any]:

@@ -28,6 +28,12 @@ class Result:
     error: SnowloadError | None = None
 
 
+def carried_out(command: str, action: str, body: Mapping[str, Any], *, environment: str, at: str) -> Result:
+    """What an order of a person to ``command`` came to: ``at`` RFC 3339."""
+    told = {"action": action, **body}
+    return Result(command=command, status="ok", environment=environment, generated_at=at, body=told)
+
+
 def document(result: Result) -> dict[str, Any]:
     """The JSON document of a result: the envelope every command shares, then its own part."""
     envelope: dict[str, Any] = {

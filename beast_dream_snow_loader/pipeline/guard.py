@@ -10,31 +10,15 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener, StepFinished, StepStarted, TroubleMet
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.errors import (
-    BulkheadFull,
-    CircuitBreakerOpen,
-    CmdbAsleep,
+    NOTHING_SENT,
     NotAuthorised,
-    NotSent,
     OutcomeUnknown,
-    ReadOnlyMode,
     Rejected,
-    RequestLimitReached,
     ServerFault,
     SnowloadError,
-    Throttled,
 )
 
-AWAY = (
-    NotSent,
-    OutcomeUnknown,
-    ServerFault,
-    Throttled,
-    CircuitBreakerOpen,
-    BulkheadFull,
-    RequestLimitReached,
-    ReadOnlyMode,
-    CmdbAsleep,
-)
+AWAY = (*NOTHING_SENT, OutcomeUnknown, ServerFault)
 """The far side cannot be worked with now; later it may."""
 
 UNREADABLE = (Rejected, NotAuthorised)

@@ -9,17 +9,11 @@ from beast_dream_snow_loader.core.changes import Change, LinkChange
 from beast_dream_snow_loader.core.ports import Batch
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import (
-    BulkheadFull,
-    CircuitBreakerOpen,
-    CmdbAsleep,
+    NOTHING_SENT,
     NotAuthenticated,
-    NotSent,
     OutcomeUnknown,
-    ReadOnlyMode,
-    RequestLimitReached,
     ServerFault,
     SnowloadError,
-    Throttled,
 )
 from beast_dream_snow_loader.servicenow.advice import advised
 from beast_dream_snow_loader.servicenow.apis.ire_payload import Payload
@@ -53,22 +47,11 @@ def by_error(batch: Batch, error: SnowloadError) -> Told:
     return tell_all(batch, fate(error), error.code, str(error))
 
 
-_NOTHING_SENT = (
-    NotSent,
-    Throttled,
-    CircuitBreakerOpen,
-    BulkheadFull,
-    RequestLimitReached,
-    ReadOnlyMode,
-    CmdbAsleep,
-)
-
-
 def fate(error: SnowloadError) -> Outcome:
     """What an error says about the write it answers. Raises a NotAuthenticated: no other write would do better."""
     if isinstance(error, NotAuthenticated):
         raise error
-    if isinstance(error, _NOTHING_SENT):
+    if isinstance(error, NOTHING_SENT):
         return Outcome.LATER
     if isinstance(error, ServerFault):
         return Outcome.UNKNOWN  # it may have acted before it failed

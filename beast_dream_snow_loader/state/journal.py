@@ -6,8 +6,8 @@ unknown is looked up in the CMDB before anything is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, func, or_, select
@@ -22,7 +22,7 @@ from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import QueueFull
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
-from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.engine import reading
 from beast_dream_snow_loader.state.journal_rows import (
     REWORD,
     SETTLE,
@@ -35,7 +35,7 @@ from beast_dream_snow_loader.state.journal_rows import (
     standing_of,
     supersede,
 )
-from beast_dream_snow_loader.state.lease import Fence
+from beast_dream_snow_loader.state.lease import Fence, writing_under
 from beast_dream_snow_loader.state.queue import SqlQueue
 from beast_dream_snow_loader.state.recording import record
 from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
@@ -200,12 +200,8 @@ class SqlJournal:
         """The same entries as people handle them."""
         return SqlQueue(self._engine, self._clock, self._writing)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with writing(self._engine) as connection:
-            if self._fence is not None:
-                self._fence.check(connection)
-            yield connection
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return writing_under(self._fence, self._engine)
 
     def _entries(self, query: Select[Any]) -> list[JournalEntry]:
         with reading(self._engine) as connection:

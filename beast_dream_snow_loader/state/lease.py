@@ -50,6 +50,15 @@ class Fence:
 
 
 @contextmanager
+def writing_under(fence: Fence | None, engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes. StateLocked when the target of the ``fence`` was taken over; None: nobody holds it."""
+    with writing(engine) as connection:
+        if fence is not None:
+            fence.check(connection)
+        yield connection
+
+
+@contextmanager
 def leased(
     engine: Engine,
     clock: Clock,

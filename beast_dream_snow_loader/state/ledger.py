@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +15,8 @@ from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownSt
 from beast_dream_snow_loader.core.presence import Attendance, Mark
 from beast_dream_snow_loader.state.codec import decode_document, encode_document
 from beast_dream_snow_loader.state.columns import UtcTime
-from beast_dream_snow_loader.state.engine import reading, writing
-from beast_dream_snow_loader.state.lease import Fence
+from beast_dream_snow_loader.state.engine import reading
+from beast_dream_snow_loader.state.lease import Fence, writing_under
 from beast_dream_snow_loader.state.ledger_rows import LINKED, REMOVED, item_of, relation_of
 from beast_dream_snow_loader.state.recording import forget, forget_edges, forget_relations
 from beast_dream_snow_loader.state.schema import ledger_items, ledger_relations
@@ -72,12 +72,8 @@ class SqlLedger:
         """The same ledger for the holder of ``fence`` alone."""
         return SqlLedger(self._engine, fence)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with writing(self._engine) as connection:
-            if self._fence is not None:
-                self._fence.check(connection)
-            yield connection
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return writing_under(self._fence, self._engine)
 
     def known(self) -> KnownState:
         """Everything we wrote and still believe in, as of one moment."""

@@ -26,9 +26,13 @@ DEVICES = 8
 HASTY = replace(
     BASE_CLASS,
     name="without the engine, hasty",
-    variables={**BASE_CLASS.variables, "SNOWLOAD_RETRY__MAX_ATTEMPTS": "1"},
+    variables={
+        **BASE_CLASS.variables,
+        "SNOWLOAD_RETRY__MAX_ATTEMPTS": "1",
+        "SNOWLOAD_CIRCUIT_BREAKER__FIRST_WAIT_SECONDS": "0.01",
+    },
 )
-"""It waits for no second attempt of a call."""
+"""It waits for no second attempt of a call, and the next run hardly for what this one learned of the network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +226,7 @@ PLANTED: Sequence[Planted] = (
     ),
     Planted(
         name="no look at the fence",
-        edits=_one("state/journal.py", "                self._fence.check(connection)\n", "                pass\n"),
+        edits=_one("state/lease.py", "            fence.check(connection)\n", "            pass\n"),
         between=Pair.lost,
     ),
     Planted(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
@@ -30,6 +33,31 @@ RETIRING = {
     "SNOWLOAD_RETIRE__MISSING_READS": "2",
 }
 IN_SERVICE, RETIRED = ("1", "1"), ("7", "6")
+
+
+# The command in a process of its own, which can be sent a signal.
+
+
+def running(town: Town, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "beast_dream_snow_loader", *arguments]
+    return subprocess.Popen(
+        command, env=town.run.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def writing(town: Town) -> subprocess.Popen[str]:
+    """A load that has begun to write."""
+    process = running(town, *LOAD)
+    when(town.writes_begun, "no write began")
+    return process
+
+
+def when(there: Callable[[], object], otherwise: str) -> None:
+    """Waits for it; AssertionError after a minute."""
+    until = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < until, otherwise
+        time.sleep(0.05)
 
 
 # Devices and clients of UniFi.

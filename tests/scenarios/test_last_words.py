@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,7 +15,7 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import HELD_BACK, LOAD, PLAN, WRITES, OpenTown, away, key_of, refuse, switch
+from tests.scenarios.desk import HELD_BACK, LOAD, PLAN, WRITES, OpenTown, away, key_of, refuse, switch, writing
 
 NEXT = re.compile(r"snowload [a-z]|SNOWLOAD_|SERVICENOW_|UNIFI_|BEAST_|--[a-z]")
 """A command, an option or a setting to turn to."""
@@ -64,7 +61,7 @@ def queued(here: Town) -> Ended:
 def locked(here: Town) -> Ended:
     slow = here.sandbox.servicenow.faults.add
     slow(Fault(effect=Effect.LATENCY, path=WRITES, seconds=20))
-    first = started(here)
+    first = writing(here)
     try:
         return here.run(*LOAD)
     finally:
@@ -86,25 +83,12 @@ def damaged(here: Town) -> Ended:
 def ended_by(number: signal.Signals) -> Callable[[Town], Ended]:
     def end(here: Town) -> Ended:
         here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=1))
-        running = started(here)
+        running = writing(here)
         running.send_signal(number)
         out, err = running.communicate(timeout=60)
         return Ended(code=running.returncode, out=out, err=err)
 
     return end
-
-
-def started(here: Town) -> subprocess.Popen[str]:
-    """A load that has begun to write."""
-    command = [sys.executable, "-m", "beast_dream_snow_loader", *LOAD]
-    process = subprocess.Popen(
-        command, env=here.run.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    until = time.monotonic() + 60
-    while not here.writes_begun():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return process
 
 
 ENDS: Mapping[ExitCode, Callable[[Town], Ended]] = {

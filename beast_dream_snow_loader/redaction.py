@@ -6,7 +6,8 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
@@ -140,9 +141,23 @@ class _Known:
         forms = {form.decode() for value in self._values for form in disguises(value)}
         return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
 
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        before = self._values
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._values, self._pattern = before, None
+
 
 _KNOWN_MAX = 1000
 _known = _Known()
+
+
+def held_within() -> AbstractContextManager[None]:
+    """What is held from here on is forgotten at the end of the context, and hides no words of what comes after it."""
+    return _known.within()
 
 
 def masked(text: str) -> str:

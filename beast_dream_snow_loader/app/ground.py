@@ -50,7 +50,7 @@ def ground(place: Place, flags: Mapping[str, Any] | None = None) -> Iterator[Gro
             environment = environment or "development"
             given |= stack.enter_context(_sandboxed(place, environment))
         loaded = load_settings(environment=environment, config_file=place.config_file, flags=given)
-        _quieten(place)
+        stack.enter_context(_quieter_libraries(place))
         target = _SANDBOX if place.sandbox else loaded.settings.servicenow.instance
         yield Ground(loaded=loaded, clock=SystemClock(), target=target)
 
@@ -67,6 +67,13 @@ def _sandboxed(place: Place, environment: str) -> Iterator[dict[str, Any]]:
         yield settings_of(sandbox, Path(state))
 
 
-def _quieten(place: Place) -> None:
-    """Libraries speak through ``logging``; people hear of it from ``-vv`` on."""
-    logging.getLogger("urllib3").setLevel(logging.DEBUG if place.verbosity > 1 else logging.ERROR)
+@contextmanager
+def _quieter_libraries(place: Place) -> Iterator[None]:
+    """Libraries speak through ``logging``; people hear of it from ``-vv`` on. Afterwards they are as loud as before."""
+    library = logging.getLogger("urllib3")
+    before = library.level
+    library.setLevel(logging.DEBUG if place.verbosity > 1 else logging.ERROR)
+    try:
+        yield
+    finally:
+        library.setLevel(before)

@@ -26,6 +26,7 @@ from beast_dream_snow_loader.cli.commands import (
     validate,
 )
 from beast_dream_snow_loader.cli.optional_values import OptionalValues
+from beast_dream_snow_loader.redaction import held_within
 
 app = typer.Typer(
     name="snowload",
@@ -79,6 +80,11 @@ def run(commands: Callable[[], object] = app) -> None:
     if sys.stdout is None or sys.stderr is None:
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    with held_within():
+        _run(commands)
+
+
+def _run(commands: Callable[[], object]) -> None:
     try:
         commands()
     except SystemExit as ended:

@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beast_dream_snow_loader.app.ground import ground
+from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.core.events import (
     ChangeSettled,
     FindingRaised,
@@ -35,7 +37,7 @@ from beast_dream_snow_loader.operations.log_events import EVENTS, LOGGED
 from beast_dream_snow_loader.operations.log_sinks import logging_to
 from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.operations.metrics import MetricsCollector
-from beast_dream_snow_loader.redaction import Secret
+from beast_dream_snow_loader.redaction import Secret, held_within, masked
 
 CANARY = "s3cret-canary"
 Disguise = Callable[[str], str]
@@ -226,6 +228,22 @@ def test_a_listener_that_fails_stops_neither_the_others_nor_the_run(log: io.Stri
     assert told == [REQUEST]
     assert collector.operations()[0].total_requests == 1
     assert CANARY not in log.getvalue()
+
+
+def test_a_command_leaves_the_libraries_of_the_process_as_loud_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SERVICENOW_INSTANCE", "dev1")
+    with ground(Place(environment="testing")):
+        assert not logging.getLogger("urllib3").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("urllib3").isEnabledFor(logging.WARNING)
+
+
+def test_what_a_command_held_hides_no_word_of_the_next_one() -> None:
+    with held_within():
+        Secret("an ordinary word")
+        assert masked("an ordinary word") == "[hidden]"
+    assert masked("an ordinary word") == "an ordinary word"
 
 
 def test_allowed_names_hold_nothing_that_smells_of_a_secret() -> None:

@@ -25,11 +25,9 @@ from tests.crash.checker import Place, contents, doubled, faults, touched
 from tests.crash.harness import KILLED, ROOT, Action, Arm, Ended, Forge, build_shim
 from tests.crash.moments import writes
 from tests.crash.progress import Bounds, Point, add_options, bounds
+from tests.crash.sent import sent_again
 from tests.crash.states import FileState, ServerState, State
 from tests.crash.stories import FIRST, LOAD, STORIES, Stage, Story
-
-SENT_AGAIN = 2
-"""Requests per console that a restart may send again: the one in flight, and what of its edges then goes alone."""
 
 TOLD_EVERY = 100
 BEFORE, AFTER = 12, 24
@@ -64,10 +62,9 @@ class Trials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clean:
-    """What a story comes to when nothing happens: the CMDB, how many writes that took, and the calls of the command."""
+    """What a story comes to when nothing happens: the CMDB, and the calls of the command."""
 
     contents: Mapping[str, object]
-    writes: int
     told: tuple[str, ...]
 
 
@@ -170,20 +167,19 @@ class Sweep:
         with Place(estate=self.estate()) as place:
             stage = self._stage(forge, place)
             self.story.before(stage)
-            before = place.writes()
             ended = stage.run(*self.story.command(stage), arm=Arm(tell=True))
             assert ended.code == 0, ended.err
             self.story.meanwhile(stage)
             if (again := self.story.again(stage)) is not None:
                 stage.prepare(*again)
-            return Clean(contents=contents(place), writes=place.writes() - before, told=ended.told)
+            return Clean(contents=contents(place), told=ended.told)
 
     def _trial(self, forge: Forge, arm: Arm, clean: Clean, judge: Judge) -> Trials:
         trials = Trials(points=1)
         with Place(estate=self.estate()) as place:
             stage = self._stage(forge, place)
             self.story.before(stage)
-            before = place.writes()
+            before = len(place.witness.sent)
             first = stage.run(*self.story.command(stage), arm=arm)
             trials.ended["killed" if first.code == KILLED else str(first.code)] += 1
             problems = [*judge.at_once(self.story, place, arm, first), *self._mended(stage, clean, before)]
@@ -191,15 +187,17 @@ class Sweep:
         return trials
 
     def _mended(self, stage: Stage, clean: Clean, before: int) -> Iterator[str]:
-        """What is wrong after what people then do, and after that once more."""
+        """What is wrong after what people then do, and after that once more. ``before``: requests that were sent when
+        the command began."""
         place = stage.place
         strangers = self.story.meanwhile(stage)
         if (again := self.story.again(stage)) is not None:
             ended = stage.run(*again)
             if ended.code != 0:
                 yield f"the restart ended {ended.code}: {ended.err[-300:] or ended.out[-300:]}"
-        if (sent := place.writes() - before) > clean.writes + SENT_AGAIN * len(place.estate.consoles()):
-            yield f"{sent} writes in place of {clean.writes}: more than a batch per lane was sent again"
+        twice = sent_again(place.witness.sent[before:])
+        if len(twice) > (lanes := len(place.estate.consoles())):
+            yield f"of {len(twice)} requests something was sent again, with {lanes} lanes"
         found = [*(faults(place) if self.story.whole else doubled(place))]
         yield from found[:3]
         yield from (f"{one} of others was touched" for one in touched(place, strangers))

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from tests.contracts.conftest import LOCAL_POSTGRES, own_schema
-from tests.crash.harness import NEEDS_COMPILER, Arm, Forge
+from tests.crash.checker import Place
+from tests.crash.harness import KILLED, NEEDS_COMPILER, Arm, Forge
 from tests.crash.moments import answered, at, unsent
-from tests.crash.stories import BASE_CLASS, CHANGED, FIRST, QUEUED, RENAMED, ROLLED_BACK, UNDONE, Story
+from tests.crash.sent import sent_again
+from tests.crash.stories import (
+    BASE_CLASS,
+    CHANGED,
+    FIRST,
+    LOAD,
+    QUEUED,
+    RENAMED,
+    ROLLED_BACK,
+    UNDONE,
+    Stage,
+    Story,
+    batched,
+)
 from tests.crash.sweep import Sweep, near_writes, some_points, torn
 
 DEVICES = 8
@@ -89,3 +104,18 @@ def test_what_a_killed_load_had_written_is_not_taken_for_a_persons(
     """UniFi has changed it once more before the next load, which writes that."""
     sweep = Sweep(story=RENAMED, devices=DEVICES)
     assert sweep.run(forge, [moment(sweep.told(forge))]).violations == []
+
+
+def test_a_restart_with_smaller_requests_sends_no_more_again_than_one_batch(forge: Forge) -> None:
+    """Q4 counts what is sent again: more requests for the same CIs are none of it. A whole second load would be seen."""
+    sweep = Sweep(story=batched(FIRST, 4), devices=DEVICES)
+    told, one = sweep.told(forge), batched(FIRST, 1).variables
+    forge.clear()
+    with Place(estate=sweep.estate()) as place:
+        stage = Stage(forge=forge, place=place, variables=sweep.story.variables)
+        assert stage.run(*LOAD, arm=answered(told)).code == KILLED
+        stage.prepare(*LOAD, **one)
+        assert len(place.witness.sent) > 4
+        assert len(sent_again(place.witness.sent)) <= 1
+        first = place.witness.sent[0]
+        assert sent_again([first, replace(first, run="another")]) == [first]

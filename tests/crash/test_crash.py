@@ -107,7 +107,7 @@ def test_what_a_killed_load_had_written_is_not_taken_for_a_persons(
 
 
 def test_a_restart_with_smaller_requests_sends_no_more_again_than_one_batch(forge: Forge) -> None:
-    """Q4 counts what is sent again: more requests for the same CIs are none of it. A whole second load would be seen."""
+    """Q4 counts what is sent again; more requests for the same CIs are none of it."""
     sweep = Sweep(story=batched(FIRST, 4), devices=DEVICES)
     told, one = sweep.told(forge), batched(FIRST, 1).variables
     forge.clear()

@@ -2,7 +2,8 @@
 
     SnowloadError
     ├─ ConfigurationError         mend the setup
-    │  └─ UnknownDataSource       register the discovery source, or set back the one that was used
+    │  ├─ UnknownDataSource       register the discovery source, or set back the one that was used
+    │  └─ OtherInstance           set the instance back, name another state, or adopt
     ├─ BadArgument                mend the command line
     ├─ SourceError
     │  ├─ SourceUnavailable       later, or a stale snapshot
@@ -76,6 +77,12 @@ class UnknownDataSource(ConfigurationError):
     """The discovery source is not registered in the instance, or not the one under which our native keys are there."""
 
     code = "config.data_source"
+
+
+class OtherInstance(ConfigurationError):
+    """The state belongs to another instance than the settings name."""
+
+    code = "config.other_instance"
 
 
 class BadArgument(SnowloadError):

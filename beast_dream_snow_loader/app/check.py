@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from beast_dream_snow_loader.app import degraded
+from beast_dream_snow_loader.app.belonging import refuse_foreign_state
 from beast_dream_snow_loader.app.breaker_config import BreakerOverride, BreakerSettings
 from beast_dream_snow_loader.app.config import Settings
-from beast_dream_snow_loader.app.data_source import refuse_other_source
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.features import feature_rows
 from beast_dream_snow_loader.app.ground import Ground, ground
@@ -122,7 +122,7 @@ def _validated_live(here: Ground) -> Result:
 
 def _live(here: Ground) -> tuple[Snapshot, DesiredState]:
     with opened(here) as store:
-        refuse_other_source(here, store)
+        refuse_foreign_state(here, store)
         wiring = wire(here, store, ignore, dry_run=True)
         rules = mapping_rules(here.settings)
         fetched = fetch(wiring.world, usual_order(here, "", dry_run=True))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from beast_dream_snow_loader.app.data_source import keep_source
+from beast_dream_snow_loader.app.belonging import bind
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.healed import state_after_kill
 from beast_dream_snow_loader.app.places import state_directory
@@ -23,9 +23,14 @@ _RECENT = 50
 
 
 @contextmanager
-def holding(here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float = 0.0) -> Iterator[Wiring]:
-    """The wiring with a journal and a ledger that only the present holder can write to, as :func:`holding_journal`."""
-    with _held(here, store, run, timeout, wiring.healings) as fence:
+def holding(
+    here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float = 0.0, *, adopt: bool = False
+) -> Iterator[Wiring]:
+    """The wiring with a journal and a ledger that only the present holder can write to, as :func:`holding_journal`.
+
+    ``adopt``: what belongs to another instance becomes this one's.
+    """
+    with _held(here, store, run, timeout, wiring.healings, adopt=adopt) as fence:
         world = replace(wiring.world, journal=store.journal.fenced(fence), ledger=store.ledger.fenced(fence))
         yield replace(wiring, world=world)
 
@@ -36,8 +41,8 @@ def holding_journal(
 ) -> Iterator[SqlJournal]:
     """A journal that only the present holder can write to; ``run`` is remembered as running.
 
-    Raises StateLocked naming the holder, at once or after ``timeout`` seconds; UnknownDataSource when the ledger
-    belongs to another discovery source.
+    Raises StateLocked naming the holder, at once or after ``timeout`` seconds; UnknownDataSource or OtherInstance when
+    the state belongs to another discovery source or instance.
     """
     with _held(here, store, run, timeout, healings) as fence:
         yield store.journal.fenced(fence)
@@ -45,7 +50,13 @@ def holding_journal(
 
 @contextmanager
 def _held(
-    here: Ground, store: Store, run: Run, timeout: float = 0.0, healings: Healings | None = None
+    here: Ground,
+    store: Store,
+    run: Run,
+    timeout: float = 0.0,
+    healings: Healings | None = None,
+    *,
+    adopt: bool = False,
 ) -> Iterator[Fence]:
     """The target, with what a dead holder left behind closed."""
     directory = state_directory(here.settings)
@@ -53,7 +64,7 @@ def _held(
         one_run_per_target(directory, here.target, run.id, clock=here.clock, timeout=timeout),
         store.lease(here.target, run.id, timeout, look_again) as fence,
     ):
-        keep_source(here, store)
+        bind(here, store, adopt=adopt)
         killed = _killed_before(store, run)
         state_after_kill(store, killed, healings or Healings(here.clock))
         for dead in killed:

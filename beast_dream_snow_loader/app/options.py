@@ -52,6 +52,8 @@ class LoadOptions:
     """How long to wait for another run on the same target to end."""
     max_requests: int | None = None
     """So many requests to ServiceNow, and no more; None: as many as it takes."""
+    adopt_instance: bool = False
+    """What the state remembers of another instance holds for this one."""
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -86,6 +88,7 @@ class LoadOptions:
             ("--on-failure", self.on_failure if self.on_failure != "keep" else None),
             ("--lock-timeout", self.lock_timeout if self.lock_timeout != "0s" else None),
             ("--max-requests", self.max_requests),
+            ("--adopt-instance", self.adopt_instance),
             ("--log-file", place.log_file),
             ("--log-format", place.log_format),
         )

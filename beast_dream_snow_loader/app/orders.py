@@ -26,6 +26,7 @@ def order_of(options: LoadOptions, here: Ground, run_id: str) -> Order:
             keys=options.keys,
         ),
         full=options.full,
+        check_within_runs=1 if options.adopt_instance else usual.check_within_runs,
         allow_upgrade=options.allow_upgrade or usual.allow_upgrade,
         lanes=options.workers or usual.lanes,
         retire=here.settings.retire.policy(options.allow_retire),

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from beast_dream_snow_loader.app import degraded, healed
-from beast_dream_snow_loader.app.data_source import refuse_other_source
+from beast_dream_snow_loader.app.belonging import refuse_foreign_state
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.listening import Heard, listening
@@ -48,7 +48,7 @@ def plan(options: PlanOptions, listener: Listener) -> Result:
 
 def _plan(options: PlanOptions, here: Ground, store: Store, stop: Stop, listener: Listener) -> Result:
     run = begun(_COMMAND, here)
-    refuse_other_source(here, store)
+    refuse_foreign_state(here, store)
     heard = Heard()
     with listening(here, run.id, listener, heard, place=options.load.place, command="plan") as told:
         wiring = replace(wire(here, store, told, dry_run=True, stopping=stop), heard=heard)

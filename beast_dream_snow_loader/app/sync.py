@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from beast_dream_snow_loader.app import degraded, healed
-from beast_dream_snow_loader.app.data_source import refuse_other_source
+from beast_dream_snow_loader.app.belonging import refuse_foreign_state
 from beast_dream_snow_loader.app.earlier_runs import RESUMES, Resumed, as_asked, refuse_mixed, to_resume, with_failed
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.failures import as_lines
@@ -109,12 +109,12 @@ def _recorded(task: Task, here: Ground, store: Store, wiring: Wiring, run: Run, 
     options, file = task.options, task.file
     order = order_of(options, here, run.id)
     if options.dry_run:
-        refuse_other_source(here, store)
+        refuse_foreign_state(here, store, adopt=options.adopt_instance)
         work = Load(wiring.world, order, ordered(file, store) if file is not None else None)
         result = _run(task, here, store, wiring, work, run, stop)
         return _reported(result, filter(None, (options.report_file,)))
     wait = time_to_wait(options.lock_timeout, "--lock-timeout", "5m").total_seconds()
-    with holding(here, store, wiring, run, wait) as held:
+    with holding(here, store, wiring, run, wait, adopt=options.adopt_instance) as held:
         saved = ordered(file, store) if file is not None else None
         result = _run(task, here, store, held, Load(held.world, order, saved), run, stop)
         if options.on_failure == "rollback" and _went_wrong(result) and not stop():

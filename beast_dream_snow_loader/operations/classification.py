@@ -44,6 +44,7 @@ _C, _S = ErrorCategory, ErrorSeverity
 CLASSIFICATION: Mapping[type[BaseException], Classification] = {
     errors.ConfigurationError: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.UnknownDataSource: _as(_C.CONFIGURATION, _S.CRITICAL),
+    errors.OtherInstance: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.BadArgument: _as(_C.CONFIGURATION, _S.LOW),
     errors.SourceUnavailable: _as(_C.NETWORK, _S.HIGH),
     errors.SourceDataInvalid: _as(_C.DATA_VALIDATION, _S.MEDIUM),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
@@ -30,8 +31,15 @@ from beast_dream_snow_loader.state.schema import ledger_items, meta
 from beast_dream_snow_loader.state.statements import upsert
 
 _PROBLEMS_SHOWN = 5
-_DATA_SOURCE = "data_source"
-"""In ``meta``: the discovery source under which the ledger's CIs carry our native keys."""
+
+
+class Bond(StrEnum):
+    """What a state belongs to; by these names in ``meta``."""
+
+    DATA_SOURCE = "data_source"
+    """The discovery source under which the ledger's CIs carry our native keys."""
+    INSTANCE = "instance"
+    """Whose sys_ids ledger, journal and queue hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +89,15 @@ class Store:
             kind=self._kind, revision=revision, size_bytes=size, problems=(), way_back="", dead=dead, **pending
         )
 
-    def data_source(self) -> str | None:
-        """The discovery source under which the native keys of this ledger were written, as far as remembered."""
+    def bonds(self) -> Mapping[Bond, str]:
+        """What this state belongs to, as far as remembered."""
         with reading(self._engine) as connection:
-            return connection.scalar(select(meta.c.value).where(meta.c.key == _DATA_SOURCE))
+            rows = connection.execute(select(meta.c.key, meta.c.value).where(meta.c.key.in_(list(Bond))))
+            return {Bond(row.key): row.value for row in rows}
 
-    def keep_data_source(self, source: str) -> None:
+    def bind(self, bonds: Mapping[Bond, str]) -> None:
         with writing(self._engine) as connection:
-            upsert(connection, meta, [{"key": _DATA_SOURCE, "value": source}])
+            upsert(connection, meta, [{"key": bond.value, "value": name} for bond, name in bonds.items()])
 
     @property
     def untouched(self) -> bool:
@@ -97,6 +106,11 @@ class Store:
         with reading(self._engine) as connection:
             known = connection.scalar(select(ledger_items.c.key).limit(1))
         return known is None and not (pending["open"] or pending["unknown"])
+
+    @property
+    def nothing_waits(self) -> bool:
+        """No write is queued or parked."""
+        return not (self.journal.pending()["later"] or self.journal.parked())
 
     def holder(self, target: str) -> tuple[str, bool] | None:
         """Who holds the lease on ``target``, for people, and whether they are alive; None when nobody does."""

@@ -89,6 +89,7 @@ class Exams:
         if self.store is not None:
             self._add("state.lock", one(partial(setup_checks.lock, self.store, here.target)))
             self._add("state.data-source", one(partial(setup_checks.data_source, here, self.store)))
+            self._add("state.instance", one(partial(setup_checks.instance, here, self.store)))
 
     def _servicenow(self, settings: ServiceNowSettings) -> None:
         instance = self.instance = self.ends.instance(settings)

@@ -12,9 +12,15 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel
 
+from beast_dream_snow_loader.app.belonging import (
+    instance_of,
+    other_instance,
+    other_source,
+    ways_on,
+    ways_on_elsewhere,
+)
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import resolved
-from beast_dream_snow_loader.app.data_source import other_source, ways_on
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.logins import (
     servicenow_methods,
@@ -144,6 +150,15 @@ def data_source(here: Ground, store: Store) -> Check:
         return ok(f"native keys are written as {now}")
     message = f"servicenow.data_source is {now}, but this state was written as {used}: loads are refused"
     return warn(message, ways_on(used, now))
+
+
+def instance(here: Ground, store: Store) -> Check:
+    """Whether what is remembered is of the instance that is set now."""
+    used, now = other_instance(here, store), instance_of(here)
+    if used is None:
+        return ok(f"what is remembered is of {now}")
+    message = f"servicenow.instance is {now}, but this state is of {used}: loads are refused"
+    return warn(message, ways_on_elsewhere(used, now))
 
 
 def lock(store: Store, target: str) -> Check:

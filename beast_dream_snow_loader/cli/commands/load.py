@@ -51,6 +51,10 @@ def load(
     ] = "keep",
     lock_timeout: LockTimeout = "0s",
     max_requests: MaxRequests = None,
+    adopt_instance: Annotated[
+        bool,
+        typer.Option("--adopt-instance", help="The CMDB has a new address: what is remembered of the old one holds."),
+    ] = False,
     allow_retire: AllowRetire = None,
     sandbox: UseSandbox = False,
     report: Annotated[Path | None, typer.Option("--report", help="Write the JSON report to this file too.")] = None,
@@ -108,6 +112,7 @@ def load(
         on_failure=on_failure,
         lock_timeout=lock_timeout,
         max_requests=max_requests,
+        adopt_instance=adopt_instance,
     )
     with progress(quiet=quiet or as_json) as listener:
         result = use_case(options, listener)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
+
+
+class Gate(Protocol):
+    """What one thread waits at until another opens it."""
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is open; after so many seconds at the latest, sooner when the program is asked to stop."""
+
+    def set(self) -> None:
+        """Open it, for good."""
 
 
 class Clock(Protocol):
@@ -20,12 +31,16 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait; returns early when the program is asked to stop."""
 
+    def gate(self) -> Gate:
+        """A new one, closed."""
+
 
 class SystemClock:
-    """The machine's clock. ``wake()`` ends every sleep, present and future (SIGTERM during a back-off)."""
+    """The machine's clock. ``wake()`` ends every wait, present and future (SIGTERM during a back-off)."""
 
     def __init__(self) -> None:
-        self._stop = threading.Event()
+        self._woken = False
+        self._waiting: dict[int, _Wait] = {}
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -34,10 +49,55 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        self._stop.wait(max(0.0, seconds))
+        self.gate().wait(seconds)
+
+    def gate(self) -> Gate:
+        return _SystemGate(self)
+
+    def wait(self, wait: _Wait, seconds: float) -> None:
+        """For gates. Listed first, so that whoever wakes everybody meanwhile does not miss it."""
+        self._waiting[id(wait)] = wait
+        try:
+            if not self._woken:
+                wait.pause(seconds)
+        finally:
+            del self._waiting[id(wait)]
 
     def wake(self) -> None:
-        self._stop.set()
+        """May be called from a signal handler: takes no lock that the interrupted thread may hold."""
+        self._woken = True
+        for wait in list(self._waiting.values()):
+            wait.end()
+
+
+class _Wait:
+    """A lock that is held while somebody should wait: safe in a signal handler, as ``threading.Event`` is not."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def pause(self, seconds: float) -> None:
+        if self._lock.acquire(timeout=min(max(0.0, seconds), threading.TIMEOUT_MAX)):
+            self.end()
+
+    def end(self) -> None:
+        with contextlib.suppress(RuntimeError):  # ended already
+            self._lock.release()
+
+
+class _SystemGate:
+    def __init__(self, clock: SystemClock) -> None:
+        self._clock, self._wait, self._open = clock, _Wait(), False
+
+    def wait(self, seconds: float) -> bool:
+        if not self._open:
+            self._clock.wait(self._wait, seconds)
+        return self._open
+
+    def set(self) -> None:
+        self._open = True
+        self._wait.end()
 
 
 def rfc3339(moment: datetime) -> str:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
-from beast_dream_snow_loader.clock import Clock, SystemClock
+from beast_dream_snow_loader.clock import Clock, Gate, SystemClock
 from beast_dream_snow_loader.core.events import BreakerChanged, Listener, ignore
 from beast_dream_snow_loader.errors import CircuitBreakerOpen
 from beast_dream_snow_loader.operations.breaker_machine import Ask, Machine, Transition
@@ -58,7 +57,7 @@ class CircuitBreaker:
         self._expected = expected_exception
         self._clock = clock or SystemClock()
         self._lock, self._keeping = threading.Lock(), threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        self._gates: list[Gate] = []
         self._unkept = False
         self._join(None, ignore, random.random)
 
@@ -104,26 +103,19 @@ class CircuitBreaker:
         whether the dependency is well again, wait for how that goes.
         """
         permit = self.permit(operation_name, patient=patient)
-        try:
-            result = operation()
-        except BaseException as error:
-            counts = isinstance(error, self._expected if failures is None else failures)
-            permit.settle(failed=True if counts else None)
-            raise
-        permit.settle(failed=False)
-        return result
+        return permit.use(operation, self._expected if failures is None else failures)
 
     def permit(self, operation_name: str = "unknown", *, patient: bool = False) -> Permit:
         """Leave to make one call, to be settled when it has ended. Raises CircuitBreakerOpen."""
         self._look_again()
         asked = self._ask()
         if patient:
-            ends = time.monotonic() + self.policy.probe_seconds
+            ends = self._clock.monotonic() + self.policy.probe_seconds
             while asked is Ask.REFUSED and self._tried_meanwhile(ends):
                 asked = self._ask()
         if isinstance(asked, Ask):
             raise self._refusal(operation_name)
-        return Permit(self, asked, self._clock.monotonic())
+        return Permit(self, asked, self._clock)
 
     def open(self, seconds: float | None = None, reason: str = "") -> None:
         """By hand: stays open for so long, or until :meth:`reset`."""
@@ -164,11 +156,13 @@ class CircuitBreaker:
         return self._claim() if asked is Ask.CLAIM else asked
 
     def _tried_meanwhile(self, ends: float) -> bool:
-        """Wait for a probe of another thread. False when it went badly, or takes too long."""
-        with self._changed:
-            if self._machine.full:
-                return self._changed.wait(max(0.0, ends - time.monotonic()))
-            return self._machine.state is not CircuitState.OPEN
+        """Wait for a probe of another thread. False when it went badly, takes too long, or we are asked to stop."""
+        with self._lock:
+            if not self._machine.full:
+                return self._machine.state is not CircuitState.OPEN
+            gate = self._clock.gate()
+            self._gates.append(gate)
+        return gate.wait(max(0.0, ends - self._clock.monotonic()))
 
     def _claim(self) -> int | Ask:
         """Ask the other processes, outside the lock; meanwhile other threads are refused."""
@@ -228,9 +222,15 @@ class CircuitBreaker:
             yield self._machine, now
             changes = self._machine.drain()
             if changes or (was_full and not self._machine.full):
-                self._changed.notify_all()
+                self._open_gates()
         if changes:
             self._tell(changes, standing=standing)
+
+    def _open_gates(self) -> None:
+        """Under the lock."""
+        waiting, self._gates = self._gates, []
+        for gate in waiting:
+            gate.set()
 
     def _tell(self, changes: list[Transition], *, standing: bool) -> None:
         for change in changes:
@@ -267,12 +267,26 @@ class CircuitBreaker:
 
 
 class Permit:
-    """Leave to make one call. To be settled once, whatever became of it."""
+    """Leave to make one call. To be settled once, whatever became of it; :meth:`use` does so."""
 
-    __slots__ = ("_breaker", "_round", "_started")
+    __slots__ = ("_breaker", "_clock", "_round", "_started")
 
-    def __init__(self, breaker: CircuitBreaker, round_: int, started: float) -> None:
-        self._breaker, self._round, self._started = breaker, round_, started
+    def __init__(self, breaker: CircuitBreaker, round_: int, clock: Clock) -> None:
+        self._breaker, self._round, self._clock, self._started = breaker, round_, clock, clock.monotonic()
+
+    def begin(self) -> None:
+        """The call leaves now: what was waited for since the permit was given is no slowness of the dependency."""
+        self._started = self._clock.monotonic()
+
+    def use(self, operation: Callable[[], T], failures: Failures) -> T:
+        """The operation's result or exception; any of ``failures`` speaks against the dependency."""
+        try:
+            result = operation()
+        except BaseException as error:
+            self.settle(failed=True if isinstance(error, failures) else None)
+            raise
+        self.settle(failed=False)
+        return result
 
     def settle(self, *, failed: bool | None) -> None:
         """``failed`` None: the call says nothing of the dependency."""

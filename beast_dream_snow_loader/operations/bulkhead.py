@@ -11,19 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.clock import Clock, Gate
 from beast_dream_snow_loader.errors import BulkheadFull
 from beast_dream_snow_loader.operations.criticality import Criticality
-
-
-class Gate(Protocol):
-    """What one request waits at. :meth:`wait` returns when it is opened, or after so many seconds."""
-
-    def wait(self, seconds: float) -> object: ...
-
-    def set(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +31,10 @@ def compartments(queue: int = 50, wait_seconds: float = 300.0) -> Mapping[Critic
     usual = Compartment(queue=queue, wait_seconds=wait_seconds)
     spare = Compartment(at_once=1, queue=max(1, queue // 10), wait_seconds=wait_seconds / 30)
     return {Criticality.ESSENTIAL: usual, Criticality.ROUTINE: usual, Criticality.SPARE: spare}
+
+
+_EARLY_SECONDS = 0.05
+"""A wait that ends so long before its time was cut short."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +62,6 @@ class Bulkhead:
         limit: Callable[[], int],
         clock: Clock,
         kinds: Mapping[Criticality, Compartment] | None = None,
-        gate: Callable[[], Gate] = threading.Event,
         within: Bulkhead | None = None,
     ) -> None:
         self.service = service
@@ -75,7 +69,6 @@ class Bulkhead:
         self._limit = limit
         self._clock = clock
         self._kinds = kinds or compartments()
-        self._gate = gate
         self._places = _Places()
         self._lock = threading.Lock()
 
@@ -114,20 +107,21 @@ class Bulkhead:
         most = self._kinds[kind].queue
         if sum(ticket.kind is kind for ticket in self._places.waiting) >= most:
             raise self._refusal(operation, f"{most} requests of its kind wait already")
-        ticket = _Ticket(kind=kind, gate=self._gate())
+        ticket = _Ticket(kind=kind, gate=self._clock.gate())
         self._places.waiting.append(ticket)
         return ticket
 
     def _wait(self, ticket: _Ticket, operation: str) -> None:
         most = self._kinds[ticket.kind].wait_seconds
         ends = self._clock.monotonic() + most
-        while not ticket.admitted and (left := ends - self._clock.monotonic()) > 0:
-            ticket.gate.wait(left)
+        ticket.gate.wait(most)
         with self._lock:
             if ticket.admitted:
                 return
             self._places.waiting.remove(ticket)
-        raise self._refusal(operation, f"no place became free in {most:.0f} s")
+        stopping = self._clock.monotonic() < ends - _EARLY_SECONDS
+        why = "the program is asked to stop" if stopping else f"no place became free in {most:.0f} s"
+        raise self._refusal(operation, why)
 
     def _admit(self) -> None:
         """Whoever fits by now: the most critical first."""

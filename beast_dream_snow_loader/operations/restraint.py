@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.operations.bulkhead import Bulkhead, Compartment, Gate
+from beast_dream_snow_loader.operations.bulkhead import Bulkhead, Compartment
 from beast_dream_snow_loader.operations.concurrency import START, AdaptiveLimit
 from beast_dream_snow_loader.operations.criticality import Criticality
 from beast_dream_snow_loader.operations.governor import FIRST_COOL_DOWN_SECONDS, Governor
@@ -51,13 +51,11 @@ class Restraints:
         tokens: Tokens | None = None,
         pace: Pace | None = None,
         kinds: Mapping[Criticality, Compartment] | None = None,
-        gate: Callable[[], Gate] = threading.Event,
     ) -> None:
         self._clock = clock
         self._tokens = tokens
         self._pace = pace
         self._kinds = kinds
-        self._gate = gate
         self._made: dict[str, Restraint] = {}
         self._lock = threading.Lock()
 
@@ -71,7 +69,7 @@ class Restraints:
         limit = AdaptiveLimit(width.most, self._clock, width.start)
         governor = Governor(service, self._clock, limit, self._pace, width.first_cool_down)
         through = self._made[width.within].bulkhead if width.within else None
-        bulkhead = Bulkhead(service, lambda: limit.now, self._clock, self._kinds, self._gate, through)
+        bulkhead = Bulkhead(service, lambda: limit.now, self._clock, self._kinds, through)
         return Restraint(
             clock=self._clock,
             budget=RetryBudget(service, self._clock, self._tokens),

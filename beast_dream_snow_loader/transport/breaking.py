@@ -56,23 +56,23 @@ class Breaking:
         try:
             if part is None:
                 return self._through(whole, request)
-            return whole.call(
-                lambda: self._answered(part, request), request.operation, failures=_UNREACHABLE, patient=True
-            )
+            permit = whole.permit(request.operation, patient=True)
+            return permit.use(lambda: self._answered(part, request, permit.begin), _UNREACHABLE)
         except _Faulty as fault:
             return fault.response
 
-    def _answered(self, part: CircuitBreaker, request: Request) -> Response:
-        """Whatever it answers, it was reached."""
+    def _answered(self, part: CircuitBreaker, request: Request, begin: Callable[[], None]) -> Response:
+        """Whatever it answers, it was reached. ``begin`` is told when the wait for the part's breaker is over."""
         try:
-            return self._through(part, request)
+            return self._through(part, request, begin)
         except _Faulty as fault:
             return fault.response
 
-    def _through(self, breaker: CircuitBreaker, request: Request) -> Response:
-        return breaker.call(lambda: self._checked(request), request.operation, failures=_FAILURES, patient=True)
+    def _through(self, breaker: CircuitBreaker, request: Request, begin: Callable[[], None] = lambda: None) -> Response:
+        return breaker.call(lambda: self._checked(request, begin), request.operation, failures=_FAILURES, patient=True)
 
-    def _checked(self, request: Request) -> Response:
+    def _checked(self, request: Request, begin: Callable[[], None]) -> Response:
+        begin()
         response = self._inner.send(request)
         if response.status in FAULTS:
             raise _Faulty(response)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,9 @@ class Hands:
 
     def sleep(self, seconds: float) -> None:
         self.seconds += seconds
+
+    def gate(self) -> threading.Event:
+        return threading.Event()
 
 
 @dataclass

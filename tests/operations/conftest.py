@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,6 +26,9 @@ class HandClock:
         self.slept.append(seconds)
         if not self.stopped:
             self.seconds += seconds
+
+    def gate(self) -> threading.Event:
+        return threading.Event()
 
 
 @pytest.fixture

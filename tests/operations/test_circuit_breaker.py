@@ -23,6 +23,9 @@ class HandClock:
     def sleep(self, seconds: float) -> None:
         self.seconds += seconds
 
+    def gate(self) -> threading.Event:
+        return threading.Event()
+
 
 def failing() -> None:
     raise OSError

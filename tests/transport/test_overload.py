@@ -98,7 +98,7 @@ def processes(world: World, instance: Instance, directory: Path, count: int, wid
         made = []
         for _ in range(count):
             shared = stack.enter_context(open_store(f"sqlite:///{directory / 'state.sqlite'}", world)).pacing("dev1")
-            restraints = Restraints(world, tokens=shared, pace=shared, gate=lambda: Gate(world))
+            restraints = Restraints(world, tokens=shared, pace=shared)
             made.append(
                 build_stack(
                     instance,
@@ -213,7 +213,7 @@ def test_one_sick_service_takes_nothing_from_the_others(tmp_path: Path) -> None:
 
     def finished(sick: bool) -> float:
         world = World()
-        restraints = Restraints(world, gate=lambda: Gate(world))
+        restraints = Restraints(world)
         ends: list[float] = []
 
         def console(number: int) -> list[Callable[[], None]]:
@@ -249,7 +249,7 @@ def test_what_finds_no_place_is_told_and_counted_and_was_not_sent(tmp_path: Path
     world = World()
     instance = Instance(world, seconds=30)
     small = Compartment(queue=1, wait_seconds=5)
-    restraints = Restraints(world, kinds=dict.fromkeys(Criticality, small), gate=lambda: Gate(world))
+    restraints = Restraints(world, kinds=dict.fromkeys(Criticality, small))
     meter = RequestMeter()
     transport = build_stack(
         instance,

@@ -53,6 +53,9 @@ class World:
         self.alarm(me, max(0.0, seconds))
         self._give_way(me)
 
+    def gate(self) -> Gate:
+        return Gate(self)
+
     def alarm(self, actor: Actor, seconds: float) -> None:
         heapq.heappush(self._events, (self.seconds + seconds, next(self._numbers), actor, actor.waits))
 
@@ -126,18 +129,18 @@ class World:
 
 
 class Gate:
-    """What ``threading.Event`` is to real threads."""
+    """For threads that take turns."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._open = False
         self._actor: Actor | None = None
 
-    def wait(self, seconds: float) -> None:
-        if self._open:
-            return
-        self._actor = self._world.wait_for_alarm(seconds)
-        self._world.pause()
+    def wait(self, seconds: float) -> bool:
+        if not self._open:
+            self._actor = self._world.wait_for_alarm(seconds)
+            self._world.pause()
+        return self._open
 
     def set(self) -> None:
         self._open = True

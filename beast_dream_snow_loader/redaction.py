@@ -128,6 +128,9 @@ class _Known:
             self._values = dict(list(values.items())[-_KNOWN_MAX:])
             self._pattern = None
 
+    def holds(self, value: str) -> bool:
+        return value in self._values
+
     def hide(self, text: str) -> str:
         pattern = self._pattern
         if pattern is None:
@@ -163,6 +166,11 @@ def held_within() -> AbstractContextManager[None]:
 def masked(text: str) -> str:
     """``text`` with every form of every secret this process has held replaced: the last filter before a sink."""
     return _known.hide(text)
+
+
+def is_held(text: str) -> bool:
+    """Whether ``text`` is, as a whole, a secret that this process holds."""
+    return _known.holds(text)
 
 
 def without_password(url: str) -> str:

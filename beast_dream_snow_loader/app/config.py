@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from beast_dream_snow_loader.app.breaker_config import BreakerSettings
 from beast_dream_snow_loader.app.breaker_config import leaves as breaker_leaves
+from beast_dream_snow_loader.app.canonical import VARIABLE, by_1password
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.layers import Layer, installed_files, merge, origins, read_toml
 from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt, variable_of
@@ -29,12 +30,10 @@ from beast_dream_snow_loader.core.presence import RetirePolicy
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.config import ConfigurationManager, Environment
 from beast_dream_snow_loader.operations.durations import parse_duration
+from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.state.retention import Retention
 from beast_dream_snow_loader.unifi.config import UniFiSettings
-
-VARIABLE = "environment variable"
-"""The layer's name."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -158,6 +157,18 @@ class FeatureSettings(BaseModel):
     log_file: bool = True
 
 
+class CredentialSettings(BaseModel):
+    """``[credentials]``. Where secrets belong: with ``1password`` an ``op://`` reference in any layer goes before a
+    variable of the environment, which is the fallback (docs/guides/credentials.md). None: 1password in production."""
+
+    model_config = _FROZEN
+
+    source: Literal["1password", "environment"] | None = None
+
+    def by_1password(self, environment: Environment) -> bool:
+        return (self.source or ("1password" if environment is Environment.PRODUCTION else "")) == "1password"
+
+
 class RetrySettings(BaseModel):
     """``[retry]``. ``max_attempts`` None: development 2, testing 1, production 5, otherwise 3."""
 
@@ -194,6 +205,7 @@ class Settings(BaseModel):
     rollback: RollbackSettings = RollbackSettings()
     queue: QueueSettings = QueueSettings()
     features: FeatureSettings = FeatureSettings()
+    credentials: CredentialSettings = CredentialSettings()
     logging: LoggingSettings = LoggingSettings()
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
@@ -217,6 +229,7 @@ class _Variables(BaseSettings):
     rollback: RollbackSettings | None = None
     queue: QueueSettings | None = None
     features: FeatureSettings | None = None
+    credentials: CredentialSettings | None = None
     logging: LoggingSettings | None = None
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None
@@ -227,10 +240,12 @@ class _Variables(BaseSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSettings:
-    """``origins`` tells for each leaf that was set the layer it came from; what is missing there is a default."""
+    """``origins`` tells for each leaf that was set the layer it came from; what is missing there is a default.
+    ``fallbacks`` are what the environment has for settings whose secret is in 1Password, by their path."""
 
     settings: Settings
     origins: Mapping[str, str]
+    fallbacks: Mapping[str, Secret]
 
 
 def load_settings(
@@ -244,10 +259,13 @@ def load_settings(
     problems: list[str] = []
     layers = _layers(named, config_file, flags or {}, problems)
     merged = {**merge(layers), "environment": named.value}
-    where = origins(layers)
+    where: Mapping[str, str] = origins(layers)
     problems.extend(misspelt(os.environ, setting_paths()))
     settings = _validated(merged, where, problems)
-    return LoadedSettings(settings=settings, origins=where)
+    fallbacks: Mapping[str, Secret] = {}
+    if settings.credentials.by_1password(named):
+        settings, where, fallbacks = by_1password(settings, where, layers)
+    return LoadedSettings(settings=settings, origins=where, fallbacks=fallbacks)
 
 
 def setting_paths() -> Iterator[str]:

@@ -1,50 +1,105 @@
-"""Secret references among the settings, resolved late: just before both ends are wired."""
+"""Secret references among the settings, resolved late: just before both ends are wired, each once in a run."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel
 
-from beast_dream_snow_loader.app.config import Settings
-from beast_dream_snow_loader.core.events import CredentialAccessed, Listener, ignore
+from beast_dream_snow_loader.app.config import LoadedSettings, Settings
+from beast_dream_snow_loader.core.events import CredentialAccessed, FindingRaised, Listener, ignore
+from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.errors import ConfigurationError
-from beast_dream_snow_loader.operations.credentials import kept_by, resolve
+from beast_dream_snow_loader.operations.credentials import Resolver, kept_by, variable_behind
+from beast_dream_snow_loader.operations.one_password import ONE_PASSWORD
 from beast_dream_snow_loader.redaction import Secret
 
 M = TypeVar("M", bound=BaseModel)
+_NOT_THERE = (
+    "1Password is the canonical source of secrets here (credentials.source), and no setting refers to it: they come "
+    "from the environment or a file."
+)
 
 
-def with_secrets(settings: Settings, listener: Listener = ignore) -> Settings:
-    """The settings with ``op://``, ``env:``, ``file:``, ``cmd:`` and ``keyring:`` references read; each is told.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """The secrets of one command. What is asked for again is not read again."""
 
-    Raises ConfigurationError naming the setting whose reference does not resolve.
-    """
-    consoles = tuple(
-        resolved(console, f"unifi.consoles.{i}", listener) for i, console in enumerate(settings.unifi.consoles)
-    )
-    unifi = resolved(settings.unifi, "unifi", listener).model_copy(update={"consoles": consoles})
-    servicenow = resolved(settings.servicenow, "servicenow", listener)
-    return settings.model_copy(update={"unifi": unifi, "servicenow": servicenow})
+    loaded: LoadedSettings
+    resolver: Resolver = field(repr=False)
+
+    @classmethod
+    def of(cls, loaded: LoadedSettings) -> Credentials:
+        references = (secret.reveal() for secret in _secrets(loaded.settings))
+        private = frozenset(name for reference in references if (name := variable_behind(reference)))
+        return cls(loaded=loaded, resolver=Resolver(dict(os.environ), private))
+
+    def with_secrets(self, settings: Settings, listener: Listener = ignore) -> Settings:
+        """The settings with every reference read; each is told, by method and outcome.
+
+        Raises ConfigurationError naming the setting whose reference does not resolve, or whose secret is none.
+        """
+        consoles = tuple(
+            self.resolved(console, f"unifi.consoles.{i}", listener) for i, console in enumerate(settings.unifi.consoles)
+        )
+        unifi = self.resolved(settings.unifi, "unifi", listener).model_copy(update={"consoles": consoles})
+        servicenow = self.resolved(settings.servicenow, "servicenow", listener)
+        if self.by_1password and not self.in_1password:
+            listener(_told("credentials.environment", Severity.INFO, _NOT_THERE))
+        return settings.model_copy(update={"unifi": unifi, "servicenow": servicenow})
+
+    def resolved(self, section: M, path: str, listener: Listener = ignore) -> M:
+        """One section with its own secrets read. Raises ConfigurationError naming the setting."""
+        found = {name: getattr(section, name) for name in type(section).model_fields}
+        secrets = {
+            name: self._read(value, f"{path}.{name}", listener)
+            for name, value in found.items()
+            if isinstance(value, Secret)
+        }
+        return section.model_copy(update=secrets)
+
+    @property
+    def by_1password(self) -> bool:
+        settings = self.loaded.settings
+        return settings.credentials.by_1password(settings.environment)
+
+    @property
+    def in_1password(self) -> bool:
+        """Whether any secret is."""
+        return any(kept_by(secret.reveal()) == ONE_PASSWORD for secret in _secrets(self.loaded.settings))
+
+    def _read(self, value: Secret, setting: str, listener: Listener) -> Secret:
+        reference = value.reveal()
+        method = kept_by(reference)
+        try:
+            secret = self.resolver.read(reference, setting=setting)
+        except ConfigurationError as error:
+            listener(CredentialAccessed(setting=setting, method=method, success=False, code=error.code))
+            return self._instead(setting, error, listener)
+        listener(CredentialAccessed(setting=setting, method=method, success=True))
+        return secret
+
+    def _instead(self, setting: str, error: ConfigurationError, listener: Listener) -> Secret:
+        """What the environment has, in place of what 1Password did not give."""
+        other = self.loaded.fallbacks.get(setting)
+        if other is None:
+            raise error
+        secret = self.resolver.read(other.reveal(), setting=setting)
+        listener(CredentialAccessed(setting=setting, method="env", success=True))
+        message = f"{error.message} The environment's value is used."
+        listener(_told("credentials.fallback", Severity.WARNING, message))
+        return secret
 
 
-def resolved(section: M, path: str, listener: Listener = ignore) -> M:
-    """One section with its own secrets read. Raises ConfigurationError naming the setting."""
-    found = {name: getattr(section, name) for name in type(section).model_fields}
-    secrets = {
-        name: _read(value, f"{path}.{name}", listener) for name, value in found.items() if isinstance(value, Secret)
-    }
-    return section.model_copy(update=secrets)
+def _secrets(settings: Settings) -> Iterator[Secret]:
+    for section in (settings.servicenow, settings.unifi, *settings.unifi.consoles):
+        values = (getattr(section, name) for name in type(section).model_fields)
+        yield from (value for value in values if isinstance(value, Secret))
 
 
-def _read(value: Secret, setting: str, listener: Listener) -> Secret:
-    reference = value.reveal()
-    method = kept_by(reference)
-    try:
-        secret = resolve(reference, os.environ, setting=setting)
-    except ConfigurationError as error:
-        listener(CredentialAccessed(setting=setting, method=method, success=False, code=error.code))
-        raise
-    listener(CredentialAccessed(setting=setting, method=method, success=True))
-    return secret
+def _told(rule: str, severity: Severity, message: str) -> FindingRaised:
+    finding = Finding(record="credentials", rule=rule, severity=severity, message=message)
+    return FindingRaised(finding=finding)

@@ -12,6 +12,7 @@ from typing import Any
 from platformdirs import user_state_path
 
 from beast_dream_snow_loader.app.config import LoadedSettings, Settings, load_settings
+from beast_dream_snow_loader.app.credentials import Credentials
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.clock import SystemClock
 
@@ -23,6 +24,7 @@ class Ground:
     """``target`` names the instance in runs and locks."""
 
     loaded: LoadedSettings
+    credentials: Credentials
     clock: SystemClock
     target: str
 
@@ -52,7 +54,7 @@ def ground(place: Place, flags: Mapping[str, Any] | None = None) -> Iterator[Gro
         loaded = load_settings(environment=environment, config_file=place.config_file, flags=given)
         stack.enter_context(_quieter_libraries(place))
         target = _SANDBOX if place.sandbox else loaded.settings.servicenow.instance
-        yield Ground(loaded=loaded, clock=SystemClock(), target=target)
+        yield Ground(loaded=loaded, credentials=Credentials.of(loaded), clock=SystemClock(), target=target)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from beast_dream_snow_loader.app import degraded
@@ -78,7 +79,7 @@ def _monitor(here: Ground, store: Store, wiring: Wiring, timeout: str, only: Seq
     monitor.register_check("servicenow", monitor.check_servicenow_connectivity)
     monitor.register_check("unifi", lambda: _unifi(wiring))
     methods = servicenow_methods(here.settings.servicenow)
-    monitor.register_check("credentials", lambda: monitor.check_credential_availability(methods))
+    monitor.register_check("credentials", lambda: _credentials(here, monitor.check_credential_availability(methods)))
     monitor.register_check("database", lambda: _database(store))
     monitor.register_check("breakers", lambda: _breakers(store))
     monitor.register_check("queue", lambda: _queue(store))
@@ -91,6 +92,16 @@ def _monitor(here: Ground, store: Store, wiring: Wiring, timeout: str, only: Seq
             f"There is no health check {', '.join(unknown)}.", next_step=f"There are: {', '.join(monitor.names)}."
         )
     return monitor
+
+
+def _credentials(here: Ground, found: HealthCheck) -> HealthCheck:
+    """The logins there are; degraded where 1Password keeps some of their secrets and cannot be asked."""
+    command = here.credentials.resolver.one_password
+    if found.status is not HealthStatus.HEALTHY or not here.credentials.in_1password:
+        return found
+    if why := command.unusable() or command.warning():
+        return replace(found, status=HealthStatus.DEGRADED, message=f"{found.message}; {why}")
+    return replace(found, message=f"{found.message}; secrets from 1Password as {command.account()}")
 
 
 def _unifi(wiring: Wiring) -> HealthCheck:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.breakers import breakers_for, breakers_of
 from beast_dream_snow_loader.app.config import Settings
-from beast_dream_snow_loader.app.credentials import with_secrets
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.healed import healed_lately
 from beast_dream_snow_loader.app.kept_sessions import KeptSessions
@@ -191,7 +190,7 @@ def wire(
     Raises ConfigurationError when a login is missing or a secret does not resolve.
     """
     breakers = breakers_of(ground.settings, ground.clock, listener, store)
-    settings = with_secrets(require_logins(ground.settings), listener)
+    settings = ground.credentials.with_secrets(require_logins(ground.settings), listener)
     meter = RequestMeter()
     healings = Healings(ground.clock, listener, lambda: healed_lately(store, ground.clock))
     making = Transports(

@@ -129,6 +129,7 @@ _REDUCING: Mapping[str, str] = {
     "class.none": _DOCTOR,
     "client.edges_unreadable": _RIGHTS,
     "client.unreadable": _RIGHTS,
+    "credentials.fallback": "See what keeps 1Password from answering with: snowload doctor --check configuration",
     "drift.unreadable": _RIGHTS,
     "engine.unavailable": _DOCTOR,
     "facts.meta_unreadable": _RIGHTS,

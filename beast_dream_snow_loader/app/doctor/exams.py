@@ -72,7 +72,7 @@ class Exams:
         return sorted(self._found, key=lambda exam: _GROUPS.index(exam.group))
 
     def _resolved(self, section: M, path: str) -> tuple[M | None, list[Check]]:
-        whole, lines = setup_checks.secrets_resolve(section, path)
+        whole, lines = setup_checks.secrets_resolve(self.ends.here.credentials, section, path)
         self.secrets |= setup_checks.secrets_of(section) | (setup_checks.secrets_of(whole) if whole else set())
         return whole, lines
 
@@ -84,6 +84,8 @@ class Exams:
         self._add("configuration.settings", partial(setup_checks.settings_parse, here))
         for end in ("servicenow", "unifi"):
             self._add("configuration.logins", partial(setup_checks.logins_named, here.settings, end), end)
+        if here.credentials.in_1password:
+            self._add("configuration.1password", partial(setup_checks.one_password, here.credentials))
         self._add("state.disk", partial(setup_checks.disk, here))
         self._add("state.database", self.database)
         if self.store is not None:

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.app.belonging import (
     ways_on_elsewhere,
 )
 from beast_dream_snow_loader.app.config import Settings
-from beast_dream_snow_loader.app.credentials import resolved
+from beast_dream_snow_loader.app.credentials import Credentials
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.logins import (
     servicenow_methods,
@@ -33,12 +33,12 @@ from beast_dream_snow_loader.app.wiring import mapping_rules
 from beast_dream_snow_loader.core.checkup import Check, fail, failed, ok, warn
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.errors import ConfigurationError
+from beast_dream_snow_loader.operations.credentials import kept_by
 from beast_dream_snow_loader.operations.health import LOW_DISK_BYTES
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.state.store import Store
 
 M = TypeVar("M", bound=BaseModel)
-_REFERENCES = ("op", "env", "file", "cmd", "keyring")
 
 
 def settings_parse(here: Ground) -> Iterator[Check]:
@@ -67,20 +67,31 @@ def logins_named(settings: Settings, end: str) -> Iterator[Check]:
         yield ok(f"complete: {', '.join(ways)}")
 
 
-def secrets_resolve(section: M, path: str) -> tuple[M | None, list[Check]]:
+def secrets_resolve(credentials: Credentials, section: M, path: str) -> tuple[M | None, list[Check]]:
     """The section with its secrets read, and a line for each; None when one does not resolve. No value is shown."""
     named = {name: getattr(section, name) for name in type(section).model_fields}
     secrets = {name: value for name, value in named.items() if isinstance(value, Secret)}
     try:
-        whole = resolved(section, path)
+        whole = credentials.resolved(section, path)
     except ConfigurationError as error:
         return None, [failed(error, path)]
     return whole, [ok(_kind(value), f"{path}.{name}") for name, value in secrets.items()]
 
 
 def _kind(secret: Secret) -> str:
-    scheme = secret.reveal().partition(":")[0]
-    return f"resolves ({scheme}: reference)" if scheme in _REFERENCES else "given as it is"
+    method = kept_by(secret.reveal())
+    return "given as it is" if method == "setting" else f"resolves ({method}: reference)"
+
+
+def one_password(credentials: Credentials) -> Iterator[Check]:
+    """Whether 1Password's command can be used, as whom, and what is odd about it (R5.1)."""
+    command = credentials.resolver.one_password
+    if why := command.unusable():
+        yield fail(why, "See docs/guides/credentials.md, then run this again.", exit_code=ExitCode.CONFIG)
+        return
+    yield ok(f"op reads as {command.account()}")
+    if odd := command.warning():
+        yield warn(odd, "See docs/guides/credentials.md.")
 
 
 def secrets_of(section: BaseModel) -> set[str]:

@@ -1,0 +1,47 @@
+"""1Password as the canonical source of secrets: its reference goes before what the environment says (R5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from beast_dream_snow_loader.app.layers import Layer
+from beast_dream_snow_loader.redaction import Secret
+
+VARIABLE = "environment variable"
+"""The name of the layers that come from the environment."""
+_SECTIONS = ("unifi", "servicenow")
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def by_1password(
+    settings: S, origins: Mapping[str, str], layers: Sequence[Layer]
+) -> tuple[S, Mapping[str, str], Mapping[str, Secret]]:
+    """The settings with the strongest ``op://`` reference of each secret, whatever a variable says; where each setting
+    came from; and what a variable has for those secrets, by their path: the fallback.
+
+    Secrets of consoles stand in a list, which is one leaf: they are as their layer has them.
+    """
+    where, fallbacks = dict(origins), {}
+    for name in _SECTIONS:
+        section: BaseModel = getattr(settings, name)
+        for leaf in [leaf for leaf in type(section).model_fields if isinstance(getattr(section, leaf), Secret)]:
+            given = [(one.name, text) for one in layers if (text := _text_in(one.values, name, leaf))]
+            found = next((one for one in given if one[1].startswith("op://")), None)
+            if found is None:
+                continue
+            where[f"{name}.{leaf}"] = found[0]
+            section = section.model_copy(update={leaf: Secret(found[1])})
+            if other := next((text for at, text in given if at == VARIABLE and not text.startswith("op://")), ""):
+                fallbacks[f"{name}.{leaf}"] = Secret(other)
+        settings = settings.model_copy(update={name: section})
+    return settings, where, fallbacks
+
+
+def _text_in(values: Mapping[str, Any], section: str, leaf: str) -> str:
+    table = values.get(section)
+    value = table.get(leaf) if isinstance(table, Mapping) else None
+    return value if isinstance(value, str) else ""

@@ -12,9 +12,14 @@ from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.failures import undone_how, undone_records
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.core.report import left_alone
 from beast_dream_snow_loader.errors import SnowloadError, Throttled
 
 _WHEN_OVER = "See the wait with: snowload breakers list (it ends with: snowload breakers reset NAME). When it is over,"
+_LEAVES = {
+    "rollback": "The findings name what stays as it is now, and why; put it back by hand if it has to be.",
+    "replay-queue": "The findings name what was not sent, and the way on; the next load writes what UniFi still shows.",
+}
 _CHANGES = ("create", "update", "retire", "link", "unlink")
 
 
@@ -38,6 +43,8 @@ def _queued(result: Result) -> SnowloadError:
             "servicenow.mode is read-only",
             'Set servicenow.mode to "normal", then run: snowload replay-queue',
         )
+    elif result.command == "rollback":
+        step = f"Run the rollback again, which alone makes them: snowload rollback {body.get('undoes')}"
     elif set_aside := _set_aside(body.get("breakers") or {}):
         resets = " and ".join(f"snowload breakers reset {name}" for name in set_aside)
         step = f"Once it may be asked again: {resets}; then send them with: snowload replay-queue"
@@ -59,6 +66,7 @@ def _partial(result: Result) -> SnowloadError:
     body, run = result.body, result.run_id
     parts = [(name, len(body.get(name, ()))) for name in ("failed", "held", "parked")]
     parts.append(("invalid", sum(one.get("severity") == "error" for one in body.get("findings", ()))))
+    parts.append(("left alone", sum(left_alone(one.get("rule", "")) for one in body.get("findings", ()))))
     found = ", ".join(f"{count} {name}" for name, count in parts if count) or "not everything could be done"
     if undone := len(undone_records(body.get("rollback", {}))):
         found = f"{found}; {_counted(undone, 'record')} written by it {undone_how(body['rollback'])}"
@@ -71,6 +79,8 @@ def _partial(result: Result) -> SnowloadError:
     elif result.command == "doctor":
         found = "some lines are not fine"
         step = "Each says what to do; then run: snowload doctor"
+    elif result.command in _LEAVES:
+        step = _LEAVES[result.command]
     elif body.get("findings"):
         step = "Mend what the findings name, in UniFi, in ServiceNow or in the mapping, then run: snowload validate"
     else:
@@ -90,7 +100,9 @@ def _retry_parked(ids: Sequence[int]) -> str:
 def _interrupted(result: Result) -> SnowloadError:
     done = sum(result.body.get("written", {}).values())
     step = f"Finish it with: snowload load --resume {result.run_id}"
-    if result.command != "load":
+    if result.command == "rollback":
+        step = f"Run it again: snowload rollback {result.body.get('undoes')}"
+    elif result.command != "load":
         step = f"Run it again: snowload {result.command}"
     return SnowloadError(
         f"{result.command} was ended by a signal after {_counted(done, 'write')}; what was done is recorded.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def report(place: Place, *, since: str, until: str | None, run_id: str | None, o
             told["errors_omitted"] = run.report.get("errors_omitted", 0)
             return {"run": _whole(run), **told, degraded.NAME: degraded.on_record(here, store)}
         now = here.clock.now()
-        runs = store.memory.runs(_instant(since, now), _instant(until, now) if until else None)
+        runs = as_they_stand(store, store.memory.runs(_instant(since, now), _instant(until, now) if until else None))
         span = {"since": rfc3339(_instant(since, now)), "until": until and rfc3339(_instant(until, now))}
         return {**span, **_over(runs), degraded.NAME: degraded.on_record(here, store)}
 
@@ -54,7 +55,11 @@ def report(place: Place, *, since: str, until: str | None, run_id: str | None, o
 
 def list_runs(place: Place, limit: int) -> Result:
     """The newest ``limit`` runs."""
-    return _told("runs", place, lambda _, store: {"runs": [_brief(run) for run in store.memory.runs(limit=limit)]})
+
+    def made(_: Ground, store: Store) -> Mapping[str, Any]:
+        return {"runs": [_brief(run) for run in as_they_stand(store, store.memory.runs(limit=limit))]}
+
+    return _told("runs", place, made)
 
 
 def show_run(place: Place, run_id: str) -> Result:
@@ -91,11 +96,31 @@ def _instant(text: str, now: datetime) -> datetime:
         ) from None
 
 
+def as_they_stand(store: Store, runs: Sequence[Run]) -> Sequence[Run]:
+    """What was killed is called running until the next run closes it: here it is interrupted already. A live holder of
+    the target vouches for itself and for what it has begun meanwhile."""
+    targets = {run.target for run in runs if run.status is RunStatus.RUNNING}
+    holders = {target: _since(store, target) for target in targets}
+
+    def killed(run: Run) -> bool:
+        since = holders.get(run.target)
+        return run.status is RunStatus.RUNNING and (since is None or run.started_at < since)
+
+    return [replace(run, status=RunStatus.INTERRUPTED) if killed(run) else run for run in runs]
+
+
+def _since(store: Store, target: str) -> datetime | None:
+    """When the run began that holds the target now."""
+    held = store.at_work(target)
+    run = store.memory.run(held) if held is not None else None
+    return run.started_at if run is not None else None
+
+
 def _found(store: Store, run_id: str) -> Run:
     run = store.memory.run(run_id)
     if run is None:
         raise BadArgument(f"There is no run {run_id} here.", next_step="See what there is: snowload runs list")
-    return run
+    return as_they_stand(store, [run])[0]
 
 
 def _brief(run: Run) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.plan_document import SEAL, seal_of, settings_digest
 from beast_dream_snow_loader.clock import parse_rfc3339, rfc3339
 from beast_dream_snow_loader.core.saved_plan import SavedPlan
+from beast_dream_snow_loader.core.shown import age
 from beast_dream_snow_loader.errors import BadArgument, PlanDamaged, StalePlan, StateDamaged
 from beast_dream_snow_loader.pipeline.renew import Ordered
 from beast_dream_snow_loader.state.codec import decode
@@ -105,10 +106,10 @@ def refuse_elsewhere(file: PlanFile, here: Ground) -> None:
         bound = "mapping, bindings, clients, retire, features.links or servicenow.data_source"
         message = f"A setting under {bound} has changed since the plan {file.path} was made."
         raise StalePlan(message, next_step=_ANEW)
-    hours = (here.clock.now() - file.created_at).total_seconds() / 3600
-    if hours > here.settings.plan.max_age_hours:
+    seconds = (here.clock.now() - file.created_at).total_seconds()
+    if seconds / 3600 > here.settings.plan.max_age_hours:
         limit = f"plan.max_age_hours is {here.settings.plan.max_age_hours:g}"
-        raise StalePlan(f"The plan {file.path} is {hours:.1f} hours old; {limit}.", next_step=_ANEW)
+        raise StalePlan(f"The plan {file.path} is {age(seconds)} old; {limit}.", next_step=_ANEW)
 
 
 def ordered(file: PlanFile, store: Store) -> Ordered:

@@ -19,7 +19,7 @@ from beast_dream_snow_loader.app.result import Result, carried_out
 from beast_dream_snow_loader.app.runs import begun, closed
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.parking import remedy
+from beast_dream_snow_loader.core.parking import UNDOING, again_by, remedy
 from beast_dream_snow_loader.core.ports import JournalEntry
 from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.core.shown import shown
@@ -45,7 +45,7 @@ def list_queue(place: Place, state: str | None, limit: int) -> Result:
 
     def made(here: Ground, store: Store) -> Mapping[str, Any]:
         queue = store.journal.queue
-        entries = [_brief(entry) for entry in queue.entries(_states(state), limit)]
+        entries = [_told_of(store, entry) for entry in queue.entries(_states(state), limit)]
         return {"counts": _counts(queue), "entries": entries, degraded.NAME: degraded.on_record(here, store)}
 
     return _told("list", place, made)
@@ -56,7 +56,7 @@ def show_entry(place: Place, number: int) -> Result:
 
     def made(_: Ground, store: Store) -> Mapping[str, Any]:
         (entry,) = _found(store.journal.queue, [number])
-        return {"entry": {**_brief(entry), "what": told_change(entry.change)}}
+        return {"entry": {**_told_of(store, entry), "what": told_change(entry.change)}}
 
     return _told("show", place, made)
 
@@ -187,6 +187,13 @@ def _brief(entry: JournalEntry) -> dict[str, Any]:
         "run_id": entry.run_id,
         "next_step": _next_step(entry),
     }
+
+
+def _told_of(store: Store, entry: JournalEntry) -> dict[str, Any]:
+    """With the run that has to be undone again where only that makes the write."""
+    if entry.change.type not in UNDOING or _WORD_OF[entry.state] != "queued":
+        return _brief(entry)
+    return {**_brief(entry), "next_step": f"No replay sends it: {again_by(store.memory.run(entry.run_id))}"}
 
 
 def _next_step(entry: JournalEntry) -> str:

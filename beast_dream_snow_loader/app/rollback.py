@@ -22,7 +22,7 @@ from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.inverse import Created
 from beast_dream_snow_loader.core.receipts import Operation
 from beast_dream_snow_loader.core.report import RunReport, status_of
-from beast_dream_snow_loader.core.run import Run
+from beast_dream_snow_loader.core.run import UNDOES, Run
 from beast_dream_snow_loader.errors import BadArgument, ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.rollback import RolledBack, roll_back
@@ -38,7 +38,7 @@ def rollback(place: Place, run_id: str, *, dry_run: bool, created: Created | Non
     try:
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
             undone = _to_undo(here, store, run_id)
-            run, heard = begun(COMMAND, here), Heard()
+            run, heard = begun(COMMAND, here, {UNDOES: undone.id}), Heard()
             with listening(here, run.id, listener, heard, place=place, command=COMMAND) as told:
                 wiring = replace(wire(here, store, told, dry_run=dry_run, stopping=stop), heard=heard)
                 if dry_run:
@@ -104,7 +104,7 @@ def _result(
     status, code = status_of(report)
     deleted = sum(1 for s in report.settlements if s.receipt.operation is Operation.DELETED)
     body = {
-        "undoes": run_id,
+        UNDOES: run_id,
         "dry_run": dry_run,
         **report.document(),
         degraded.NAME: degraded.of_run(report, here),

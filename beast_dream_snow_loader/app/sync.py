@@ -35,7 +35,7 @@ from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import exit_code_of
 from beast_dream_snow_loader.core.report import status_of
-from beast_dream_snow_loader.core.run import Run
+from beast_dream_snow_loader.core.run import UNDOES, Run
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.runner import Load
@@ -130,7 +130,7 @@ def _went_wrong(result: Result) -> bool:
 
 def _undone(here: Ground, store: Store, wiring: Wiring, run: Run, result: Result, stop: Stop) -> Result:
     """The load's result with that of the rollback in it, which is a run of its own."""
-    undoing = begun(ROLLBACK, here)
+    undoing = begun(ROLLBACK, here, {UNDOES: run.id})
     store.memory.start_run(undoing)
     undo = undo_run(here, wiring, run.id, undoing, stop)
     closed(store, undoing, undo, here)

@@ -9,7 +9,7 @@ from typing import Any
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.cli.tables import columns
 from beast_dream_snow_loader.cli.wrapping import wrapped
-from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.core.shown import age, shown
 
 Told = Mapping[str, Any]
 _LONGEST = 500
@@ -51,8 +51,8 @@ def _fetch(fetch: Told | None) -> Iterator[str]:
     if fetch is None:
         yield "UniFi could not be read and there is no snapshot"
         return
-    age = f", {fetch['stale_seconds'] / 3600:.1f} hours old" if fetch["stale_seconds"] is not None else ""
-    yield f"read {fetch['read_at']}{age}  [{fetch['rule']}]"
+    old = f", {age(fetch['stale_seconds'])} old" if fetch["stale_seconds"] is not None else ""
+    yield f"read {fetch['read_at']}{old}  [{fetch['rule']}]"
     if fetch["shown"]:
         yield f"shown by {', '.join(fetch['apis']) or 'its console'}; console {fetch['console']}, site {fetch['site']}"
         yield f"{fetch['online']}, last seen {fetch['last_seen'] or 'not told'}"

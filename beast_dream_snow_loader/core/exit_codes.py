@@ -53,7 +53,7 @@ class ExitCode(IntEnum):
     CONFIG = 6, "configuration or secret reference invalid, environment not named"
     AUTH = 7, "rejected by UniFi or ServiceNow: not authenticated or not authorised"
     QUEUED = 8, "target away or read-only mode: writes are safely queued"
-    LOCKED = 9, "another run on the same target holds the lock"
+    LOCKED = 9, "another run on the same target holds the lock; `load --lock-timeout 5m` waits for it"
     CHANGES = 10, "only with --detailed-exitcode: the plan is not empty"
     INTEGRITY = 12, "audit chain, database or plan hash does not verify"
     INTERRUPTED = 130, "interrupted by SIGINT: state saved, resumable"

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.content import content_of
 from beast_dream_snow_loader.core.receipts import Outcome, Receipt
+from beast_dream_snow_loader.core.run import UNDOES, Run
 
 C = TypeVar("C", ItemChange, LinkChange, UnlinkChange)
 
@@ -22,6 +23,17 @@ END_UNKNOWN = "link.end_unknown"
 
 _FOR_ITS_END = frozenset({"link.end_refused", "link.end_missing"})
 """Of a relation whose end was not written: nothing is wrong with it."""
+
+
+END_DROPPED = "relation.end_dropped"
+"""Of a queued relation: nothing that waits would make one of its ends, because a person has given that up."""
+
+OF_A_ROLLBACK = "queue.of_a_rollback"
+"""Of a queued write that a rollback could not make: it says what a CI held before, not what it should hold."""
+
+
+UNDOING = (ChangeType.RESTORE, ChangeType.DELETE)
+"""They say what a CI held before, not what it should hold: the rollback itself, run again, plans them anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +92,12 @@ def without_parked(plan: Plan, parked: Mapping[str, str]) -> tuple[Plan, tuple[C
         retirements=kept(plan.retirements),
     )
     return plan, tuple(left_out)
+
+
+def again_by(rollback: Run | None) -> str:
+    """How a write that waits since this rollback is made: by the rollback itself, once more."""
+    undone = rollback.report.get(UNDOES) if rollback is not None else None
+    return f"run the rollback again: snowload rollback {undone or 'RUN (see: snowload runs list)'}"
 
 
 def remedy(code: str, number: int) -> str:

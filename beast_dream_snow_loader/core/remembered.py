@@ -23,7 +23,7 @@ from beast_dream_snow_loader.core.observed import (
     Snapshot,
     Subject,
 )
-from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.core.shown import age, shown
 
 R = TypeVar("R", Device, Client)
 
@@ -220,7 +220,7 @@ def told(aged: Aged) -> Finding:
         message=(
             f"{what} {shown(aged.name)} cannot be read: {shown(aged.why, 200).rstrip('.') or 'not told why'}. "
             f"{aged.devices} devices and {aged.clients} clients come from its last good snapshot, "
-            f"{aged.seconds / 3600:.1f} hours old ({how}). "
+            f"{age(aged.seconds)} old ({how}). "
             "Nothing is written because of it, and nobody is counted as missing there."
         ),
         value=f"{aged.seconds:.0f}",
@@ -235,7 +235,7 @@ def too_old(part: Part, now: datetime) -> Finding:
         severity=Severity.WARNING,
         message=(
             f"Console {shown(part.console.name)} cannot be read, and its last good snapshot is "
-            f"{(now - part.taken_at).total_seconds() / 86400:.1f} days old: too old to stand in (unifi.stale_max_age). "
+            f"{age((now - part.taken_at).total_seconds())} old: too old to stand in (unifi.stale_max_age). "
             "It is missing from this run."
         ),
     )

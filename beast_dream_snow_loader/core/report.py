@@ -19,7 +19,7 @@ from beast_dream_snow_loader.core.integrity import Integrity
 from beast_dream_snow_loader.core.known import Candidate, Held
 from beast_dream_snow_loader.core.linking import END_HELD
 from beast_dream_snow_loader.core.observed import Snapshot
-from beast_dream_snow_loader.core.parking import remedy
+from beast_dream_snow_loader.core.parking import END_DROPPED, OF_A_ROLLBACK, remedy
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Operation, Outcome
@@ -28,6 +28,9 @@ from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import SnowloadError
 
 NOT_KEPT = "cmdb.write_not_kept"
+
+_LEFT_ALONE = (END_DROPPED, OF_A_ROLLBACK)
+_OF_ROLLBACKS = "rollback."
 
 _STATUS: Mapping[ExitCode, RunStatus] = {
     ExitCode.OK: RunStatus.OK,
@@ -143,6 +146,8 @@ def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
         yield ExitCode.PARTIAL
     if Outcome.REFUSED in outcomes or report.parked:
         yield ExitCode.PARTIAL
+    if any(left_alone(finding.rule) for finding in report.findings):
+        yield ExitCode.PARTIAL
     if report.snapshot is not None and report.snapshot.partial:
         yield ExitCode.PARTIAL
     if outcomes & _LEFT:
@@ -151,6 +156,11 @@ def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
         yield ExitCode.UNAVAILABLE
     if strict and report.stale_source is not None:
         yield ExitCode.PARTIAL
+
+
+def left_alone(rule: str) -> bool:
+    """Whether a finding of this rule says that a rollback or a replay left something as it is for good reason."""
+    return rule in _LEFT_ALONE or rule.startswith(_OF_ROLLBACKS)
 
 
 def planned(plan: Plan | None) -> dict[str, int]:

@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+UNDOES = "undoes"
+"""In the report of a rollback, from its beginning on: the run that it takes back."""
+
 
 class RunStatus(StrEnum):
     RUNNING = "running"
@@ -22,7 +25,7 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """``report`` is the JSON document the command printed; empty while the run is under way."""
+    """``report`` is the JSON document the command printed; while the run is under way, what it was asked."""
 
     id: str
     command: str

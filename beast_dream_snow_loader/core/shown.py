@@ -1,4 +1,4 @@
-"""Text from a device or a server, made fit for a terminal, a log line or a report."""
+"""Text from a device or a server, and ages, made fit for a terminal, a log line or a report."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ def shown(text: str, limit: int = 200) -> str:
     plain = text.isascii() and text.isprintable()
     safe = text if plain else "".join(_escaped(c) if _hostile(c) else c for c in text)
     return safe if len(safe) <= limit else f"{safe[: limit - 1]}…"
+
+
+def age(seconds: float) -> str:
+    """``35 seconds``, ``12 minutes``, ``3.5 hours``, ``4.2 days``: how old something is, for people."""
+    for unit, length, upto in (("seconds", 1, 90), ("minutes", 60, 90 * 60), ("hours", 3600, 48 * 3600)):
+        if seconds < upto:
+            return f"{seconds / length:.{1 if unit == 'hours' else 0}f} {unit}"
+    return f"{seconds / 86400:.1f} days"
 
 
 def _hostile(character: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
@@ -11,9 +11,11 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.known_items import as_item
+from beast_dream_snow_loader.core.parking import END_DROPPED, OF_A_ROLLBACK, UNDOING, again_by
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.ports import JournalEntry
 from beast_dream_snow_loader.core.retirement import edges_of
+from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.core.scope import narrowed
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.aftermath import read_back, tell
@@ -32,8 +34,6 @@ from beast_dream_snow_loader.pipeline.steps.verify import retired
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 _PLANNED = (ChangeType.CREATE, ChangeType.UPDATE, ChangeType.HEARTBEAT)
-_OF_A_ROLLBACK = (ChangeType.RESTORE, ChangeType.DELETE)
-"""They say what a CI held before, not what it should hold: the rollback itself, run again, plans them anew."""
 
 
 class Replay:
@@ -75,6 +75,21 @@ class Replay:
         ends = {end for link, _ in held_up for end in (str(link.relation.lower), str(link.relation.upper))}
         self.outcome.parked = [one for one in letters if one.id not in before or one.change.subject in ends]
         self.outcome.findings.extend(_waits_for_parked(link, letter) for link, letter in held_up)
+        self.outcome.findings.extend(self._left_alone(entries, letters))
+
+    def _left_alone(self, entries: Sequence[JournalEntry], letters: Sequence[JournalEntry]) -> Iterator[Finding]:
+        """What no replay will ever send."""
+        coming = {entry.change.subject for entry in (*self._world.journal.queued(), *letters)}
+        known = self._world.ledger.known().items
+        for entry in entries:
+            change = entry.change
+            if change.type in UNDOING:
+                yield _of_a_rollback(entry, self._world.memory.run(entry.run_id))
+            elif isinstance(change, LinkChange) and change.subject in self._kept:
+                ends = (change.relation.lower, change.relation.upper)
+                lost = [end for end in ends if end not in known and str(end) not in coming]
+                if lost:
+                    yield _end_dropped(entry, lost[0])
 
     def _planned(self, entries: Sequence[JournalEntry]) -> Plan:
         world, order = self._world, self._order
@@ -127,7 +142,7 @@ class Replay:
         kept = self._kept | {str(one.key) for one in self.outcome.held} | {link.subject for link in applier.unlinked()}
         edges: tuple[Change, ...] = (*plan.links, *plan.client_links, *plan.unlinks)
         planned: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements)
-        kept |= {e.change.subject for e in entries if e.change.type in _OF_A_ROLLBACK}
+        kept |= {e.change.subject for e in entries if e.change.type in UNDOING}
         kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped
         self._world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
 
@@ -155,6 +170,27 @@ def _waits_for_parked(link: LinkChange, letter: JournalEntry) -> Finding:
         rule="relation.end_parked",
         severity=Severity.WARNING,
         message=f"It waits for {letter.change.subject}, which is parked: snowload queue retry {letter.id}",
+    )
+
+
+def _end_dropped(entry: JournalEntry, end: SourceKey) -> Finding:
+    return Finding(
+        record=entry.change.subject,
+        rule=END_DROPPED,
+        severity=Severity.WARNING,
+        message=(
+            f"It waits for {end}, which is neither in the CMDB nor queued. The next `snowload load` writes both if "
+            f"UniFi still shows them; otherwise give it up: snowload queue drop {entry.id}"
+        ),
+    )
+
+
+def _of_a_rollback(entry: JournalEntry, run: Run | None) -> Finding:
+    return Finding(
+        record=entry.change.subject,
+        rule=OF_A_ROLLBACK,
+        severity=Severity.WARNING,
+        message=f"A rollback could not make it, and only a rollback does: {again_by(run)}",
     )
 
 

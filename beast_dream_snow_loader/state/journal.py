@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
-from beast_dream_snow_loader.errors import QueueFull
+from beast_dream_snow_loader.errors import QueueFull, ReadOnlyMode
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.engine import reading
 from beast_dream_snow_loader.state.journal_rows import (
@@ -40,6 +40,10 @@ from beast_dream_snow_loader.state.queue import SqlQueue
 from beast_dream_snow_loader.state.recording import record
 from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
 from beast_dream_snow_loader.state.unread import from_table
+
+_ANSWERED = "Once ServiceNow answers,"
+_FIRST = {ReadOnlyMode.code: 'Set servicenow.mode to "normal"; then'}
+"""What comes before a full queue can be sent, by why its writes wait."""
 
 
 class SqlJournal:
@@ -91,7 +95,7 @@ class SqlJournal:
             kept = {subject for subject, entry in standing.items() if entry.unsettled or entry.same(*bodies[subject])}
             new = [change for subject, change in latest.items() if subject not in kept]
             replaced = [entry for subject, entry in standing.items() if subject not in kept]
-            self._refuse_overflow(connection, len(new) - sum(entry.pending for entry in replaced))
+            self._refuse_overflow(connection, len(new) - sum(entry.pending for entry in replaced), code)
             supersede(connection, replaced, now)
             if new:
                 later = {"state": EntryState.LATER, "settled_at": now, "due_at": now, "code": code, "message": message}
@@ -183,7 +187,7 @@ class SqlJournal:
             counts = {row.state: row.number for row in connection.execute(counted)}
         return {state.value: counts.get(state, 0) for state in PENDING}
 
-    def _refuse_overflow(self, connection: Connection, more: int) -> None:
+    def _refuse_overflow(self, connection: Connection, more: int, why: str) -> None:
         if more <= 0:
             return
         waiting = select(func.count()).select_from(journal).where(STANDING, journal.c.state.in_(PENDING))
@@ -192,7 +196,7 @@ class SqlJournal:
             raise QueueFull(
                 f"{more} writes cannot be queued: {there} wait already and queue.max_entries is "
                 f"{self._limits.max_entries}. What waits stays.",
-                next_step="Once ServiceNow answers, run `snowload replay-queue`; or raise queue.max_entries.",
+                next_step=f"{_FIRST.get(why, _ANSWERED)} run `snowload replay-queue`; or raise queue.max_entries.",
             )
 
     @property

@@ -97,13 +97,21 @@ def standing(engine: Engine, clock: Clock, target: str) -> tuple[str, bool] | No
     return (_described(row), not _dead(row, clock, engine)) if row is not None and row.run_id else None
 
 
+def at_work(engine: Engine, clock: Clock, target: str) -> str | None:
+    """The run that holds ``target`` and is alive."""
+    with reading(engine) as connection:
+        row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
+    return row.run_id if row is not None and row.run_id and not _dead(row, clock, engine) else None
+
+
 def _acquired(engine: Engine, clock: Clock, target: str, run_id: str, timeout: float) -> Fence:
     deadline = clock.monotonic() + timeout
     while (fence := _try(engine, clock, target, run_id)) is None:
         if clock.monotonic() >= deadline:
             raise StateLocked(
                 f"Target {target} is held by {holder(engine, target) or 'another run'}.",
-                next_step="Wait until it has ended: `snowload runs list`; or give it time with --lock-timeout.",
+                next_step="Wait until it has ended (`snowload runs list`), or give it time with "
+                "`snowload load --lock-timeout 5m`.",
             )
         clock.sleep(_WAIT_SECONDS)
     return fence

@@ -75,7 +75,8 @@ def _acquire(lock: FileLock, note: Path, target: str, clock: Clock, timeout: flo
             holder = _read_note(note)
             raise StateLocked(
                 f"Target {target} is held by {holder or 'another run that has only just begun'}.",
-                next_step="Wait until it has ended: `snowload runs list`; or stop that process.",
+                next_step="Wait until it has ended (`snowload runs list`), give it time with "
+                "`snowload load --lock-timeout 5m`, or stop that process.",
             )
         clock.sleep(POLL_SECONDS)
 

@@ -19,7 +19,7 @@ from beast_dream_snow_loader.state.breakers import SqlBreakers
 from beast_dream_snow_loader.state.damage import damaged, lacking, way_back_from
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading, writing
 from beast_dream_snow_loader.state.journal import SqlJournal
-from beast_dream_snow_loader.state.lease import Fence, leased, standing
+from beast_dream_snow_loader.state.lease import Fence, at_work, leased, standing
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
@@ -115,6 +115,10 @@ class Store:
     def holder(self, target: str) -> tuple[str, bool] | None:
         """Who holds the lease on ``target``, for people, and whether they are alive; None when nobody does."""
         return standing(self._engine, self._clock, target)
+
+    def at_work(self, target: str) -> str | None:
+        """The run that holds ``target`` and is alive; None when nobody does."""
+        return at_work(self._engine, self._clock, target)
 
     def pacing(self, target: str) -> SqlPacing:
         """What processes that ask ``target`` tell each other."""

@@ -175,5 +175,6 @@ def test_a_full_queue_is_refused_loudly_and_keeps_what_waits(here: Town) -> None
     full = here.run(*LOAD, "--full", SNOWLOAD_QUEUE__MAX_ENTRIES="1", **HELD_BACK)
     assert (full.code, full.document["error"]["code"]) == (5, "queue.full"), full.err
     assert "queue.max_entries" in full.err
+    assert 'Set servicenow.mode to "normal"' in full.err
     replayed = here.run(*REPLAY)
     assert (replayed.code, replayed.document["sent"]) == (0, 1)

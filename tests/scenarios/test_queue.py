@@ -24,15 +24,23 @@ from tests.scenarios.desk import (
     OpenTown,
     clean,
     could_write,
+    findings,
     keeps,
+    leaves,
     names,
     one_switch,
     refuse,
     switch,
     switches,
 )
+from tests.scenarios.in_process import InProcess
 
 HOSTILE = "evil\x1b[31m\u202etxt"
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture
@@ -190,3 +198,21 @@ def test_a_replay_asks_once_whether_the_instance_is_there_and_sends_nothing_whil
     assert could_write(here) == []
     here.app.backend.set_options(hibernating=False)
     assert here.run(*REPLAY).document["sent"] == 1
+
+
+def test_a_relation_whose_end_was_given_up_makes_a_replay_partial_and_says_the_way_on(here: Town) -> None:
+    assert here.run(*REPLAY).code == 0
+    leaf = leaves(here)[0]
+    site = here.estate.sites()[0].legacy_id
+    here.estate.add_device(site=site, model=leaf.model_code, name="added", mac="00005E000001", uplink=leaf.uplink)
+    assert here.run(*LOAD, **HELD_BACK).code == 8
+    entries = json.loads(queue(here, "list", "--json").out)["entries"]
+    (made,) = [one["id"] for one in entries if one["change"] == "create"]
+    assert queue(here, "drop", str(made), "--yes").code == 0
+    replayed = here.run(*REPLAY)
+    told = findings(replayed, "relation.end_dropped")
+    assert (replayed.code, len(told)) == (3, 2), replayed.err
+    assert "snowload queue drop" in told[0]["message"]
+    assert here.run(*LOAD).code == 0
+    assert here.run(*REPLAY).code == 0
+    clean(here)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,15 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, OpenTown, edges, key_of, rules, small, switches
+from tests.scenarios.desk import LOAD, REPLAY, OpenTown, edges, key_of, rules, small, switches
+from tests.scenarios.in_process import InProcess
 
 MOVING = frozenset({"sys_mod_count", "sys_updated_on", "sys_updated_by", "last_discovered"})
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path / "home")
 
 
 def rollback(here: Town, run_id: str, *more: str, **variables: str) -> Any:
@@ -86,7 +93,8 @@ def test_what_others_changed_since_is_reported_and_not_touched(town: OpenTown) -
     with here.app.instance.lock:
         here.app.instance.update(theirs.class_name, theirs.sys_id, {"name": "by hand"})
     undone = rollback(here, second.document["run_id"])
-    assert undone.code == 0, undone.err
+    assert (undone.code, undone.document["status"]) == (3, "partial"), undone.err
+    assert "1 left alone" in undone.err
     told = [f for f in undone.document["findings"] if f["rule"] == "rollback.changed_since"]
     assert [(f["record"], f["field"]) for f in told] == [(keys[0], "name")]
     names = {key: item.name for key, item in oracle.by_native_key(here.app.instance, "UniFi").items()}
@@ -178,3 +186,23 @@ def test_a_run_of_which_a_part_was_swept_out_is_not_rolled_back_in_part(town: Op
     refused = rollback(here, run_id)
     assert (refused.code, "is removed in part" in refused.document["error"]["message"]) == (2, True)
     assert here.writes() == writes
+
+
+def test_what_a_rollback_could_not_send_is_made_by_that_rollback_alone_and_said_to_be(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    assert here.run(*LOAD).code == 0
+    renamed(here, "one")
+    run_id = here.run(*LOAD).document["run_id"]
+    fault = Fault(effect=Effect.STATUS, status=503, path="/api/now/identifyreconcile/enhanced")
+    here.sandbox.servicenow.faults.add(fault)
+    away = rollback(here, run_id, SNOWLOAD_RETRY__MAX_ATTEMPTS="1")
+    here.sandbox.servicenow.faults.clear()
+    again = f"snowload rollback {run_id}"
+    assert (away.code, again in away.err) == (8, True), away.err
+    replayed = here.run(*REPLAY)
+    assert (replayed.code, rules(replayed)) == (3, {"queue.of_a_rollback"}), replayed.err
+    assert again in replayed.document["findings"][0]["message"]
+    (entry,) = here.run("queue", "list", "--env", "testing", "--json").document["entries"]
+    assert again in entry["next_step"]
+    assert rollback(here, run_id).code == 0
+    assert here.run("queue", "list", "--env", "testing", "--json").document["entries"] == []

@@ -88,7 +88,7 @@ def test_one_console_away_is_shown_as_it_was_and_the_others_are_loaded(here: Tow
     assert (console["complete"], console["lacks"], console["devices"]) == (True, [], len(of(here, 0)))
     assert ended.document["source"]["consoles"] == 3
     [told] = findings(ended, "source.stale")
-    assert (told["severity"], console["console"] in told["record"], "hours old" in told["message"]) == (
+    assert (told["severity"], console["console"] in told["record"], "seconds old" in told["message"]) == (
         "warning",
         True,
         True,

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, OpenTown
+from tests.scenarios.desk import LOAD, WRITES, OpenTown, writing
+from tests.scenarios.in_process import InProcess
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path / "home")
 
 
 def begun(here: Town) -> subprocess.Popen[str]:
@@ -32,6 +41,7 @@ def test_the_second_of_two_loads_exits_9_at_once_or_waits_as_long_as_it_is_told(
     refused = here.run(*LOAD)
     assert refused.code == 9
     assert "is held by run" in refused.document["error"]["message"]
+    assert "--lock-timeout" in refused.err
     assert first.poll() is None
     waited = here.run(*LOAD, "--lock-timeout", "1m")
     assert (waited.code, waited.document["written"]["created"]) == (0, 0)
@@ -43,3 +53,19 @@ def test_a_lock_timeout_that_is_no_duration_is_a_usage_error(town: OpenTown) -> 
     here = town(Estate.generate(seed=3, sites=1, devices=2))
     ended = here.run(*LOAD, "--lock-timeout", "soon")
     assert (ended.code, ended.document["error"]["next_step"]) == (2, "Write --lock-timeout 5m.")
+
+
+def test_a_killed_run_is_told_as_interrupted_before_another_run_has_closed_it(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=4))
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=40))
+    first = writing(here)
+
+    def told() -> list[str]:
+        listed = here.run("runs", "list", "--env", "testing", "--json").document["runs"]
+        return [run["status"] for run in listed]
+
+    assert told() == ["running"]
+    first.kill()
+    first.communicate()
+    assert told() == ["interrupted"]
+    assert here.run("report", "--env", "testing", "--json").document["runs"][0]["status"] == "interrupted"

@@ -19,6 +19,7 @@ from beast_dream_snow_loader.core.remembered import (
     usable,
     with_remembered,
 )
+from beast_dream_snow_loader.core.shown import age
 from beast_dream_snow_loader.errors import SourceUnavailable
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -84,16 +85,16 @@ def _nothing(kept: Sequence[Part], now: datetime, error: SourceUnavailable) -> S
     if not kept:
         why = "There is no earlier snapshot to work from."
     else:
-        days = (now - max(part.taken_at for part in kept)).total_seconds() / 86400
-        why = f"The last snapshot is {days:.1f} days old, too old to work from (unifi.stale_max_age)."
+        seconds = (now - max(part.taken_at for part in kept)).total_seconds()
+        why = f"The last snapshot is {age(seconds)} old, too old to work from (unifi.stale_max_age)."
     return SourceUnavailable(f"{error.message} {why}", next_step=error.next_step or _NEXT)
 
 
 def _stale(error: SourceUnavailable, snapshot: Snapshot) -> Finding:
-    hours = (snapshot.stale_seconds or 0.0) / 3600
+    old = age(snapshot.stale_seconds or 0.0)
     return Finding(
         record="source",
         rule="source.stale",
         severity=Severity.WARNING,
-        message=f"{error.message} Working from snapshots up to {hours:.1f} hours old, which no write follows.",
+        message=f"{error.message} Working from snapshots up to {old} old, which no write follows.",
     )

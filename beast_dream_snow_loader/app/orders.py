@@ -51,6 +51,7 @@ def usual_order(here: Ground, run_id: str, *, dry_run: bool) -> Order:
         check_within_runs=settings.check_within_runs,
         recheck_after=settings.recheck_seconds,
         quarantine=settings.quarantine_seconds,
+        patience=settings.total_timeout_seconds,
         facts_max_age=settings.facts_max_age_hours * 3600,
         stale_max_age=parse_duration(here.settings.unifi.stale_max_age).total_seconds(),
         retire=here.settings.retire.policy(),

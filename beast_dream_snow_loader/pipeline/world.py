@@ -71,6 +71,8 @@ class Order:
     """Seconds after which what the plan read is read again right before it is written over."""
     quarantine: float = 60.0
     """Seconds for which the instance may still work on a request whose answer was lost."""
+    patience: float = 60.0
+    """Seconds in all for which a first load waits for breakers, as any request does for a cool-down."""
     bindings: Bindings = field(default_factory=dict)
     retire: RetirePolicy = field(default_factory=RetirePolicy)
     parts: Parts = field(default_factory=Parts)

@@ -19,7 +19,7 @@ RESTORE = "Restore it from the server's own backup, then run the command again."
 
 def damaged(url: URL, what: str) -> StateDamaged:
     """``what`` is wrong, without a full stop."""
-    return StateDamaged(f"Database {_named(url)} is damaged: {what}.", next_step=way_back_from(url))
+    return StateDamaged(f"Database {named(url)} is damaged: {what}.", next_step=way_back_from(url))
 
 
 def way_back_from(url: URL) -> str:
@@ -47,5 +47,5 @@ def lacking(connection: Connection) -> list[str]:
     return missing
 
 
-def _named(url: URL) -> str:
+def named(url: URL) -> str:
     return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)

@@ -11,8 +11,9 @@ from sqlalchemy import URL, Connection, Engine, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.errors import ConfigurationError
-from beast_dream_snow_loader.state.damage import placing
+from beast_dream_snow_loader.errors import ConfigurationError, StateLocked
+from beast_dream_snow_loader.state.damage import named, placing
+from beast_dream_snow_loader.state.faults import held
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, migrate
 from beast_dream_snow_loader.state.on_postgresql import postgresql_engine
 from beast_dream_snow_loader.state.on_sqlite import READING, opening, sqlite_engine
@@ -69,7 +70,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def hastily(engine: Engine, seconds: float) -> Iterator[Connection]:
     """As :func:`writing`, but it waits at most so long for another writer: for what can be done without."""
-    with placing(engine.url), engine.connect() as connection:
+    with _told_hasty(engine.url, seconds), placing(engine.url), engine.connect() as connection:
         if not is_sqlite(engine.url):
             with connection.begin():
                 connection.execute(text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
@@ -85,6 +86,14 @@ def hastily(engine: Engine, seconds: float) -> Iterator[Connection]:
                 yield connection
         finally:
             driver.execute(f"PRAGMA busy_timeout = {int(usual)}")
+
+
+@contextmanager
+def _told_hasty(url: URL, seconds: float) -> Iterator[None]:
+    try:
+        yield
+    except StateLocked as busy:
+        raise held(named(url), seconds) from busy
 
 
 @contextmanager

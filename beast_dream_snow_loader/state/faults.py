@@ -53,6 +53,23 @@ def unwritten(file: Path, fault: OSError) -> StateError:
     return undone(f"File {file} cannot be written", fault, "Mend its rights, or name another file.")
 
 
+def held(name: str, seconds: float) -> StateLocked:
+    """Another process writes, and did not end in so long."""
+    return StateLocked(
+        f"Database {name} is being written by another process: {seconds:g} s were waited for it.",
+        next_step="Run the command again when that has ended: `snowload runs list` shows runs under way.",
+    )
+
+
+def gone(name: str) -> StateUnavailable:
+    """Moved, deleted or replaced while we work with it: what is written there now, nobody finds again."""
+    return StateUnavailable(
+        f"Database {name} was moved, deleted or replaced while it was in use.",
+        next_step="Put it back where it was, or name its new place with SNOWLOAD_STATE_DIR, then run `snowload load`: "
+        "what was sent is looked up, what was not saved is done anew.",
+    )
+
+
 def undone(what: str, fault: OSError | sqlite3.Error, mend: str) -> StateError:
     """The error for what the system would not do: a disk that is full or fails is no setting that ``mend`` could put
     right."""
@@ -75,9 +92,9 @@ def _primary(fault: BaseException) -> int:
     return int(getattr(fault, "sqlite_errorcode", 0)) & 0xFF
 
 
-def translate_faults(engine: Engine, name: str, way_back: str) -> None:
+def translate_faults(engine: Engine, name: str, way_back: str, busy_seconds: float) -> None:
     """Every driver error of ``engine`` becomes a StateError. ``name`` is how people know the database,
-    ``way_back`` what to do when it is damaged."""
+    ``way_back`` what to do when it is damaged, ``busy_seconds`` how long a statement waits for another process."""
 
     @event.listens_for(engine, "handle_error")
     def translate(context: ExceptionContext) -> None:
@@ -85,19 +102,17 @@ def translate_faults(engine: Engine, name: str, way_back: str) -> None:
         if context.is_pre_ping:
             return  # the pool is only asking whether the connection still lives
         if isinstance(fault, sqlite3.Error):
-            _raise_sqlite(fault, name, way_back)
+            _raise_sqlite(fault, name, way_back, busy_seconds)
         if isinstance(context.sqlalchemy_exception, DBAPIError):
-            _raise_server(fault, name, way_back)
+            _raise_server(fault, name, way_back, busy_seconds)
 
 
-def _raise_sqlite(fault: sqlite3.Error, name: str, way_back: str) -> NoReturn:
+def _raise_sqlite(fault: sqlite3.Error, name: str, way_back: str, busy_seconds: float) -> NoReturn:
     code = _primary(fault)
     if code in _DAMAGED or str(fault).startswith(_NO_TABLE):
         raise StateDamaged(f"Database {name} is damaged: {_wordless(fault)}.", next_step=way_back) from fault
     if code in _BUSY:
-        raise StateLocked(
-            f"Database {name} is held by another process.", next_step="Run the command again when that has ended."
-        ) from fault
+        raise held(name, busy_seconds) from fault
     if code in _NO_WRITING:
         raise undone(f"Database {name} cannot be used", _as_system(fault, Path(name)), RIGHTS) from fault
     raise undone(f"Database {name} cannot be used", fault, "Run `snowload health --check database`.") from fault
@@ -117,12 +132,10 @@ def _as_system(fault: sqlite3.Error, file: Path) -> OSError | sqlite3.Error:
     return fault
 
 
-def _raise_server(fault: BaseException, name: str, way_back: str) -> NoReturn:
+def _raise_server(fault: BaseException, name: str, way_back: str, busy_seconds: float) -> NoReturn:
     state = getattr(fault, "sqlstate", None)
     if state == _LOCK_NOT_AVAILABLE:
-        raise StateLocked(
-            f"Database {name} is held by another process.", next_step="Run the command again when that has ended."
-        ) from fault
+        raise held(name, busy_seconds) from fault
     if state in _UNDEFINED:
         what = "a table" if state == _UNDEFINED[0] else "a column"
         raise StateDamaged(f"Database {name} is damaged: {what} is missing.", next_step=way_back) from fault

@@ -13,6 +13,7 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateTooNew
 from beast_dream_snow_loader.state.backup import back_up
 from beast_dream_snow_loader.state.damage import damaged
+from beast_dream_snow_loader.state.on_sqlite import READING
 from beast_dream_snow_loader.state.schema import meta, metadata
 from beast_dream_snow_loader.state.statements import upsert
 
@@ -39,13 +40,13 @@ PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0009")
 
 def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED) -> None:
     """Nothing when the database is at the head. StateTooNew when it is at a revision this program does not know."""
+    if _is_at(engine, migrations.head):
+        return
     with engine.begin() as connection:
-        if revision_of(connection) == migrations.head:
-            return
         if connection.dialect.name == "postgresql":
             lock = text("SELECT pg_advisory_xact_lock(:number, hashtext(current_schema()))")
             connection.execute(lock, {"number": _MIGRATION_LOCK})
-        present = revision_of(connection)  # again: another process may have migrated while this one waited
+        present = revision_of(connection)  # another process may have migrated while this one waited
         if present == migrations.head:
             return
         if present is None:
@@ -57,6 +58,12 @@ def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED) -> 
                 back_up(Path(engine.url.database), present, clock.now())
         _upgrade(config)
         upsert(connection, meta, [{"key": _PROGRAM, "value": __version__}])
+
+
+def _is_at(engine: Engine, head: str) -> bool:
+    """Asked without the right to write: whoever only reads waits for no writer."""
+    with engine.connect().execution_options(**{READING: True}) as connection:
+        return revision_of(connection) == head
 
 
 def revision_of(connection: Connection) -> str | None:

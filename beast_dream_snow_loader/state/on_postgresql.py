@@ -30,7 +30,7 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
             next_step="Run `pip install 'beast-dream-snow-loader[postgres]'`.",
         ) from None
     name = url.render_as_string(hide_password=True)
-    translate_faults(engine, name, RESTORE)
+    translate_faults(engine, name, RESTORE, busy_seconds)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from beast_dream_snow_loader.errors import StateLocked
 from beast_dream_snow_loader.state.backup import way_back
 from beast_dream_snow_loader.state.emptied import refuse_emptied
-from beast_dream_snow_loader.state.faults import RIGHTS, telling, translate_faults, undone
+from beast_dream_snow_loader.state.faults import RIGHTS, gone, telling, translate_faults, undone
 from beast_dream_snow_loader.state.private_files import private_directory, private_file
 
 _LOG_LIMIT = f"journal_size_limit={4 * 1024 * 1024}"
@@ -57,9 +57,33 @@ def _acquire(lock: BaseFileLock, file: Path) -> None:
         raise undone(f"Database {file} cannot be opened: no lock {lock.lock_file}", error, RIGHTS) from None
 
 
+def _same_file(file: Path) -> Callable[[], None]:
+    """Raises StateUnavailable once ``file`` is another one, or none: an open connection would go on in the old one."""
+
+    def identity() -> tuple[int, int] | None:
+        try:
+            found = file.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    opened = identity()
+
+    def refuse_gone() -> None:
+        if identity() != opened:
+            raise gone(str(file))
+
+    return refuse_gone
+
+
 def sqlite_engine(url: URL, file: Path, busy_seconds: float) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": busy_seconds})
-    translate_faults(engine, str(file), way_back(file))
+    translate_faults(engine, str(file), way_back(file), busy_seconds)
+    refuse_gone = _same_file(file)
+
+    @event.listens_for(engine, "do_connect")
+    def connecting(*_: object) -> None:
+        refuse_gone()  # or SQLite would make a new one there
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -71,6 +95,7 @@ def sqlite_engine(url: URL, file: Path, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        refuse_gone()
         reads = connection.get_execution_options().get(READING)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 

@@ -179,3 +179,11 @@ def test_a_number_that_no_entry_can_have_is_a_mistake_of_the_arguments(snowload:
     ended = snowload("queue", *command.split(), number, *TESTING, **CREDENTIALS)
     assert ended.code == 2, ended.err
     assert f"There is no queued or parked write {number}" in ended.err
+
+
+@pytest.mark.parametrize("command", ["breakers list", "queue list", "runs list"])
+def test_who_only_reads_waits_for_no_writer(snowload: Snowload, file: Path, command: str) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ended = snowload(*command.split(), *TESTING, timeout=25, **CREDENTIALS)
+    assert ended.code == 0, ended.err

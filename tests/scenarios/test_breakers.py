@@ -11,7 +11,7 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.conftest import Ended, Snowload
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, REPLAY, OpenTown, away, findings, keeps, switch
+from tests.scenarios.desk import LOAD, REPLAY, OpenTown, away, findings, keeps, rules, switch
 
 PATIENT = {
     "SNOWLOAD_CIRCUIT_BREAKER__FAILURE_THRESHOLD": "1",
@@ -206,3 +206,24 @@ def test_a_breaker_that_is_not_there_and_a_wrong_number_are_told(snowload: Snowl
     ended = snowload("config", "check", "--config", str(file), "--env", "testing", "--json")
     assert ended.code == 6
     assert told in " ".join(ended.document["error"]["problems"])
+
+
+def test_a_first_load_waits_for_a_breaker_that_is_open_for_a_moment(town: OpenTown) -> None:
+    """Without having seen the instance once it could queue nothing."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    hiccup = Fault(effect=Effect.STATUS, status=503, path="/api/now/cmdb/meta/*", first=1)
+    here.sandbox.servicenow.faults.add(hiccup)
+    moment = {**PATIENT, "SNOWLOAD_CIRCUIT_BREAKER__FIRST_WAIT_SECONDS": "2", "SNOWLOAD_RETRY__MAX_ATTEMPTS": "2"}
+    moment["SNOWLOAD_RETRY__BASE_DELAY_SECONDS"] = "0.001"
+    load = here.run(*LOAD, **moment)
+    assert (load.code, "breaker.waited" in rules(load)) == (0, True), load.err
+
+
+def test_a_first_load_does_not_wait_for_a_breaker_longer_than_for_anything_else(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    away(here)
+    long = {**PATIENT, "SNOWLOAD_CIRCUIT_BREAKER__FIRST_WAIT_SECONDS": "61", "SNOWLOAD_RETRY__MAX_ATTEMPTS": "2"}
+    long["SNOWLOAD_CIRCUIT_BREAKER__RECOVERY_TIMEOUT_SECONDS"] = "61"
+    load = here.run(*LOAD, **long)
+    assert (load.code, "breaker.waited" in rules(load)) == (5, False), load.err
+    assert "snowload breakers" in load.err

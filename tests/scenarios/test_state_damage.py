@@ -13,7 +13,9 @@ from random import Random
 import pytest
 
 from beast_dream_snow_loader.clock import SystemClock
+from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
 from beast_dream_snow_loader.state.backup import back_up
+from tests.conftest import Snowload
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, OpenTown, clean, edges, keys, names, small, switch
 from tests.scenarios.in_process import InProcess
@@ -141,3 +143,30 @@ def test_a_database_of_a_newer_release_is_refused_untouched(here: Town) -> None:
     refused = here.run(*LOAD)
     assert (refused.code, refused.document["error"]["code"]) == (12, "state.too_new")
     assert file.read_bytes() == before
+
+
+class Moving:
+    """ServiceNow, and a person who moves the database away while the first write is answered."""
+
+    def __init__(self, here: Town) -> None:
+        self.instance, self.file, self.moved = here.app, database(here), False
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        if request.path.endswith("/identifyreconcile/enhanced") and not self.moved:
+            self.moved = True
+            self.file.rename(self.file.with_name("elsewhere.sqlite"))
+        return self.instance.answer(request)
+
+
+def test_a_state_that_is_moved_away_in_the_middle_of_a_load_is_told_and_put_back_it_goes_on(here: Town) -> None:
+    here.estate.rename_device(switch(here.estate).mac, "renamed-meanwhile")
+    here.sandbox.servicenow.application = person = Moving(here)
+    load = Snowload.__call__(here.run, *LOAD)  # in a process of its own: it holds the target until it ends
+    error = load.document["error"]
+    assert (load.code, error["code"]) == (5, "state.unavailable"), load.err
+    assert str(person.file) in error["message"]
+    assert "snowload load" in error["next_step"]
+    assert not person.file.exists()
+    person.file.with_name("elsewhere.sqlite").rename(person.file)
+    loads_right(here)
+    assert "renamed-meanwhile" in names(here)

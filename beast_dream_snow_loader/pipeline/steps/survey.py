@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
+from beast_dream_snow_loader.core.events import FindingRaised
 from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.gaps import gaps, mended
 from beast_dream_snow_loader.core.ports import Wishes
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import CircuitBreakerOpen, SnowloadError
 from beast_dream_snow_loader.pipeline.guard import AWAY
 from beast_dream_snow_loader.pipeline.world import Order, World
+
+_SHORTEST_WAIT_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +32,10 @@ def survey(world: World, order: Order, wishes: Wishes) -> Survey:
     try:
         if remembered is not None and usable and covers(remembered, wishes):
             facts = _gaps_asked_again(world, remembered, wishes)
-        else:
+        elif remembered is not None:
             facts = world.cmdb.facts(wishes)
+        else:
+            facts = _patiently(world, order, wishes)
     except AWAY as error:
         if remembered is None:
             raise
@@ -36,6 +43,25 @@ def survey(world: World, order: Order, wishes: Wishes) -> Survey:
     if not order.dry_run and facts != remembered:
         world.memory.save_facts(order.target, facts)
     return Survey(facts=facts)
+
+
+def _patiently(world: World, order: Order, wishes: Wishes) -> InstanceFacts:
+    """The first survey: without it nothing can be queued, so a service left alone for a moment is waited for."""
+    ends = world.clock.monotonic() + order.patience
+    while True:
+        try:
+            return world.cmdb.facts(wishes)
+        except CircuitBreakerOpen as opened:
+            seconds = max(_SHORTEST_WAIT_SECONDS, opened.retry_in)
+            if world.clock.monotonic() + seconds > ends or world.stopping():
+                raise
+            world.listener(FindingRaised(finding=_told(opened, seconds)))
+            world.clock.sleep(seconds)
+
+
+def _told(opened: CircuitBreakerOpen, seconds: float) -> Finding:
+    message = f"{opened.message} It is asked again in {ceil(seconds)} s: this is the first load."
+    return Finding(record="instance", rule="breaker.waited", severity=Severity.INFO, message=message)
 
 
 def _gaps_asked_again(world: World, remembered: InstanceFacts, wishes: Wishes) -> InstanceFacts:

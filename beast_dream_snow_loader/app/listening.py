@@ -18,7 +18,7 @@ from beast_dream_snow_loader.core.events import BreakerChanged, Event, FindingRa
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import RunStatus
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError
 from beast_dream_snow_loader.operations.breaker_memory import CircuitState
 from beast_dream_snow_loader.operations.config import ConfigurationManager, LoggingConfig, RetryConfig
 from beast_dream_snow_loader.operations.correlation import correlated, trace_id
@@ -58,6 +58,7 @@ def listening(
 ) -> Iterator[Listener]:
     """JSON lines go to a rotated file (R1.2) in any case; to stderr with ``-v``, or when their form was asked for."""
     config, console = log_config(here, place.verbosity), console_level(here, place)
+    _refuse_pipe(config.file, place)
     level = min(logging.getLevelNamesMapping()[config.level], console)
     with ExitStack() as stack:
         stack.enter_context(correlated(run_id))
@@ -82,6 +83,17 @@ def _log_file(settings: Settings) -> Path | None:
     if not settings.features.log_file:
         return None
     return settings.logging.file or private_directory(state_directory(settings) / "log") / "snowload.jsonl"
+
+
+def _refuse_pipe(file: Path | None, place: Place) -> None:
+    """A pipe or a socket is no log file: the run would wait for whoever reads it, and cannot be rotated."""
+    if file is None or not (file.is_fifo() or file.is_socket() or file.is_dir()):
+        return
+    what = f"{file} is a {'directory' if file.is_dir() else 'pipe or a socket'}, and a log is kept in a file."
+    step = "Name a file; the log also goes to stderr with --log-format json: `snowload load --log-format json`."
+    if place.log_file is not None:
+        raise BadArgument(f"--log-file: {what}", next_step=step)
+    raise ConfigurationError(f"logging.file: {what}", next_step=step)
 
 
 def console_level(here: Ground, place: Place) -> int:

@@ -51,6 +51,19 @@ def test_a_log_file_that_cannot_be_written_is_a_mistake_of_the_settings(snowload
     assert (ended.code, "--log-file" in ended.err) == (6, True)
 
 
+@pytest.mark.parametrize(("flag", "code"), [(True, 2), (False, 6)])
+def test_a_pipe_is_refused_as_a_log_file_and_not_waited_for(
+    snowload: Snowload, tmp_path: Path, flag: bool, code: int
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    given = ("--log-file", str(pipe)) if flag else ()
+    variables = {} if flag else {"SNOWLOAD_LOGGING__FILE": str(pipe)}
+    ended = snowload("load", "--env", "testing", *given, **CREDENTIALS, **variables)
+    assert (ended.code, "a log is kept in a file" in ended.err) == (code, True), ended.err
+    assert "snowload load" in ended.err
+
+
 def test_a_link_is_followed_and_a_pipe_is_written_through(snowload: Snowload, sandbox: Sandbox, tmp_path: Path) -> None:
     target, link, pipe = tmp_path / "target.json", tmp_path / "link.json", tmp_path / "pipe"
     link.symlink_to(target)

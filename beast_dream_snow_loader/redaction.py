@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import threading
@@ -73,14 +74,18 @@ SHORTEST = 4
 
 
 def disguises(secret: str) -> frozenset[bytes]:
-    """The forms in which a secret may stand in a file: as it is, escaped for URLs and JSON, hex, and base64 wherever
-    it begins in what was encoded."""
+    """The forms in which a secret may stand in a file: as it is, escaped for URLs, HTML and JSON, also JSON in JSON, in
+    hex, and in base64 wherever it begins in what was encoded."""
     if len(secret) < SHORTEST:
         return frozenset()
-    plain = secret.encode()
-    texts = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
-    texts |= {json.dumps(secret, ensure_ascii=False)[1:-1], plain.hex()}
-    return frozenset(text.encode() for text in texts) | {
+    plain = secret.encode("utf-8", "surrogatepass")
+    quoted = [quote(plain), quote(plain, safe=""), quote_plus(plain)]
+    texts = {secret, html.escape(secret), plain.hex(), plain.hex().upper(), *quoted}
+    texts |= {re.sub("%..", lambda found: found.group().lower(), one) for one in quoted}
+    for ascii_only in (True, False):
+        once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        texts |= {once, json.dumps(once, ensure_ascii=ascii_only)[1:-1]}
+    return frozenset(text.encode("utf-8", "surrogatepass") for text in texts) | {
         form.translate(alphabet) for form in _base64(plain) for alphabet in (None, _URL_SAFE)
     }
 
@@ -110,13 +115,16 @@ def holds_secret(data: bytes, secrets: Iterable[str]) -> bool:
     return any(form in data for secret in secrets for form in disguises(secret))
 
 
+_BLANKS = re.compile(r"\s+")
+
+
 class _Known:
-    """The secrets this process has held, the newest :data:`_KNOWN_MAX` of them, as one pattern made when needed."""
+    """The secrets this process has held, the newest :data:`_KNOWN_MAX` of them, with their forms, made when needed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: dict[str, None] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._forms: tuple[str, ...] = ()
 
     def add(self, value: str) -> None:
         scheme, _, bare = value.partition(" ")
@@ -126,23 +134,32 @@ class _Known:
                 return
             values = {**self._values, **dict.fromkeys(new)}
             self._values = dict(list(values.items())[-_KNOWN_MAX:])
-            self._pattern = None
+            self._forms = ()
 
     def holds(self, value: str) -> bool:
         return value in self._values
 
     def hide(self, text: str) -> str:
-        pattern = self._pattern
-        if pattern is None:
-            if not self._values:
-                return text
-            with self._lock:
-                pattern = self._pattern = self._compiled()
-        return pattern.sub(HIDDEN, text)
+        """A form may also be broken up by line ends, as a wrapped line or a mail has it."""
+        if not self._values or len(text) < SHORTEST:
+            return text
+        forms = self._forms or self._made()
+        for form in forms:
+            if form in text:
+                text = text.replace(form, HIDDEN)
+        if "\n" in text or "\r" in text:
+            joined = _BLANKS.sub("", text)
+            for form in forms:
+                if _BLANKS.sub("", form) in joined:
+                    text = re.sub(r"\s*".join(map(re.escape, _BLANKS.sub("", form))), HIDDEN, text)
+        return text
 
-    def _compiled(self) -> re.Pattern[str]:
-        forms = {form.decode() for value in self._values for form in disguises(value)}
-        return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+    def _made(self) -> tuple[str, ...]:
+        """The longest first: a form may hold a shorter one."""
+        with self._lock:
+            forms = {form.decode("utf-8", "surrogatepass") for value in self._values for form in disguises(value)}
+            self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+            return self._forms
 
     @contextmanager
     def within(self) -> Iterator[None]:
@@ -151,7 +168,7 @@ class _Known:
             yield
         finally:
             with self._lock:
-                self._values, self._pattern = before, None
+                self._values, self._forms = before, ()
 
 
 _KNOWN_MAX = 1000
@@ -166,6 +183,25 @@ def held_within() -> AbstractContextManager[None]:
 def masked(text: str) -> str:
     """``text`` with every form of every secret this process has held replaced: the last filter before a sink."""
     return _known.hide(text)
+
+
+def masked_values(value: Any) -> Any:
+    """A document with every text in it :func:`masked`; names stay, for they are ours. The same one where none is held.
+
+    Nearly always there is nothing to hide, and that is seen in the whole text at once.
+    """
+    whole = json.dumps(value, default=str, ensure_ascii=False)
+    return value if _known.hide(whole) == whole else _masked_values(value)
+
+
+def _masked_values(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {name: _masked_values(one) for name, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        return [_masked_values(one) for one in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else masked(str(value))
 
 
 def is_held(text: str) -> bool:

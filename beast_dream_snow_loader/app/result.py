@@ -9,6 +9,7 @@ from typing import Any
 from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.redaction import masked_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ def carried_out(command: str, action: str, body: Mapping[str, Any], *, environme
 
 
 def document(result: Result) -> dict[str, Any]:
-    """The JSON document of a result: the envelope every command shares, then its own part."""
+    """The JSON document of a result: the envelope every command shares, then its own part, without secrets."""
     envelope: dict[str, Any] = {
         "schema": f"snowload.{result.command}/1",
         "snowload_version": __version__,
@@ -46,8 +47,8 @@ def document(result: Result) -> dict[str, Any]:
         "exit_code": int(result.exit_code),
     }
     if result.error is not None:
-        envelope["error"] = described(result.error)
-    return envelope | dict(result.body)
+        envelope["error"] = masked_values(described(result.error))
+    return envelope | dict(masked_values(result.body))
 
 
 def described(error: SnowloadError) -> dict[str, Any]:

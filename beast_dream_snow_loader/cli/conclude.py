@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NoReturn
 
 import typer
@@ -15,7 +16,7 @@ from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.cli.render_level import show_level
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError
-from beast_dream_snow_loader.redaction import masked
+from beast_dream_snow_loader.redaction import masked, masked_values
 
 Renderer = Callable[[Result], None]
 
@@ -32,7 +33,7 @@ def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = F
         if as_json:
             _print_json(result)
         elif not (quiet and result.exit_code == 0):
-            render(result)
+            render(replace(result, body=masked_values(result.body)))
             show_level(result)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -116,4 +117,4 @@ def unexpected(error: Exception, *, as_json: bool, debug: bool) -> None:
     if debug:
         import traceback
 
-        typer.echo("".join(traceback.format_exception(error)), err=True)
+        typer.echo(masked("".join(traceback.format_exception(error))), err=True)

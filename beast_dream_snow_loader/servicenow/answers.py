@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.transport.messages import Response
 
 
@@ -119,10 +120,10 @@ def judge(response: Response, *, bodiless: bool = False) -> Answer:
 
 
 def said(text: object) -> str:
-    """Words of ServiceNow fit to be shown: one line, cut, and without the payload it likes to repeat."""
+    """Words of ServiceNow fit to be shown: one line, cut, and without the payload and the secrets it may repeat."""
     if not isinstance(text, str):
         return ""
-    line = _CONTROL.sub(" ", _PAYLOAD.sub("…", text)).strip()
+    line = _CONTROL.sub(" ", masked(_PAYLOAD.sub("…", text))).strip()
     return line if len(line) <= _WORDS_MAX else f"{line[: _WORDS_MAX - 1]}…"
 
 

@@ -21,6 +21,7 @@ from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import QueueFull, ReadOnlyMode
+from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.engine import reading
 from beast_dream_snow_loader.state.journal_rows import (
@@ -98,7 +99,13 @@ class SqlJournal:
             self._refuse_overflow(connection, len(new) - sum(entry.pending for entry in replaced), code)
             supersede(connection, replaced, now)
             if new:
-                later = {"state": EntryState.LATER, "settled_at": now, "due_at": now, "code": code, "message": message}
+                later = {
+                    "state": EntryState.LATER,
+                    "settled_at": now,
+                    "due_at": now,
+                    "code": code,
+                    "message": masked(message),
+                }
                 rows = [
                     {**row, **later, **place_of(standing.get(row["subject"]))} for row in new_rows(run_id, new, {}, now)
                 ]

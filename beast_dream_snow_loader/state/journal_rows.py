@@ -15,6 +15,7 @@ from beast_dream_snow_loader.core.parking import QueueLimits, attempts_after, pa
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
 from beast_dream_snow_loader.state.statements import portions
@@ -151,7 +152,7 @@ def settled_row(entry: Standing, settlement: Settlement, now: datetime, limits: 
         "new_attempts": attempts,
         "new_due_at": now if state is EntryState.LATER else None,
         "new_code": receipt.code,
-        "new_message": receipt.message,
+        "new_message": masked(receipt.message),
         "new_operation": receipt.operation.value,
         "new_sys_id": receipt.sys_id,
     }

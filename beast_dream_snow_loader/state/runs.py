@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, select
 
 from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.redaction import masked_values
 from beast_dream_snow_loader.state.codec import decode_document, encode_document
 from beast_dream_snow_loader.state.engine import reading, writing
 from beast_dream_snow_loader.state.schema import runs
@@ -64,7 +65,7 @@ class SqlRuns:
             "finished_at": run.finished_at,
             "status": run.status.value,
             "exit_code": run.exit_code,
-            "report": encode_document(run.report),
+            "report": encode_document(masked_values(run.report)),
         }
         with writing(self._engine) as connection:
             upsert(connection, runs, [row])

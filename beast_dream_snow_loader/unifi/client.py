@@ -16,6 +16,7 @@ from beast_dream_snow_loader.errors import (
     SourceUnavailable,
     Throttled,
 )
+from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.unifi.apis.envelopes import controller_data, controller_error, envelope
@@ -204,4 +205,4 @@ def _reason(response: Response) -> str:
     except (SourceDataInvalid, SourceUnavailable):
         return ""
     words = text(body, "message", "code", "error") or text(section(body, "meta"), "msg")
-    return f": {shown(words)}" if words else ""
+    return f": {shown(masked(words))}" if words else ""

@@ -15,6 +15,7 @@ from beast_dream_snow_loader.errors import (
     SourceDataInvalid,
     SourceUnavailable,
 )
+from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.unifi.apis.fields import Json, text
 
 _CHECK = "Check that the address is that of UniFi and nothing on the way changes its answers."
@@ -75,7 +76,7 @@ def controller_error(code: str, place: str) -> Rejected | NotAuthorised | NotAut
             next_step="Give the UniFi account at least read-only rights on every site.",
             detail=code,
         )
-    words = shown(code)
+    words = shown(masked(code))
     return Rejected(
         f"{place} was refused: {words}.", next_step="Check that the site still exists.", status=400, detail=words
     )

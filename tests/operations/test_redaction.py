@@ -1,0 +1,59 @@
+"""Secrets that the process holds, in whatever form they come back (R5.3, S1)."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+from html import escape
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from beast_dream_snow_loader.redaction import Secret, masked, masked_values
+
+CANARY = 'k"ey/of+the\\ house<é>&0123456789'
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "url": lambda text: quote(text, safe=""),
+    "url in lower case": lambda text: quote(text, safe="").lower() if text == text.lower() else quote(text).lower(),
+    "form": quote_plus,
+    "json": json.dumps,
+    "json in json": lambda text: json.dumps(json.dumps(text)),
+    "html": escape,
+    "hex": lambda text: text.encode().hex(),
+    "wrapped": lambda text: "\n   ".join(textwrap.wrap(text, 7, drop_whitespace=False)),
+    "base64 wrapped": lambda text: "\r\n".join(textwrap.wrap(b64encode(text.encode()).decode(), 12)),
+    **{f"base64 at {n}": lambda text, n=n: b64encode(b"x" * n + text.encode()).decode() for n in range(3)},
+    **{f"url-safe base64 at {n}": lambda t, n=n: urlsafe_b64encode(b"x" * n + t.encode()).decode() for n in range(3)},
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_secret_is_masked_in_every_form_it_may_come_back_in(form: Callable[[str], str]) -> None:
+    Secret(CANARY)
+    told = form(CANARY)
+    shown = masked(f"ServiceNow said <<{told}>>")
+    assert "[hidden]" in shown
+    assert len(shown.replace("[hidden]", "")) < len("ServiceNow said <<>>") + 14  # a few characters of its neighbours
+
+
+def test_a_document_is_masked_in_its_values_and_keeps_its_names() -> None:
+    Secret("status")
+    Secret(CANARY)
+    document = {"status": "status ok", "rows": [{"message": f"x{CANARY}y"}, None, 3, True]}
+    expected = {"status": "[hidden] ok", "rows": [{"message": "x[hidden]y"}, None, 3, True]}
+    assert masked_values(document) == expected
+
+
+def test_a_document_without_a_secret_is_left_as_it_is() -> None:
+    Secret(CANARY)
+    document = {"rows": [{"name": "gw-1"}]}
+    assert masked_values(document) is document
+
+
+def test_half_a_character_in_a_secret_breaks_nothing() -> None:
+    Secret("half \udc80 a character")
+    assert masked("nothing to see") == "nothing to see"

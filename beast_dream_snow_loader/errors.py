@@ -30,6 +30,7 @@
     │  ├─ StateLocked             another run holds the target
     │  ├─ StateFull               the disk is full: free space
     │  ├─ QueueFull               more would wait than may: drain, or allow more
+    │  ├─ AuditDamaged            the audit trail cannot be gone on with: look into it first
     │  ├─ StateTooNew             this program is older than the database
     │  └─ StateDamaged            the database does not read
     ├─ Stopped                    a signal asked the run to end: finish it later
@@ -260,6 +261,12 @@ class QueueFull(StateError):
     """A write could not be queued for want of room. What is queued stays."""
 
     code = "queue.full"
+
+
+class AuditDamaged(StateError):
+    """The audit trail is not what was written, or its key is not here. No change is made without an entry in it."""
+
+    code = "audit.damaged"
 
 
 class StateTooNew(StateError):

@@ -31,7 +31,7 @@ from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.config import ConfigurationManager, Environment
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.redaction import Secret
-from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
+from beast_dream_snow_loader.servicenow.config import OptionalSecret, ServiceNowSettings
 from beast_dream_snow_loader.state.retention import Retention
 from beast_dream_snow_loader.unifi.config import UniFiSettings
 
@@ -42,7 +42,8 @@ class StateSettings(BaseModel):
     """``[state]``. ``dir`` None: the user's state directory, one folder per environment. ``url`` None: SQLite there.
 
     Runs, with their reports and with the journal that a rollback needs, are kept for ``keep_runs_days`` days, and
-    ``keep_runs`` of one target at most; console snapshots for ``keep_snapshots_days`` days (docs/guides/state.md).
+    ``keep_runs`` of one target at most; console snapshots for ``keep_snapshots_days`` days, the audit trail for
+    ``keep_audit_days`` (docs/guides/state.md).
     """
 
     model_config = _FROZEN
@@ -52,9 +53,21 @@ class StateSettings(BaseModel):
     keep_runs_days: float = Field(default=90.0, gt=0)
     keep_runs: int = Field(default=1000, ge=1)
     keep_snapshots_days: float = Field(default=30.0, gt=0)
+    keep_audit_days: float = Field(default=400.0, gt=0)
 
     def retention(self) -> Retention:
         return Retention(runs_days=self.keep_runs_days, runs=self.keep_runs, snapshots_days=self.keep_snapshots_days)
+
+
+class AuditSettings(BaseModel):
+    """``[audit]``. ``key`` None: a file beside the state; else a secret that all hosts on one database share. To
+    ``head_file`` each run that changed something appends the end of the trail, to be kept elsewhere
+    (docs/guides/audit.md)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    key: OptionalSecret = None
+    head_file: Path | None = None
 
 
 class ClientSettings(BaseModel):
@@ -199,6 +212,7 @@ class Settings(BaseModel):
     unifi: UniFiSettings = UniFiSettings()
     servicenow: ServiceNowSettings = ServiceNowSettings()
     state: StateSettings = StateSettings()
+    audit: AuditSettings = AuditSettings()
     clients: ClientSettings = ClientSettings()
     plan: PlanSettings = PlanSettings()
     retire: RetireSettings = RetireSettings()
@@ -223,6 +237,7 @@ class _Variables(BaseSettings):
     unifi: UniFiSettings | None = None
     servicenow: ServiceNowSettings | None = None
     state: StateSettings | None = None
+    audit: AuditSettings | None = None
     clients: ClientSettings | None = None
     plan: PlanSettings | None = None
     retire: RetireSettings | None = None

@@ -51,8 +51,7 @@ def replay_queue(
 def _recorded(here: Ground, store: Store, wiring: Wiring, stop: Stop, limit: int | None, run: Run) -> Result:
     with holding(here, store, wiring, run) as held:
         result = replace(_replay(here, store, held, stop, limit, run, dry_run=False), run_id=run.id)
-        closed(store, run, result, here)
-    return result
+        return closed(store, run, result, here)
 
 
 def _replay(

@@ -39,8 +39,8 @@ def report(place: Place, *, since: str, until: str | None, run_id: str | None, o
             told["errors_omitted"] = run.report.get("errors_omitted", 0)
             return {"run": _whole(run), **told, degraded.NAME: degraded.on_record(here, store)}
         now = here.clock.now()
-        runs = as_they_stand(store, store.memory.runs(_instant(since, now), _instant(until, now) if until else None))
-        span = {"since": rfc3339(_instant(since, now)), "until": until and rfc3339(_instant(until, now))}
+        runs = as_they_stand(store, store.memory.runs(instant(since, now), instant(until, now) if until else None))
+        span = {"since": rfc3339(instant(since, now)), "until": until and rfc3339(instant(until, now))}
         return {**span, **_over(runs), degraded.NAME: degraded.on_record(here, store)}
 
     try:
@@ -81,7 +81,7 @@ def _told(command: str, place: Place, made: Callable[[Ground, Store], Mapping[st
         return failed(command, error, environment=place.environment or "")
 
 
-def _instant(text: str, now: datetime) -> datetime:
+def instant(text: str, now: datetime) -> datetime:
     """A duration back from now, or an instant with its zone."""
     try:
         return now - parse_duration(text)

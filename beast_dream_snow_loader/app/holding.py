@@ -26,12 +26,18 @@ _RECENT = 50
 def holding(
     here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float = 0.0, *, adopt: bool = False
 ) -> Iterator[Wiring]:
-    """The wiring with a journal and a ledger that only the present holder can write to, as :func:`holding_journal`.
+    """The wiring with a journal, an audit trail and a ledger that only the present holder can write to, as
+    :func:`holding_journal`.
 
     ``adopt``: what belongs to another instance becomes this one's.
     """
     with _held(here, store, run, timeout, wiring.healings, adopt=adopt) as fence:
-        world = replace(wiring.world, journal=store.journal.fenced(fence), ledger=store.ledger.fenced(fence))
+        world = replace(
+            wiring.world,
+            journal=store.journal.fenced(fence),
+            audit=store.audit.trail(fence, here.target),
+            ledger=store.ledger.fenced(fence),
+        )
         yield replace(wiring, world=world)
 
 

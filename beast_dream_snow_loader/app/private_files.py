@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from beast_dream_snow_loader.errors import BadArgument, StateError
 from beast_dream_snow_loader.state.faults import unwritten
-from beast_dream_snow_loader.state.private_files import private_directory
+from beast_dream_snow_loader.state.private_files import replace_private
 
 
 def refuse_unwritable(*files: Path | None) -> None:
@@ -34,7 +34,7 @@ def _why_unwritable(path: Path) -> str:
         return str(error)
 
 
-def write_private(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write beside, then rename: a reader sees the old file or the new one. Mode 0600.
 
     A link is followed, and a device or a pipe is written through: neither is replaced by a file. Raises StateError
@@ -43,26 +43,11 @@ def write_private(path: Path, data: bytes) -> None:
     try:
         target = path.resolve()
         if target.exists() and not target.is_file():
-            target.write_bytes(data)
+            with target.open("wb") as file:
+                file.writelines([data] if isinstance(data, bytes) else data)
         else:
-            _replace(target, data)
+            replace_private(target, data)
     except OSError as error:
         raise unwritten(path, error) from None
     except RuntimeError:
         raise StateError(f"File {path} cannot be written: a loop of links.", next_step="Name another file.") from None
-
-
-def _replace(target: Path, data: bytes) -> None:
-    if not target.parent.exists():
-        private_directory(target.parent)
-    descriptor, name = tempfile.mkstemp(prefix=".snowload-", dir=target.parent)  # new, mode 0600
-    beside = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise

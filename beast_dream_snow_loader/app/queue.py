@@ -122,8 +122,7 @@ def _done(
 
 
 def _recorded(here: Ground, store: Store, run: Run, result: Result) -> Result:
-    closed(store, run, result, here)
-    return result
+    return closed(store, run, result, here)
 
 
 def _told(action: str, place: Place, made: Callable[[Ground, Store], Mapping[str, Any]]) -> Result:

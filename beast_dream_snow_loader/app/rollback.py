@@ -45,8 +45,7 @@ def rollback(place: Place, run_id: str, *, dry_run: bool, created: Created | Non
                     return undo_run(here, wiring, undone.id, run, stop, created=created, dry_run=True)
                 with holding(here, store, wiring, run) as held:
                     result = _held(here, store, held, undone.id, run, stop, created)
-                    closed(store, run, result, here)
-                    return result
+                    return closed(store, run, result, here)
     except SnowloadError as error:
         return failed(COMMAND, error, environment=place.environment or "")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from beast_dream_snow_loader.app.auditing import sealed
 from beast_dream_snow_loader.app.errors_told import Ending, errors_told
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.healed import cache_warmed, queue_drained
@@ -35,8 +36,9 @@ def begun(command: str, here: Ground, report: Mapping[str, Any] | None = None) -
     )
 
 
-def closed(store: Store, run: Run, result: Result, here: Ground) -> None:
-    """Write down how the run ended."""
+def closed(store: Store, run: Run, result: Result, here: Ground) -> Result:
+    """Seal what it left in the audit trail, and write down how it ended. The result with the head of the trail."""
+    result = replace(result, body={**result.body, "audit": sealed(store, run.id, here)})
     store.memory.finish_run(
         replace(
             run,
@@ -46,6 +48,7 @@ def closed(store: Store, run: Run, result: Result, here: Ground) -> None:
             report=document(result),
         )
     )
+    return result
 
 
 def healings_of(wiring: Wiring, report: RunReport, store: Store) -> list[dict[str, Any]]:

@@ -133,7 +133,7 @@ def _undone(here: Ground, store: Store, wiring: Wiring, run: Run, result: Result
     undoing = begun(ROLLBACK, here, {UNDOES: run.id})
     store.memory.start_run(undoing)
     undo = undo_run(here, wiring, run.id, undoing, stop)
-    closed(store, undoing, undo, here)
+    undo = closed(store, undoing, undo, here)
     return replace(result, body={**result.body, "rollback": document(undo)})
 
 
@@ -181,7 +181,7 @@ def _finished(options: LoadOptions, here: Ground, store: Store, run: Run, result
     the user said."""
     kept = report_file(here.settings, run.id)
     result = replace(result, body={**result.body, "report_file": str(options.report_file or kept)})
-    closed(store, run, result, here)
+    result = closed(store, run, result, here)
     result = replace(result, body={**result.body, "state": swept(here, store, run, stop)})
     return _reported(result, filter(None, (kept, options.report_file)))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from beast_dream_snow_loader.app.auditing import signing
 from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.breakers import breakers_for, breakers_of
 from beast_dream_snow_loader.app.config import Settings
@@ -167,7 +168,12 @@ class Transports:
 @contextmanager
 def opened(ground: Ground) -> Iterator[Store]:
     """The state of this environment, migrated and checked. Raises a StateError."""
-    store = open_store(state_url(ground.settings), ground.clock, limits=ground.settings.queue.limits())
+    store = open_store(
+        state_url(ground.settings),
+        ground.clock,
+        limits=ground.settings.queue.limits(),
+        signing=signing(ground),
+    )
     try:
         yield store
     finally:
@@ -214,6 +220,7 @@ def wire(
         source=source,
         cmdb=cmdb,
         journal=store.journal,
+        audit=store.audit.trail(None, ground.target),
         ledger=store.ledger,
         memory=store.memory,
         clock=ground.clock,

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from beast_dream_snow_loader.cli.commands import (
+    audit,
     breakers,
     config,
     doctor,
@@ -69,6 +70,7 @@ app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
 app.add_typer(runs.app, name="runs")
 app.add_typer(queue.app, name="queue")
 app.add_typer(breakers.app, name="breakers")
+app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from beast_dream_snow_loader.errors import (
+    AuditDamaged,
     BadArgument,
     CmdbAsleep,
     CmdbError,
@@ -97,7 +98,7 @@ _OF_ERROR: tuple[tuple[tuple[type[SnowloadError], ...], ExitCode], ...] = (
     ((NotAuthenticated, NotAuthorised), ExitCode.AUTH),
     ((Refused,), ExitCode.REFUSED),
     ((StateLocked,), ExitCode.LOCKED),
-    ((StateDamaged, StateTooNew, PlanDamaged), ExitCode.INTEGRITY),
+    ((AuditDamaged, StateDamaged, StateTooNew, PlanDamaged), ExitCode.INTEGRITY),
     ((QueueFull, StateFull, StateUnavailable), ExitCode.UNAVAILABLE),
     ((StateError,), ExitCode.CONFIG),
     ((SourceDataInvalid, MappingError, CmdbError), ExitCode.PARTIAL),

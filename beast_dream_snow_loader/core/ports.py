@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from beast_dream_snow_loader.core.audit import Deed
 from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.facts import InstanceFacts, MadeRow
@@ -222,6 +223,17 @@ class Journal(Protocol):
 
     def supersede(self, subjects: Iterable[str]) -> int:
         """A newer plan covers these subjects: drop their queued and unknown entries. Returns how many."""
+
+
+class Audit(Protocol):
+    """The audit trail, for modifications that no entry of the journal stands for; those of the journal are in it
+    already. AuditDamaged when it cannot be written: then nothing may be sent."""
+
+    def intend(self, run_id: str, deeds: Sequence[Deed]) -> None:
+        """Before the request leaves."""
+
+    def settle(self, run_id: str, deeds: Sequence[Deed]) -> None:
+        """With what came of them."""
 
 
 class Ledger(Protocol):

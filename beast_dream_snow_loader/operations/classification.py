@@ -68,6 +68,7 @@ CLASSIFICATION: Mapping[type[BaseException], Classification] = {
     errors.StateFull: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.StateUnavailable: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.QueueFull: _as(_C.SERVICENOW_API, _S.CRITICAL),
+    errors.AuditDamaged: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.StateTooNew: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.StateDamaged: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.EmptySource: _as(_C.DATA_VALIDATION, _S.HIGH),

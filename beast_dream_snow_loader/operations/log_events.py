@@ -71,6 +71,9 @@ EVENTS: Mapping[str, LogEvent] = {
     "breaker.changed": LogEvent(
         meaning="a circuit breaker opened, is tried or closed; left alone for so many `seconds`", level="INFO",
         values=("name", "before", "after", "reason", "seconds", "by_hand"), raised="warning when it opened"),
+    "audit.sealed": LogEvent(
+        meaning="the audit trail of a run was signed: the head, to be compared by `snowload audit verify --head`",
+        level="INFO", values=("run_id", "chain", "number", "digest")),
     "change.settled": LogEvent(
         meaning="what became of one change", level="DEBUG", values=("key", "change", "outcome", "code"),
         raised="warning when it was refused or its outcome is unknown"),

@@ -9,7 +9,7 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.bindings import Bindings
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
-from beast_dream_snow_loader.core.ports import Cmdb, Journal, Ledger, Memory, Source, Spread
+from beast_dream_snow_loader.core.ports import Audit, Cmdb, Journal, Ledger, Memory, Source, Spread
 from beast_dream_snow_loader.core.presence import RetirePolicy
 from beast_dream_snow_loader.core.scope import EVERYTHING, Scope
 from beast_dream_snow_loader.operations.healing import Healings
@@ -22,6 +22,7 @@ class World:
     source: Source
     cmdb: Cmdb
     journal: Journal
+    audit: Audit
     ledger: Ledger
     memory: Memory
     clock: Clock

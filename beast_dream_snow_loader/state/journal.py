@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, func, or_, select
 
 from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.audit import Deed, Kind, deed_of
 from beast_dream_snow_loader.core.changes import Change, ItemChange
 from beast_dream_snow_loader.core.content import content_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
@@ -22,6 +23,7 @@ from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import QueueFull, ReadOnlyMode
 from beast_dream_snow_loader.redaction import masked
+from beast_dream_snow_loader.state.audit_log import SqlAuditLog
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.engine import reading
 from beast_dream_snow_loader.state.journal_rows import (
@@ -51,20 +53,26 @@ class SqlJournal:
     """The Journal port on a database."""
 
     def __init__(
-        self, engine: Engine, clock: Clock, fence: Fence | None = None, limits: QueueLimits = QueueLimits()
+        self,
+        engine: Engine,
+        clock: Clock,
+        audit: SqlAuditLog,
+        fence: Fence | None = None,
+        limits: QueueLimits = QueueLimits(),
     ) -> None:
         """With a ``fence``, StateLocked from every method that writes once another run holds the target."""
         self._engine = engine
         self._clock = clock
+        self._audit = audit
         self._fence = fence
         self._limits = limits
 
     def fenced(self, fence: Fence) -> SqlJournal:
         """The same journal in the hands of one holder of the target's lease."""
-        return SqlJournal(self._engine, self._clock, fence, self._limits)
+        return SqlJournal(self._engine, self._clock, self._audit, fence, self._limits)
 
     def intend(self, run_id: str, changes: Sequence[Change]) -> None:
-        """Write the changes down before the request leaves.
+        """Write the changes down before the request leaves, in the audit trail too.
 
         An entry of the same subject that is not over is superseded. Where it waited with this very change (a queued
         write sent again), the new entry takes over its count of attempts and its place in the queue.
@@ -76,6 +84,7 @@ class SqlJournal:
             standing = standing_of(connection, (change.subject for change in changes))
             supersede(connection, standing.values(), now)
             connection.execute(journal.insert(), new_rows(run_id, changes, standing, now))
+            self._record(connection, run_id, Kind.INTENDED, [deed_of(change) for change in changes])
 
     def enqueue(self, run_id: str, changes: Sequence[Change], code: str, message: str) -> None:
         """Queue changes that are not even tried.
@@ -116,7 +125,8 @@ class SqlJournal:
                 connection.execute(REWORD, rows)
 
     def settle(self, run_id: str, settlements: Sequence[Settlement]) -> None:
-        """Write down what became of them; what is DONE goes into the ledger in the same transaction.
+        """Write down what became of them; what is DONE goes into the ledger in the same transaction, and all of it into
+        the audit trail.
 
         StateError, and nothing written, when one of the subjects has no pending entry: it was never intended, or
         another process has taken it over.
@@ -131,6 +141,7 @@ class SqlJournal:
             rows = [settled_row(pending[s.change.subject], s, now, self._limits) for s in settlements]
             connection.execute(SETTLE, rows)
             record(connection, settlements, now)
+            self._record(connection, run_id, Kind.SETTLED, [deed_of(s.change, s.receipt) for s in settlements])
 
     def unknown(self) -> Sequence[JournalEntry]:
         """Entries whose outcome is not known, in the order they were intended."""
@@ -210,6 +221,9 @@ class SqlJournal:
     def queue(self) -> SqlQueue:
         """The same entries as people handle them."""
         return SqlQueue(self._engine, self._clock, self._writing)
+
+    def _record(self, connection: Connection, run_id: str, kind: Kind, deeds: Sequence[Deed]) -> None:
+        self._audit.write(connection, run_id, self._fence.target if self._fence is not None else "", kind, deeds)
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return writing_under(self._fence, self._engine)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from beast_dream_snow_loader.errors import StateError
@@ -50,6 +52,24 @@ def private_file(file: Path) -> None:
     """
     with telling(f"Database {file} cannot be opened", RIGHTS):
         _made_private(file)
+
+
+def replace_private(target: Path, data: bytes | Iterable[bytes]) -> None:
+    """``target`` anew with mode 0600: written beside, then renamed, so that a reader sees the old file or the new one.
+    OSError when the system does not let us."""
+    if not target.parent.exists():
+        private_directory(target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=".snowload-", dir=target.parent)  # new, mode 0600
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines([data] if isinstance(data, bytes) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _made_private(file: Path) -> None:

@@ -214,6 +214,21 @@ breakers = Table(
     Column("since", UtcTime, nullable=False),
 )
 
+MARKS = text("kind IN ('begun', 'sealed', 'pruned')")
+"""Entries of the audit trail that are about the trail itself; written out as :data:`STANDING` is."""
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("number", RowId, primary_key=True, autoincrement=False),
+    Column("segment", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("proof", Text, nullable=False),
+    Index("ix_audit_log_marks", "number", sqlite_where=MARKS, postgresql_where=MARKS),
+)
+
 for _column in (column for table in metadata.tables.values() for column in table.columns):
     if isinstance(_column.type, UtcTime):
         _column.type.column = str(_column)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,8 +13,11 @@ from types import TracebackType
 from sqlalchemy import Engine, select, text
 
 from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.audit import Author
 from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.errors import StateDamaged
+from beast_dream_snow_loader.state.audit_key import FILE, FileKeys, Keys, NoKeys
+from beast_dream_snow_loader.state.audit_log import SqlAuditLog
 from beast_dream_snow_loader.state.breakers import SqlBreakers
 from beast_dream_snow_loader.state.damage import damaged, lacking, way_back_from
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading, writing
@@ -63,12 +66,21 @@ class StoreCheck:
         return not self.problems
 
 
-class Store:
-    """Journal, ledger, memory and breakers on one database. Close it, or use it as a context."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """Who is written into the audit trail, and where its key is: without ``keys`` beside the SQLite file."""
 
-    def __init__(self, engine: Engine, clock: Clock, limits: QueueLimits = QueueLimits()) -> None:
+    author: Author = field(default_factory=Author)
+    keys: Keys | None = None
+
+
+class Store:
+    """Journal, audit trail, ledger, memory and breakers on one database. Close it, or use it as a context."""
+
+    def __init__(self, engine: Engine, clock: Clock, audit: SqlAuditLog, limits: QueueLimits = QueueLimits()) -> None:
         self._engine, self._clock = engine, clock
-        self.journal = SqlJournal(engine, clock, limits=limits)
+        self.audit = audit
+        self.journal = SqlJournal(engine, clock, audit, limits=limits)
         self.ledger = SqlLedger(engine)
         self.memory = SqlMemory(engine)
         self.breakers = SqlBreakers(engine, clock)
@@ -202,9 +214,16 @@ def open_store(
     migrations: Migrations = PACKAGED,
     busy_seconds: float = BUSY_SECONDS,
     limits: QueueLimits = QueueLimits(),
+    signing: Signing = Signing(),
 ) -> Store:
     """The store behind ``url``: ``sqlite:////path/state.sqlite`` or ``postgresql+psycopg://user@host/database``.
 
     Makes and migrates what is needed. Raises as :func:`open_engine`.
     """
-    return Store(open_engine(url, clock, migrations, busy_seconds), clock, limits)
+    engine = open_engine(url, clock, migrations, busy_seconds)
+    audit = SqlAuditLog(engine, clock, signing.keys or _beside(engine), signing.author)
+    return Store(engine, clock, audit, limits)
+
+
+def _beside(engine: Engine) -> Keys:
+    return FileKeys(Path(str(engine.url.database)).with_name(FILE)) if is_sqlite(engine.url) else NoKeys()

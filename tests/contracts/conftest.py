@@ -21,7 +21,8 @@ from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
-from beast_dream_snow_loader.state.store import Store, open_store
+from beast_dream_snow_loader.state.audit_key import FILE, FileKeys
+from beast_dream_snow_loader.state.store import Signing, Store, open_store
 
 LOCAL_POSTGRES = "postgresql+psycopg://postgres@127.0.0.1/test"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -114,10 +115,16 @@ class Place:
     """Where a store is; ``open`` as often as a test likes, each as a program of its own would."""
 
     url: str
+    key: Path
     clock: SteppingClock = field(default_factory=SteppingClock)
 
     def open(self) -> Store:
-        return open_store(self.url, self.clock)
+        return open_store(self.url, self.clock, signing=self.signing)
+
+    @property
+    def signing(self) -> Signing:
+        """The audit trail's key is beside the database, or where a server's clients keep it."""
+        return Signing(keys=FileKeys(self.key))
 
 
 @pytest.fixture
@@ -129,8 +136,9 @@ def make() -> Make:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A store's place on each kind of database, empty."""
     if request.param == "sqlite":
-        return Place(url=f"sqlite:///{tmp_path / 'state' / 'state.sqlite'}")
-    return Place(url=request.getfixturevalue("postgres_url"))
+        file = tmp_path / "state" / "state.sqlite"
+        return Place(url=f"sqlite:///{file}", key=file.with_name(FILE))
+    return Place(url=request.getfixturevalue("postgres_url"), key=tmp_path / "state" / FILE)
 
 
 @pytest.fixture

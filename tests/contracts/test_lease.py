@@ -50,7 +50,7 @@ def elsewhere(place, silent_for: timedelta) -> None:
 
 def test_the_second_holder_is_refused_at_once_and_told_who_is_first(place, holder):
     with (
-        open_store(place.url, SystemClock()) as store,
+        open_store(place.url, SystemClock(), signing=place.signing) as store,
         pytest.raises(StateLocked, match=rf"run run-1 \(process {holder.pid}"),
         store.lease("dev1", "run-2"),
     ):
@@ -58,20 +58,20 @@ def test_the_second_holder_is_refused_at_once_and_told_who_is_first(place, holde
 
 
 def test_other_targets_are_free(place, holder):
-    with open_store(place.url, SystemClock()) as store, store.lease("dev2", "run-2") as fence:
+    with open_store(place.url, SystemClock(), signing=place.signing) as store, store.lease("dev2", "run-2") as fence:
         assert fence.token == 1
 
 
 def test_a_holder_that_was_killed_on_this_host_is_taken_over_at_once(place, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with open_store(place.url, SystemClock()) as store, store.lease("dev1", "run-2") as fence:
+    with open_store(place.url, SystemClock(), signing=place.signing) as store, store.lease("dev1", "run-2") as fence:
         assert fence.token == 2
 
 
 def test_a_holder_on_another_host_is_taken_over_only_when_it_was_silent_for_the_lease(place, holder):
     holder.send_signal(signal.SIGSTOP)
-    with open_store(place.url, SystemClock()) as store:
+    with open_store(place.url, SystemClock(), signing=place.signing) as store:
         elsewhere(place, timedelta(seconds=20))
         with pytest.raises(StateLocked), store.lease("dev1", "run-2"):
             pass
@@ -81,7 +81,7 @@ def test_a_holder_on_another_host_is_taken_over_only_when_it_was_silent_for_the_
 
 
 def test_one_that_has_lost_the_target_can_write_nothing_down(place, make):
-    with open_store(place.url, SystemClock()) as store:
+    with open_store(place.url, SystemClock(), signing=place.signing) as store:
         with store.lease("dev1", "run-1") as lost:
             elsewhere(place, timedelta(minutes=1))
             with store.lease("dev1", "run-2") as fence:
@@ -106,7 +106,7 @@ def test_one_that_has_lost_the_target_can_write_nothing_down(place, make):
 
 
 def test_a_lease_given_back_is_free_and_its_token_never_comes_again(place):
-    with open_store(place.url, SystemClock()) as store:
+    with open_store(place.url, SystemClock(), signing=place.signing) as store:
         tokens = []
         for number in range(3):
             with store.lease("dev1", f"run-{number}") as fence:

@@ -15,15 +15,17 @@ from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.desired import ConfigItem
 from beast_dream_snow_loader.core.identity import SourceKey
-from beast_dream_snow_loader.state.store import open_store
+from pathlib import Path
+from beast_dream_snow_loader.state.audit_key import FileKeys
+from beast_dream_snow_loader.state.store import Signing, open_store
 
 def change(number):
     item = ConfigItem(key=SourceKey("device", f"{number:012x}"), kind="switch", lane="console-1", site=None,
                       class_chain=("cmdb_ci_ip_switch",), values={"name": f"sw-{number}"}, name_forms=())
     return ItemChange(type=ChangeType.CREATE, item=item, send=item.values)
 
-url, run, start, batches, then = sys.argv[1:]
-store = open_store(url, SystemClock())
+url, key, run, start, batches, then = sys.argv[1:]
+store = open_store(url, SystemClock(), signing=Signing(keys=FileKeys(Path(key))))
 for batch in range(int(batches)):
     first = int(start) + batch * 20
     store.journal.intend(run, [change(number) for number in range(first, first + 20)])
@@ -38,7 +40,7 @@ def program(*arguments: str) -> subprocess.Popen[str]:
 
 
 def test_a_program_killed_between_intent_and_receipt_leaves_its_entries_to_be_looked_up(place, make):
-    killed = program(place.url, "run-1", "0", "1", "wait")
+    killed = program(place.url, str(place.key), "run-1", "0", "1", "wait")
     assert killed.stdout is not None
     assert killed.stdout.readline() == "intended\n"
     killed.send_signal(signal.SIGKILL)
@@ -48,7 +50,7 @@ def test_a_program_killed_between_intent_and_receipt_leaves_its_entries_to_be_lo
 
 
 def test_programs_that_start_at_once_on_an_empty_database_lose_nothing(place):
-    running = [program(place.url, f"run-{n}", str(n * 1000), "15", "end") for n in range(3)]
+    running = [program(place.url, str(place.key), f"run-{n}", str(n * 1000), "15", "end") for n in range(3)]
     assert [one.wait(timeout=60) for one in running] == [0, 0, 0]
     with place.open() as store:
         entries = store.journal.unknown()
@@ -59,7 +61,7 @@ def test_programs_that_start_at_once_on_an_empty_database_lose_nothing(place):
 def test_programs_that_intend_the_same_subjects_leave_each_pending_once(place):
     with place.open():
         pass
-    running = [program(place.url, f"run-{n}", "0", "10", "end") for n in range(3)]
+    running = [program(place.url, str(place.key), f"run-{n}", "0", "10", "end") for n in range(3)]
     assert [one.wait(timeout=60) for one in running] == [0, 0, 0]
     with place.open() as store:
         subjects = [entry.change.subject for entry in store.journal.unknown()]

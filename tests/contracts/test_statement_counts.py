@@ -35,8 +35,10 @@ def counted() -> Iterator[list[str]]:
         event.remove(Engine, "commit", commit)
 
 
-INTEND = ["SELECT journal", "INSERT journal", "COMMIT"]
-INTEND_AGAIN = ["SELECT journal", "UPDATE journal", "INSERT journal", "COMMIT"]
+AUDIT = ["SELECT audit_log", "INSERT audit_log"]
+"""The end of the chain is looked up in the transaction that goes on with it: others write to it too (R5.2)."""
+INTEND = ["SELECT journal", "INSERT journal", *AUDIT, "COMMIT"]
+INTEND_AGAIN = ["SELECT journal", "UPDATE journal", "INSERT journal", *AUDIT, "COMMIT"]
 SETTLE = [
     "SELECT journal",
     "UPDATE journal",
@@ -44,6 +46,7 @@ SETTLE = [
     "INSERT ledger_items",
     "SELECT ledger_items",
     "INSERT ledger_relations",
+    *AUDIT,
     "COMMIT",
 ]
 
@@ -54,6 +57,7 @@ def test_intending_and_settling_a_batch_take_these_statements_in_one_transaction
     changes = [*(make.change(number) for number in range(size)), *links]
     settlements = [make.inserted(number) for number in range(size)]
     settlements += [make.settlement(link, operation=Operation.LINKED) for link in links]
+    store.journal.intend("run-0", [make.change(1000)])  # the chain begins, and is looked at once by each process
     with counted() as intending:
         store.journal.intend("run-1", changes)
     with counted() as again:

@@ -24,6 +24,7 @@ def test_every_document_keeps_to_its_schema(town: Callable[[Estate], Town]) -> N
         ("report",),
         ("replay-queue",),
         ("queue", "list"),
+        ("audit", "verify"),
         ("config", "show"),
     ]
     for command in commands:

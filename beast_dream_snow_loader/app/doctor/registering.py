@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+from beast_dream_snow_loader.app.auditing import sealed
 from beast_dream_snow_loader.app.doctor.ends import Ends
 from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.audit import Deed
 from beast_dream_snow_loader.core.checkup import Check, CheckStatus, fail, failed, ok
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.errors import SnowloadError
@@ -46,20 +50,25 @@ def _recorded(ends: Ends, instance: Instance, store: Store, run_id: str) -> Chec
         report={"registering": row},
     )
     store.memory.start_run(run)
+    trail, fields = store.audit.trail(None, here.target), {name: (None, value) for name, value in row.items()}
+    deed = Deed(key=instance.settings.data_source, change="register", table="sys_choice", fields=fields)
+    trail.intend(run_id, [deed])
     try:
         line = add(instance, ends.writing(instance.settings))
     except SnowloadError as error:
         line = failed(error, fix="Look into sys_choice before trying again.")
-    store.memory.finish_run(_ended(run, line, here.clock))
+    done = line.status is CheckStatus.OK
+    trail.settle(run_id, [deed.settled("done", operation="inserted") if done else deed.settled("unknown")])
+    store.memory.finish_run(_ended(run, line, here.clock, sealed(store, run_id, here)))
     return line
 
 
-def _ended(run: Run, line: Check, clock: Clock) -> Run:
+def _ended(run: Run, line: Check, clock: Clock, audit: Mapping[str, Any]) -> Run:
     done = line.status is CheckStatus.OK
     return replace(
         run,
         finished_at=clock.now(),
         status=RunStatus.OK if done else RunStatus.FAILED,
         exit_code=0 if done else int(line.exit_code),
-        report={**run.report, "found": line.found},
+        report={**run.report, "found": line.found, "audit": audit},
     )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from beast_dream_snow_loader.core.audit import COMPANIONS, Deed
 from beast_dream_snow_loader.core.bindings import contradicted
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.client_links import as_drawn
@@ -170,7 +171,7 @@ def _queued(change: Change) -> Settlement:
 
 def _settled(world: World, order: Order, entries: Sequence[JournalEntry]) -> list[Settlement]:
     created = [*_created(world, order, entries)]
-    return [*created, *_updated(world, entries), *_retired(world, entries), *_deleted(world, entries)]
+    return [*created, *_updated(world, entries), *_retired(world, entries), *_deleted(world, order, entries)]
 
 
 def _created(world: World, order: Order, entries: Sequence[JournalEntry]) -> Iterator[Settlement]:
@@ -268,12 +269,15 @@ def _holds(stored: Mapping[str, str], change: ItemChange) -> bool:
     return bool(sent) and not moved and all(same(e, stored.get(e, ""), value) for e, value in sent.items())
 
 
-def _deleted(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+def _deleted(world: World, order: Order, entries: Sequence[JournalEntry]) -> list[Settlement]:
     changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.DELETE]
     ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
     there = world.cmdb.read_back(ids.values(), ()) if ids else {}
     if gone := [sys_id for sys_id in ids.values() if sys_id not in there]:
+        swept = [Deed(key=sys_id, change="sweep", table=COMPANIONS, sys_id=sys_id) for sys_id in gone]
+        world.audit.intend(order.run_id, swept)
         world.cmdb.sweep(gone)
+        world.audit.settle(order.run_id, [deed.settled("done", operation="deleted") for deed in swept])
     return [
         Settlement(change=change, receipt=_removed(change))
         for change in changes

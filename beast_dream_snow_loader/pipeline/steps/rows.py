@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from beast_dream_snow_loader.core.audit import Deed
 from beast_dream_snow_loader.core.desired import Reference
-from beast_dream_snow_loader.core.facts import InstanceFacts
+from beast_dream_snow_loader.core.facts import InstanceFacts, MadeRow
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -60,13 +62,30 @@ class _Filling:
 
     def _make(self, reference: Reference) -> None:
         leads = {element: self.rows[other.key] or "" for element, other in reference.make_from}
-        row = self.world.cmdb.make_row(reference, {**dict(reference.make), **leads})
+        row = self._audited(reference, {**dict(reference.make), **leads})
         self.findings += row.findings
         if row.sys_id is not None:
             self.rows[reference.key] = row.sys_id
             self.made += 1
         if row.made:
             self.findings.append(_made(reference))
+
+    def _audited(self, reference: Reference, values: Mapping[str, str]) -> MadeRow:
+        """A row is no CI and in no journal; in the audit trail it is like any other change (R5.2)."""
+        fields = {element: (None, value) for element, value in values.items()}
+        deed = Deed(
+            key=f"{reference.table} for {reference.element}", change="make_row", table=reference.table, fields=fields
+        )
+        self.world.audit.intend(self.order.run_id, [deed])
+        try:
+            row = self.world.cmdb.make_row(reference, values)
+        except SnowloadError as error:
+            self.world.audit.settle(self.order.run_id, [deed.settled("unknown", code=error.code)])
+            raise
+        outcome = "done" if row.sys_id is not None else "refused"
+        operation = "inserted" if row.made else "none"
+        self.world.audit.settle(self.order.run_id, [deed.settled(outcome, operation=operation, sys_id=row.sys_id)])
+        return row
 
 
 def _would(reference: Reference) -> Finding:

@@ -1,0 +1,229 @@
+"""Whether a chain is what was written: entry by entry, seal by seal, against the key and the heads kept elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from beast_dream_snow_loader.core.audit import Head, Kind, Link
+from beast_dream_snow_loader.operations.audit import ORIGIN, AuditKey, chained, signed, tagged
+
+_PLAIN = frozenset((Kind.INTENDED.value, Kind.SETTLED.value, Kind.PRUNED.value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bad:
+    """The first entry that is not what was written, and why."""
+
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """A chain begins with entry ``number``. ``known`` by the operator, or the very first one."""
+
+    number: int
+    at: str
+    reason: str
+    chain: str
+    unsealed: int
+    known: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """``unsealed`` are the newest entries, which no signature covers yet; ``proven`` says that their keyed digests
+    were checked. ``heads`` counts those that agree, ``heads_gone`` those of entries that are no longer kept."""
+
+    entries: int = 0
+    first: int = 0
+    last: int = 0
+    seals: int = 0
+    unsealed: int = 0
+    proven: bool = False
+    chain: str = ""
+    digest: str = ""
+    heads: int = 0
+    heads_gone: int = 0
+    pruned_to: int = 0
+    beginnings: list[Beginning] = field(default_factory=list)
+    bad: Bad | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.bad is None and all(one.known for one in self.beginnings)
+
+
+class _Broken(Exception):
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(why)
+        self.bad = Bad(number=number, why=why)
+
+
+class Check:
+    """Takes the entries in their order, once, and keeps none of them.
+
+    ``anchor`` is what the newest pruned entry says of the beginning; ``key`` the present key, if it is at hand;
+    ``known`` numbers of beginnings that the operator knows of.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: AuditKey | None = None,
+        heads: Sequence[Head] = (),
+        known: Iterable[int] = (),
+        anchor: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._key, self._heads, self._known = key, heads, frozenset(known)
+        self._awaited: dict[int, list[Head]] = {}
+        for head in heads:
+            self._awaited.setdefault(head.number, []).append(head)
+        self._chains: set[str] = set()
+        self._public = ""
+        self._segment_key: AuditKey | None = None
+        self._head = ORIGIN
+        self._segment = 0
+        self.verdict = Verdict()
+        if anchor is not None:
+            self._stand_on(anchor)
+
+    def run(self, links: Iterable[Link]) -> Verdict:
+        """The verdict over all of them; it ends at the first bad one."""
+        try:
+            for link in links:
+                self._take(link)
+            self._end()
+        except _Broken as broken:
+            self.verdict.bad = broken.bad
+        self.verdict.last, self.verdict.digest = self._head.number, self._head.digest
+        return self.verdict
+
+    def _stand_on(self, anchor: Mapping[str, Any]) -> None:
+        number, segment = int(anchor["number"]), int(anchor["segment"])
+        self._head = Link(
+            number=number, segment=segment, kind="", body="", digest=anchor["digest"], proof=anchor["proof"]
+        )
+        self.verdict.pruned_to = number
+        self._chains.add(anchor["chain"])
+        self.verdict.chain, self._public = anchor["chain"], anchor["key"]
+        self._enter(segment + 1)
+        self._compare(self._head)
+
+    def _take(self, link: Link) -> None:
+        before, verdict = self._head, self.verdict
+        number = before.number + 1
+        if link.number != number:
+            raise _Broken(number, _gap(link.number, number))
+        digest = chained(before.digest, before.proof, number, link.segment, link.kind, link.body)
+        if digest != link.digest:
+            raise _Broken(number, "it, or the proof of the one before, is not what was written")
+        verdict.entries += 1
+        if link.kind in _PLAIN:
+            self._plain(link)
+        else:
+            self._special(link)
+        self._head = link
+        if number in self._awaited:
+            self._compare(link)
+
+    def _plain(self, link: Link) -> None:
+        if link.segment != self._segment or not self._public:
+            raise _Broken(link.number, f"it is of segment {link.segment}, where segment {self._segment} was due")
+        key = self._segment_key
+        if key is not None and key.tag(link.digest) != link.proof:
+            raise _Broken(link.number, "its proof was not made with the key")
+        self.verdict.unsealed += 1
+
+    def _special(self, link: Link) -> None:
+        try:
+            told = orjson.loads(link.body)
+            if link.kind == Kind.BEGUN:
+                self._begin(link, told)
+            elif link.kind == Kind.SEALED:
+                self._seal(link, told)
+            else:
+                raise _Broken(link.number, "nothing of its kind is ever written")
+        except (ValueError, KeyError, TypeError):
+            raise _Broken(link.number, "it does not read") from None
+
+    def _begin(self, link: Link, told: Mapping[str, Any]) -> None:
+        if link.segment != self._head.segment + 1:
+            raise _Broken(link.number, f"it is of segment {link.segment}")
+        if not signed(told["key"], link.digest, link.proof):
+            raise _Broken(link.number, "its signature does not verify")
+        first = link.number == 1 and told["reason"] == "first"
+        self.verdict.beginnings.append(
+            Beginning(
+                number=link.number,
+                at=str(told["at"]),
+                reason=str(told["reason"]),
+                chain=str(told["chain"]),
+                unsealed=self.verdict.unsealed,
+                known=first or link.number in self._known,
+            )
+        )
+        self._chains.add(told["chain"])
+        self.verdict.chain, self._public = told["chain"], told["key"]
+        self.verdict.unsealed = 0
+        self._enter(link.segment)
+
+    def _seal(self, link: Link, told: Mapping[str, Any]) -> None:
+        if link.segment != self._segment or told["chain"] != self.verdict.chain or told["key"] != self._public:
+            raise _Broken(link.number, "it seals another segment than the one that was due")
+        if not signed(self._public, link.digest, link.proof):
+            raise _Broken(link.number, "its signature does not verify")
+        self._public = told["next"]
+        self.verdict.seals += 1
+        self.verdict.unsealed = 0
+        self._enter(self._segment + 1)
+
+    def _enter(self, segment: int) -> None:
+        self._segment = segment
+        mine = self._key is not None and self._key.chain == self.verdict.chain and self._key.segment <= segment
+        self._segment_key = self._key.at(segment) if mine and self._key is not None else None
+
+    def _compare(self, link: Link) -> None:
+        for head in self._awaited.pop(link.number, ()):
+            if head.digest != link.digest or head.chain not in self._chains:
+                raise _Broken(link.number, f"it is not the one whose head was kept at {head.at:%Y-%m-%dT%H:%M:%SZ}")
+            self.verdict.heads += 1
+
+    def _end(self) -> None:
+        last = self._head.number
+        for number in sorted(self._awaited):
+            if number > last:
+                raise _Broken(last + 1, f"the entries from here to {number}, whose head was kept, are cut off")
+            self.verdict.heads_gone += len(self._awaited[number])
+        key = self._key
+        if key is None:
+            return
+        if not last:
+            if key.segment > 1:
+                raise _Broken(1, "the trail is empty, though its key has sealed entries")
+            return
+        if key.chain != self.verdict.chain:
+            raise _Broken(last + 1, f"the key is of chain {key.chain}, the trail ends in {self.verdict.chain}")
+        if key.segment > self._segment:
+            raise _Broken(last + 1, f"{key.segment - self._segment} sealed segments are cut off: the key is ahead")
+        if key.at(self._segment).public != self._public:
+            raise _Broken(last, "what is sealed was not sealed with the key")
+        self.verdict.proven = True
+
+
+def first_bad(key: AuditKey, head: Link, links: Iterable[Link]) -> int | None:
+    """The first of these entries, the ones of an unsealed segment that follow ``head``, that ``key`` did not make."""
+    for link in links:
+        digest = chained(head.digest, head.proof, head.number + 1, key.segment, link.kind, link.body)
+        if link.number != head.number + 1 or link.digest != digest or not tagged(key, link):
+            return head.number + 1
+        head = link
+    return None
+
+
+def _gap(found: int, due: int) -> str:
+    return f"it is missing: entry {found} stands in its place" if found > due else f"it stands where {due} was due"

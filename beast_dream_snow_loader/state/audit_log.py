@@ -1,0 +1,333 @@
+"""The audit trail in the database (R5.2): written in the transaction of what it records, or nothing is written at all.
+
+One chain for all that writes to this database: every transaction of a writer excludes the others, so the last entry it
+finds is the last one there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Engine, delete, func, select
+
+from beast_dream_snow_loader.clock import Clock, parse_rfc3339
+from beast_dream_snow_loader.core.audit import Author, Deed, Head, Kind, Link
+from beast_dream_snow_loader.errors import AuditDamaged
+from beast_dream_snow_loader.operations.audit import (
+    ORIGIN,
+    AuditKey,
+    Body,
+    Circumstances,
+    begun,
+    entries,
+    extended,
+    pruned,
+    sealed,
+)
+from beast_dream_snow_loader.operations.audit_check import first_bad
+from beast_dream_snow_loader.operations.correlation import correlation_id
+from beast_dream_snow_loader.state.audit_key import Keys
+from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.lease import Fence, writing_under
+from beast_dream_snow_loader.state.schema import MARKS, audit_log
+
+SEGMENT = 10_000
+"""Entries after which a segment is sealed though its run goes on."""
+PRUNED_AT_ONCE = 20_000
+_SEALS_LOOKED_AT = 50
+_PAGE = 2000
+_c = audit_log.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The newest entry that says which public key comes next."""
+
+    link: Link
+    chain: str
+    first: int
+    public: str
+
+    @classmethod
+    def of(cls, link: Link) -> Mark:
+        told = orjson.loads(link.body)
+        public = told["next"] if link.kind == Kind.SEALED else told["key"]
+        return cls(link=link, chain=told["chain"], first=told["first"], public=public)
+
+
+class SqlAuditLog:
+    """``author`` is who works here; ``keys`` where the key is. Safe for several threads: transactions exclude each
+    other."""
+
+    def __init__(self, engine: Engine, clock: Clock, keys: Keys, author: Author = Author()) -> None:
+        self._engine, self._clock, self._keys, self._author = engine, clock, keys, author
+        self._key: AuditKey | None = None
+        self._marked = 0
+        self.written = 0
+
+    def write(self, connection: Connection, run_id: str, target: str, kind: Kind, deeds: Sequence[Deed]) -> None:
+        """In the transaction of ``connection``; once in each. AuditDamaged, and the transaction must fail, when the
+        trail cannot be gone on with."""
+        if not deeds:
+            return
+        around = self._around(run_id, target)
+        head = _head(connection)
+        key, added = self._ready(connection, head, around)
+        added += entries(key, kind, deeds, around)
+        if head.number + len(added) - self._marked >= SEGMENT:
+            added.append(sealed(key, around))
+        _insert(connection, extended(key, head, added))
+        self.written += len(deeds)
+
+    def trail(self, fence: Fence | None, target: str) -> Trail:
+        """For modifications that are in no journal."""
+        return Trail(self._engine, self, fence, target)
+
+    def seal(self, run_id: str, target: str = "") -> Head | None:
+        """Sign everything so far, and let the key go by which it was made. The head; None when nothing was ever
+        written."""
+        with writing(self._engine) as connection:
+            head = _head(connection)
+            if head.number and head.kind != Kind.SEALED:
+                around = self._around(run_id, target)
+                key, added = self._ready(connection, head, around)
+                links = extended(key, head, [*added, sealed(key, around)])
+                _insert(connection, links)
+                head = links[-1]
+        if not head.number:
+            return None
+        if self._key is not None:
+            self._advance(head.segment + 1, head.number)
+        return head_of(head)
+
+    def begin(self, run_id: str) -> Head:
+        """A new chain, because the operator says so: the key is lost, or the trail is damaged. Sealed at once."""
+        with writing(self._engine) as connection:
+            head = _head(connection)
+            key = self._keys.new(head.segment + 1, "asked", self._present())
+            self._keys.save(key)
+            around = self._around(run_id, "")
+            links = extended(key, head, [begun(key, around), sealed(key, around)])
+            _insert(connection, links)
+        self._key = key
+        self._advance(links[-1].segment + 1, links[-1].number)
+        return head_of(links[-1])
+
+    def prune(self, before: datetime, run_id: str, target: str = "") -> int:
+        """Remove sealed segments that ended before ``before``, a bounded part at a time, and say so in the trail.
+        Returns how many entries went; the newest sealed one always stays."""
+        with writing(self._engine) as connection:
+            last = _prunable(connection, before)
+            if last is None:
+                return 0
+            around, head = self._around(run_id, target), _head(connection)
+            key, added = self._ready(connection, head, around)
+            _insert(connection, extended(key, head, [*added, pruned(last, around)]))
+            return connection.execute(delete(audit_log).where(_c.number <= last.number)).rowcount
+
+    def head(self) -> Head | None:
+        """Of the newest sealed entry."""
+        with reading(self._engine) as connection:
+            link = _newest(connection, Kind.SEALED)
+        return head_of(link) if link is not None else None
+
+    @contextmanager
+    def links(self) -> Iterator[tuple[Mapping[str, Any] | None, Iterator[Link]]]:
+        """What the newest pruned entry says of the beginning, and every entry in order, of one moment."""
+        with reading(self._engine) as connection:
+            newest = _newest(connection, Kind.PRUNED)
+            anchor = orjson.loads(newest.body)["anchor"] if newest is not None else None
+            rows = connection.execution_options(yield_per=_PAGE).execute(select(audit_log).order_by(_c.number))
+            yield anchor, (_link(row) for row in rows)
+
+    def key(self) -> AuditKey | None:
+        """The present key, for a check; None when it is not here."""
+        with reading(self._engine) as connection:
+            mark = _mark(connection)
+        return self._keys.load(mark.first if mark is not None else 1)
+
+    def _around(self, run_id: str, target: str) -> Circumstances:
+        correlation = correlation_id() or run_id
+        return Circumstances(
+            at=self._clock.now(), run_id=run_id, correlation_id=correlation, target=target, author=self._author
+        )
+
+    def _ready(self, connection: Connection, head: Link, around: Circumstances) -> tuple[AuditKey, list[Body]]:
+        """The key of the open segment; with a first entry where a chain has to begin."""
+        due = _open_segment(head)
+        if self._key is None or self._key.segment > due or (self._key.segment < due and not self._follows(connection)):
+            self._key = self._opened(connection, head, due)
+        elif self._key.segment < due:
+            self._advance(due, head.number)
+        key = self._key
+        return key, [begun(key, around)] if _begins(key, head) else []
+
+    def _follows(self, connection: Connection) -> bool:
+        """Whether the segments since ours are of our chain."""
+        mark = _mark(connection)
+        return mark is not None and self._key is not None and mark.chain == self._key.chain
+
+    def _opened(self, connection: Connection, head: Link, due: int) -> AuditKey:
+        mark = _mark(connection)
+        key = self._keys.load(mark.first if mark is not None else 1)
+        if key is None:
+            if head.number:
+                raise _lost(self._keys.place)
+            return self._fresh(ORIGIN, "first", None)
+        if _begins(key, head):
+            self._marked = head.number
+            return key
+        if mark is None or (key.chain == mark.chain and key.segment > due):
+            return self._fresh(head, "emptied" if mark is None else "set_back", key)
+        if key.chain != mark.chain or key.at(due).public != mark.public:
+            raise _other(self._keys.place, mark)
+        key = key.at(due)
+        self._refuse_altered(connection, key, mark.link)
+        self._marked = mark.link.number
+        return key
+
+    def _fresh(self, head: Link, reason: str, before: AuditKey | None) -> AuditKey:
+        """Kept before it is used: a chain whose key is lost could not be gone on with."""
+        key = self._keys.new(head.segment + 1, reason, before)
+        self._keys.save(key)
+        self._marked = head.number
+        return key
+
+    @staticmethod
+    def _refuse_altered(connection: Connection, key: AuditKey, start: Link) -> None:
+        """What a killed run left unsealed is looked at before anything is built, and in the end signed, on it."""
+        rows = connection.execute(select(audit_log).where(_c.number > start.number).order_by(_c.number))
+        bad = first_bad(key, start, (_link(row) for row in rows))
+        if bad is not None:
+            raise AuditDamaged(
+                f"The audit trail is not what was written, from entry {bad} on: nothing more is written.",
+                next_step="See `snowload audit verify`; when you know why, go on with `snowload audit begin`.",
+            )
+
+    def _advance(self, segment: int, number: int) -> None:
+        if self._key is not None and self._key.segment < segment:
+            self._key = self._key.at(segment)
+            self._keys.save(self._key)
+        self._marked = number
+
+    def _present(self) -> AuditKey | None:
+        try:
+            return self._keys.load(1)
+        except AuditDamaged:
+            return None
+
+
+class Trail:
+    """The Audit port: modifications that no journal row stands for, each in a transaction of its own."""
+
+    def __init__(self, engine: Engine, log: SqlAuditLog, fence: Fence | None, target: str) -> None:
+        self._engine, self._log, self._fence, self._target = engine, log, fence, target
+
+    def intend(self, run_id: str, deeds: Sequence[Deed]) -> None:
+        """Before the request leaves."""
+        self._write(run_id, Kind.INTENDED, deeds)
+
+    def settle(self, run_id: str, deeds: Sequence[Deed]) -> None:
+        """With what came of them."""
+        self._write(run_id, Kind.SETTLED, deeds)
+
+    def _write(self, run_id: str, kind: Kind, deeds: Sequence[Deed]) -> None:
+        with writing_under(self._fence, self._engine) as connection:
+            self._log.write(connection, run_id, self._target, kind, deeds)
+
+
+def head_of(link: Link) -> Head:
+    """The head that a sealed entry is."""
+    told = orjson.loads(link.body)
+    return Head(
+        chain=told["chain"],
+        number=link.number,
+        digest=link.digest,
+        at=parse_rfc3339(told["at"]),
+        run_id=told["run"],
+        key=told["key"],
+    )
+
+
+def _begins(key: AuditKey, head: Link) -> bool:
+    """Whether the chain of this key has no entry yet."""
+    return key.segment == key.first == head.segment + 1
+
+
+def _open_segment(head: Link) -> int:
+    return head.segment + 1 if head.kind == Kind.SEALED else head.segment
+
+
+def _head(connection: Connection) -> Link:
+    row = connection.execute(select(audit_log).order_by(_c.number.desc()).limit(1)).one_or_none()
+    return _link(row) if row is not None else ORIGIN
+
+
+def _newest(connection: Connection, *kinds: Kind) -> Link | None:
+    query = select(audit_log).where(MARKS, _c.kind.in_(kinds)).order_by(_c.number.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return _link(row) if row is not None else None
+
+
+def _mark(connection: Connection) -> Mark | None:
+    link = _newest(connection, Kind.BEGUN, Kind.SEALED)
+    try:
+        return Mark.of(link) if link is not None else None
+    except (ValueError, KeyError, TypeError):
+        raise AuditDamaged(
+            "The newest seal of the audit trail does not read: nothing more is written.",
+            next_step="See `snowload audit verify`; when you know why, go on with `snowload audit begin`.",
+        ) from None
+
+
+def _prunable(connection: Connection, before: datetime) -> Link | None:
+    """The newest of the oldest seals that is old enough, and not the newest of all."""
+    seals = select(audit_log).where(MARKS, _c.kind == Kind.SEALED).order_by(_c.number).limit(_SEALS_LOOKED_AT)
+    first = connection.scalar(select(func.min(_c.number))) or 0
+    found = [_link(row) for row in connection.execute(seals)]
+    old = [
+        link
+        for link in found[:-1]
+        if link.number - first < PRUNED_AT_ONCE and parse_rfc3339(orjson.loads(link.body)["at"]) < before
+    ]
+    return old[-1] if old else None
+
+
+def _insert(connection: Connection, links: Sequence[Link]) -> None:
+    rows = [
+        {
+            "number": link.number,
+            "segment": link.segment,
+            "kind": link.kind,
+            "body": link.body,
+            "digest": link.digest,
+            "proof": link.proof,
+        }
+        for link in links
+    ]
+    connection.execute(audit_log.insert(), rows)
+
+
+def _link(row: Any) -> Link:
+    number, segment, kind, body, digest, proof = row
+    return Link(number=number, segment=segment, kind=kind, body=body, digest=digest, proof=proof)
+
+
+def _lost(place: str) -> AuditDamaged:
+    return AuditDamaged(
+        f"The key of the audit trail is not here ({place}): no change is made without an entry in it.",
+        next_step="Put the file back, or name the secret in audit.key; if it is lost, run `snowload audit begin`.",
+    )
+
+
+def _other(place: str, mark: Mark) -> AuditDamaged:
+    return AuditDamaged(
+        f"The key of the audit trail ({place}) is not that of chain {mark.chain}, which this database holds: no change "
+        "is made.",
+        next_step="Let all hosts that share the database share audit.key; or run `snowload audit begin`.",
+    )

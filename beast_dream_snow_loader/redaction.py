@@ -74,20 +74,31 @@ SHORTEST = 4
 
 
 def disguises(secret: str) -> frozenset[bytes]:
-    """The forms in which a secret may stand in a file: as it is, escaped for URLs, HTML and JSON, also JSON in JSON, in
-    hex, and in base64 wherever it begins in what was encoded."""
+    """The forms in which a secret may stand in a file: as it is, and escaped once or twice for URLs, HTML and JSON, as
+    a server does that repeats what it was sent; each in base64, wherever it begins in what was encoded; and in hex."""
     if len(secret) < SHORTEST:
         return frozenset()
-    plain = secret.encode("utf-8", "surrogatepass")
-    quoted = [quote(plain), quote(plain, safe=""), quote_plus(plain)]
-    texts = {secret, html.escape(secret), plain.hex(), plain.hex().upper(), *quoted}
-    texts |= {re.sub("%..", lambda found: found.group().lower(), one) for one in quoted}
-    for ascii_only in (True, False):
-        once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
-        texts |= {once, json.dumps(once, ensure_ascii=ascii_only)[1:-1]}
-    return frozenset(text.encode("utf-8", "surrogatepass") for text in texts) | {
-        form.translate(alphabet) for form in _base64(plain) for alphabet in (None, _URL_SAFE)
+    once = {secret, *_escaped(secret)}
+    twice = {form for one in once for form in _escaped(one)}
+    plain = _bytes(secret)
+    forms = {*map(_bytes, once | twice), plain.hex().encode(), plain.hex().upper().encode()}
+    return frozenset(forms) | {
+        form.translate(alphabet) for one in once for form in _base64(_bytes(one)) for alphabet in (None, _URL_SAFE)
     }
+
+
+def _escaped(text: str) -> Iterator[str]:
+    plain = _bytes(text)
+    for quoted in (quote(plain), quote(plain, safe=""), quote_plus(plain)):
+        yield quoted
+        yield re.sub("%..", lambda found: found.group().lower(), quoted)
+    yield html.escape(text)
+    yield from (json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+
+
+def _bytes(text: str) -> bytes:
+    """Half a character, from a variable that is no UTF-8, is no reason to fail."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")

@@ -15,6 +15,7 @@ from beast_dream_snow_loader.app.config import LoadedSettings, Settings, load_se
 from beast_dream_snow_loader.app.credentials import Credentials
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.clock import SystemClock
+from beast_dream_snow_loader.state.private_files import private_directory
 
 _SANDBOX = "sandbox"
 
@@ -64,7 +65,7 @@ def _sandboxed(place: Place, environment: str) -> Iterator[dict[str, Any]]:
 
     named = load_settings(environment=environment, config_file=place.config_file).settings.state.dir
     state = (named or user_state_path("snowload", appauthor=False)).expanduser() / _SANDBOX
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_directory(state)
     with playground(SandboxOptions(servicenow_file=state / "servicenow.sqlite")) as sandbox:
         yield settings_of(sandbox, Path(state))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from beast_dream_snow_loader.errors import BadArgument, StateError
 from beast_dream_snow_loader.state.faults import unwritten
-from beast_dream_snow_loader.state.private_files import replace_private
+from beast_dream_snow_loader.state.private_files import refuse_foreign_link, replace_private
 
 
 def refuse_unwritable(*files: Path | None) -> None:
@@ -37,9 +37,10 @@ def _why_unwritable(path: Path) -> str:
 def write_private(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write beside, then rename: a reader sees the old file or the new one. Mode 0600.
 
-    A link is followed, and a device or a pipe is written through: neither is replaced by a file. Raises StateError
-    naming the file when it cannot be written.
+    A link of ours is followed, and a device or a pipe is written through: neither is replaced by a file. Raises
+    StateError naming the file when it cannot be written, or is another user's link.
     """
+    refuse_foreign_link(path)
     try:
         target = path.resolve()
         if target.exists() and not target.is_file():

@@ -81,6 +81,7 @@ class PrivateFile(logging.Handler):
         return self._open()
 
     def _open(self) -> int:
+        _refuse_foreign_link(self._file)
         descriptor = os.open(self._file, _FLAGS, 0o600)
         self._descriptor = descriptor
         if stat.S_ISREG(os.fstat(descriptor).st_mode) and hasattr(os, "fchmod"):
@@ -129,6 +130,14 @@ class PrivateFile(logging.Handler):
                 f"snowload: The log file {self._file} cannot be written: {error.strerror}. The run goes on; lines are "
                 "missing there.\n"
             )
+
+
+def _refuse_foreign_link(file: Path) -> None:
+    """A link of our own is what somebody wanted; one that another user laid leads where he wants."""
+    with suppress(FileNotFoundError):
+        found = file.lstat()
+        if stat.S_ISLNK(found.st_mode) and hasattr(os, "geteuid") and found.st_uid not in (0, os.geteuid()):
+            raise OSError(errno.EPERM, f"it is a link that belongs to user {found.st_uid}; remove it", str(file))
 
 
 def _append(descriptor: int, line: bytes) -> None:

@@ -69,7 +69,9 @@ def _handlers(config: LoggingConfig, stream: TextIO, level: int | str | None) ->
 
 def _kept(config: LoggingConfig, file: Path) -> logging.Handler:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for missing in reversed([p for p in (file.parent, *file.parent.parents) if not p.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+            missing.chmod(0o700)
         kept = PrivateFile(file, max_bytes=config.max_bytes, backups=config.backups)
     except OSError as error:
         raise ConfigurationError(

@@ -18,6 +18,12 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
+def refuse_foreign_link(file: Path) -> None:
+    """StateError for a symbolic link that another user laid: it leads where he wants. Root's is as good as ours."""
+    if file.is_symlink():
+        _refuse_foreign(file, file.lstat(), and_root=True)
+
+
 def private_directory(directory: Path) -> Path:
     """The directory. Make ``directory`` with mode 0700, or see that nobody else may put files into it.
 
@@ -63,6 +69,8 @@ def replace_private(target: Path, data: bytes | Iterable[bytes]) -> None:
     beside = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if hasattr(os, "fchmod"):
+                os.fchmod(descriptor, 0o600)  # a umask may have taken even the owner's rights
             file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())

@@ -17,6 +17,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from beast_dream_snow_loader.transport.manners import is_link_local
+
 
 class _Progress(threading.local):
     """One request per thread at a time, so a thread-local says it all. ``left``: seconds until time is over."""
@@ -73,6 +75,9 @@ class _Noting(HTTPConnection):
             super().connect()
         finally:
             self._connecting = False
+        if self.sock is not None and is_link_local(str(self.sock.getpeername()[0])):
+            self.close()
+            raise OSError("the name leads to a link-local address")
 
     def send(self, data: Any) -> None:
         if self.sock is None and self.auto_open:

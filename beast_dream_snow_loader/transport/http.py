@@ -16,7 +16,7 @@ from beast_dream_snow_loader.operations.restraint import Restraint, Restraints
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.transport.connections import Adapter, progress
 from beast_dream_snow_loader.transport.failures import failure, lost
-from beast_dream_snow_loader.transport.manners import refuse_plain, unverified, with_our_headers
+from beast_dream_snow_loader.transport.manners import refuse_unsafe, unverified, with_our_headers
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.reading import Limits, TooLarge, read_body
@@ -69,7 +69,7 @@ class HttpTransport:
         return self
 
     def send(self, request: Request) -> Response:
-        refuse_plain(self.service_name, request.url)
+        refuse_unsafe(self.service_name, request.url)
         kept = self._kept()
         lane = kept.lane
         connect, read, total = self._times(request)
@@ -139,7 +139,7 @@ class HttpTransport:
         try:
             body = read_body(answer.raw, self._limits.body_bytes)
         except TooLarge:
-            why = f"it is larger than {self._limits.body_bytes} bytes"
+            why = f"it is larger than {self._limits.body_bytes} bytes, or packed so that it becomes so"
             raise lost(self.service_name, request.url, why, repeat_helps=False) from None
         except _WIRE_FAULTS as error:
             kept.failed(error)

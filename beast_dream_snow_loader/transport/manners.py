@@ -24,8 +24,15 @@ def with_our_headers(given: Mapping[str, str]) -> dict[str, str]:
     return {**{name: value for name, value in ours.items() if name.lower() not in named}, **given}
 
 
-def refuse_plain(service: str, url: str) -> None:
+def refuse_unsafe(service: str, url: str) -> None:
+    """ConfigurationError for plain http to another machine, and for link-local addresses, where clouds give out the
+    machine's own credentials."""
     address = urlsplit(url)
+    if is_link_local(address.hostname or ""):
+        raise ConfigurationError(
+            f"{service} would be called at the link-local address {address.hostname}.",
+            next_step="Name the machine by its name or by an address of its network.",
+        )
     if address.scheme == "https" or (address.scheme == "http" and _is_loopback(address.hostname or "")):
         return
     raise ConfigurationError(
@@ -33,6 +40,15 @@ def refuse_plain(service: str, url: str) -> None:
         "credentials and data would be readable on the way.",
         next_step="Use https. Plain http is for loopback addresses only.",
     )
+
+
+def is_link_local(host: str) -> bool:
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    inner = getattr(found, "ipv4_mapped", None) or found
+    return bool(inner.is_link_local)
 
 
 def _is_loopback(host: str) -> bool:

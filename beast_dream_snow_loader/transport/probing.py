@@ -14,7 +14,7 @@ from cryptography import x509
 
 from beast_dream_snow_loader.errors import NotSent
 from beast_dream_snow_loader.transport.failures import not_sent
-from beast_dream_snow_loader.transport.manners import refuse_plain
+from beast_dream_snow_loader.transport.manners import refuse_unsafe
 from beast_dream_snow_loader.transport.tls import Trust, context, trust
 
 _PORTS = {"https": 443, "http": 80}
@@ -46,7 +46,7 @@ class Reached:
 
 def reach(service: str, url: str, verify: bool | str, *, timeout: float) -> Reached:
     """Connect and shake hands as a request would, then hang up. Raises NotSent, ConfigurationError."""
-    refuse_plain(service, url)
+    refuse_unsafe(service, url)
     address = urlsplit(url)
     asked = trust(verify, service) if address.scheme == "https" else None
     proxy = requests.utils.get_environ_proxies(url).get(address.scheme, "")

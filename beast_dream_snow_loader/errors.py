@@ -97,7 +97,13 @@ class SourceError(SnowloadError):
 
 
 class SourceUnavailable(SourceError):
+    """``unaccepted``: a login that one of the sources did not take, whatever kept the others from answering."""
+
     code = "source.unavailable"
+
+    def __init__(self, message: str, *, next_step: str = "", unaccepted: NotAuthenticated | None = None) -> None:
+        super().__init__(message, next_step=next_step)
+        self.unaccepted = unaccepted
 
 
 class SourceDataInvalid(SourceError):

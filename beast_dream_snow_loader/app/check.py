@@ -32,7 +32,7 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.fitting import fit
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.observed import Snapshot
-from beast_dream_snow_loader.core.report import stale_consoles
+from beast_dream_snow_loader.core.report import stale_consoles, unaccepted
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.validation import check
 from beast_dream_snow_loader.core.wanted_facts import wishes
@@ -136,7 +136,7 @@ def _live(here: Ground) -> tuple[Snapshot, DesiredState]:
 
 def _verdict(here: Ground, snapshot: Snapshot, desired: DesiredState) -> Result:
     findings = [*snapshot.findings, *desired.findings, *check(desired)]
-    bad = any(finding.severity is Severity.ERROR for finding in findings)
+    bad, refused = any(finding.severity is Severity.ERROR for finding in findings), unaccepted(findings)
     body = {
         "source": {name: len(getattr(snapshot, name)) for name in ("consoles", "sites", "devices", "clients")},
         "stale_source": snapshot.stale_seconds,
@@ -146,6 +146,8 @@ def _verdict(here: Ground, snapshot: Snapshot, desired: DesiredState) -> Result:
         "findings": [_row(finding) for finding in findings],
     }
     result = _ok("validate", here, body)
+    if refused is not None:
+        return replace(failed("validate", refused, environment=here.environment), body=body)
     if not bad:
         return result
     return Result(

@@ -42,7 +42,7 @@ NAME = "degradation"
 _FETCH = "fetch"
 _STALE = "source.stale"
 _OF_SETTINGS = frozenset({"feature.off", ReadOnlyMode.code})
-_LOOKED_AT = _OF_SETTINGS | {"class.base", "source.partial"}
+_LOOKED_AT = _OF_SETTINGS | {"class.base", "source.partial", "source.detour"}
 """What a check finds out anew."""
 _LEFT = frozenset({Outcome.LATER, Outcome.UNKNOWN})
 _RECENT = 20
@@ -65,6 +65,7 @@ def of_run(report: RunReport, here: Ground) -> dict[str, Any]:
         held_back=here.settings.servicenow.read_only,
         stale_seconds=stale,
         partial=report.snapshot is not None and report.snapshot.partial,
+        detoured=report.snapshot is not None and report.snapshot.detoured,
         lacks=(*lacking(report.findings), *switched_off(here.loaded)),
     )
     return degradation(facts).document()
@@ -77,6 +78,7 @@ def of_snapshot(snapshot: Snapshot, here: Ground) -> dict[str, Any]:
         stale_seconds=snapshot.stale_seconds,
         held_back=here.settings.servicenow.read_only,
         partial=snapshot.partial,
+        detoured=snapshot.detoured,
         lacks=(*lacking(snapshot.findings), *switched_off(here.loaded)),
     )
     return degradation(found).document()

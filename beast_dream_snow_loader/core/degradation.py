@@ -77,8 +77,8 @@ class Facts:
 
     ``source`` is why UniFi cannot be read at all, ``target`` why ServiceNow cannot be worked with. ``stale_seconds``:
     the age of what stands in for UniFi or a part of it. ``partial``: something of UniFi was not read and nothing stands
-    in for it. ``held_back``: servicenow.mode is read-only. ``lacks`` are reasons of their own: parts switched off, what
-    the instance has not.
+    in for it; ``detoured``: it was read on another way than the usual one. ``held_back``: servicenow.mode is read-only.
+    ``lacks`` are reasons of their own: parts switched off, what the instance has not.
     """
 
     source: Trouble | None = None
@@ -86,6 +86,7 @@ class Facts:
     held_back: bool = False
     stale_seconds: float | None = None
     partial: bool = False
+    detoured: bool = False
     lacks: Sequence[Reason] = ()
 
 
@@ -122,6 +123,7 @@ _DOCTOR = "See what is missing with: snowload doctor"
 _RIGHTS = "Let the account read that (docs/guides/service-account.md), then run: snowload doctor"
 
 _REDUCING: Mapping[str, str] = {
+    "auth.not_authenticated": "Mend that login, then run: snowload doctor",
     "auth.method_refused": "Mend that login, then run: snowload doctor --check servicenow",
     "binding.unchecked": _RIGHTS,
     "class.base": _DOCTOR,
@@ -162,6 +164,9 @@ def _reasons(facts: Facts) -> Iterator[Reason]:
         yield Reason(level=Level.READ_ONLY, code="servicenow.read_only", message=message, next_step=step)
     if facts.partial:
         yield lack("source.partial", "A part of UniFi could not be read.", "See which with: snowload health")
+    if facts.detoured:
+        message = "A console does not answer at its own address: it was read through Site Manager."
+        yield lack("source.detour", message, "See which with: snowload health")
     yield from facts.lacks
 
 

@@ -5,6 +5,7 @@ Absent, null, empty and "unknown" all arrive here as None (unifi-api 5, gotcha 2
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -205,8 +206,22 @@ class Snapshot:
 
     @property
     def partial(self) -> bool:
-        """Something was not read, and nothing remembered makes up for it."""
-        return any(not r.complete and r.console not in self.excused for r in self.reads)
+        """Something was not read, on no way, and nothing remembered makes up for it."""
+        return any(not self._read_otherwise(read) for read in self._lacking)
+
+    @property
+    def detoured(self) -> bool:
+        """A way to a console is shut, and what it would have told was read on another one."""
+        return any(self._read_otherwise(read) for read in self._lacking)
+
+    @property
+    def _lacking(self) -> Iterator[Read]:
+        return (read for read in self.reads if not read.complete and read.console not in self.excused)
+
+    def _read_otherwise(self, failed: Read) -> bool:
+        """One way to a console is shut, and on another one the same was read completely."""
+        same = [r for r in self.reads if (r.console, r.subject) == (failed.console, failed.subject)]
+        return failed.site is None and any(r.complete for r in same) and all(r.complete or r.site is None for r in same)
 
     @property
     def stale_seconds(self) -> float | None:

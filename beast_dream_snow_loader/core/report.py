@@ -25,8 +25,9 @@ from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Operation, Outcome
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import NotAuthenticated, SnowloadError
 
+_MEND_LOGIN = "The rest was read all the same. Mend that login, then check it with: snowload doctor"
 NOT_KEPT = "cmdb.write_not_kept"
 
 _LEFT_ALONE = (END_DROPPED, OF_A_ROLLBACK)
@@ -119,7 +120,18 @@ class RunReport:
     def stopped(self) -> SnowloadError | None:
         """What the run ended with: its error, or that nothing could be done because the target is away."""
         lost = self.away is not None and not _outcomes(self) & _LEFT
-        return self.error or (self.away if lost else None)
+        return self.error or (self.away if lost else self.unaccepted)
+
+    @property
+    def unaccepted(self) -> NotAuthenticated | None:
+        """A key or an account that a source does not accept: a person has to mend it, whatever stood in for it."""
+        return unaccepted(self.findings)
+
+
+def unaccepted(findings: Iterable[Finding]) -> NotAuthenticated | None:
+    """The error that a refused login is, though a run goes on with what else there is."""
+    refused = (one.message for one in findings if one.rule == NotAuthenticated.code)
+    return next((NotAuthenticated(told, next_step=_MEND_LOGIN) for told in refused), None)
 
 
 def status_of(report: RunReport, *, strict: bool = False) -> tuple[RunStatus, ExitCode]:
@@ -142,6 +154,8 @@ def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
     outcomes = _outcomes(report)
     if report.error is not None:
         yield exit_code_of(report.error)
+    if report.unaccepted is not None:
+        yield ExitCode.AUTH
     if any(finding.severity is Severity.ERROR for finding in report.findings) or report.held:
         yield ExitCode.PARTIAL
     if Outcome.REFUSED in outcomes or report.parked:

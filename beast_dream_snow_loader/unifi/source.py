@@ -153,7 +153,10 @@ def _nothing_read(errors: Sequence[SnowloadError]) -> SnowloadError:
         return to_mend[0]
     first = next(error for error in errors if error not in to_mend)
     more = f" {len(errors) - 1} more of its sources failed too." if len(errors) > 1 else ""
-    return SourceUnavailable(f"UniFi cannot be read: {first.message}{more}", next_step=first.next_step)
+    refused = next((error for error in to_mend if isinstance(error, NotAuthenticated)), None)
+    return SourceUnavailable(
+        f"UniFi cannot be read: {first.message}{more}", next_step=first.next_step, unaccepted=refused
+    )
 
 
 def _tried(request: Callable[[], object]) -> SnowloadError | None:

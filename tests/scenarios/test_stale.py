@@ -126,7 +126,7 @@ def test_only_people_who_ask_a_lost_console_find_its_age_everywhere(here: Town) 
     assert (checked.code, len(checked.document["stale_consoles"])) == (0, 1)
     keeps(checked.document)
     text = here.run("load", "--env", "testing").out
-    assert "1 of 3 consoles as of up to 0.0 hours ago" in text
+    assert "1 of 3 consoles as of up to" in text
     run = here.run("runs", "list", "--env", "testing", "--json").document["runs"][0]
     assert run["stale_source"] >= 0
 
@@ -245,3 +245,41 @@ def test_a_partial_read_is_kept_beside_the_complete_one_and_says_what_it_lacks(h
     down(here, 0)
     [console] = here.run(*LOAD).document["stale_consoles"]
     assert (console["complete"], console["lacks"]) == (True, [])
+
+
+UNACCEPTED = Fault(effect=Effect.STATUS, status=401, body='{"code":"unauthorized","message":"unauthorized"}')
+
+
+def shut_outside(town: Town, fault: Fault) -> None:
+    """At its own address, not through Site Manager."""
+    town.sandbox.consoles[0].server.faults.add(fault)
+
+
+def test_a_console_shut_at_its_own_address_and_read_through_site_manager_is_a_lesser_matter_than_a_stale_one(
+    here: Town,
+) -> None:
+    device = named(here, 0)
+    here.estate.rename_device(device.mac, "seen-through-site-manager")
+    shut_outside(here, DOWN)
+    ended = here.run(*LOAD)
+    assert (ended.code, ended.document["stale_source"]) == (0, None), ended.err
+    assert value(here, key_of(device), "name") == "seen-through-site-manager"
+    reasons = [one["code"] for one in ended.document["degradation"]["reasons"]]
+    assert (ended.document["degradation"]["level"], reasons) == ("reduced", ["source.detour"])
+    keeps(ended.document)
+
+
+@pytest.mark.parametrize("command", [LOAD, ("validate", "--env", "testing", "--json")])
+@pytest.mark.parametrize("others_away", [False, True], ids=["the consoles answer", "nothing answers"])
+def test_a_key_that_is_not_accepted_is_said_and_ends_with_7_whatever_memory_stands_in(
+    here: Town, others_away: bool, command: tuple[str, ...]
+) -> None:
+    if others_away:
+        unifi_away(here)
+        here.sandbox.site_manager.faults.clear()
+    here.sandbox.site_manager.faults.add(UNACCEPTED)
+    ended = here.run(*command)
+    assert (ended.code, ended.document["error"]["code"]) == (7, "auth.not_authenticated"), ended.err
+    assert "401" in ended.document["error"]["message"]
+    assert "UNIFI_API_KEY" in ended.err
+    assert "snowload doctor" in ended.err

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.remembered import (
     with_remembered,
 )
 from beast_dream_snow_loader.core.shown import age
-from beast_dream_snow_loader.errors import SourceUnavailable
+from beast_dream_snow_loader.errors import NotAuthenticated, SourceUnavailable
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 _NEXT = "Check with: snowload health"
@@ -77,7 +77,13 @@ def _from_memory(world: World, order: Order, error: SourceUnavailable) -> Fetche
     if not order.dry_run:
         world.memory.stood_in(parts, now)
     old = {part.key: part for part in kept if part.key not in parts}
-    findings = (_stale(error, snapshot), *map(told, snapshot.aged), *(too_old(old[key], now) for key in sorted(old)))
+    refused = () if error.unaccepted is None else (_unaccepted(error.unaccepted),)
+    findings = (
+        _stale(error, snapshot),
+        *refused,
+        *map(told, snapshot.aged),
+        *(too_old(old[key], now) for key in sorted(old)),
+    )
     return Fetched(snapshot=snapshot, live=False, findings=findings)
 
 
@@ -87,7 +93,13 @@ def _nothing(kept: Sequence[Part], now: datetime, error: SourceUnavailable) -> S
     else:
         seconds = (now - max(part.taken_at for part in kept)).total_seconds()
         why = f"The last snapshot is {age(seconds)} old, too old to work from (unifi.stale_max_age)."
-    return SourceUnavailable(f"{error.message} {why}", next_step=error.next_step or _NEXT)
+    step = error.next_step or _NEXT
+    return SourceUnavailable(f"{error.message} {why}", next_step=step, unaccepted=error.unaccepted)
+
+
+def _unaccepted(error: NotAuthenticated) -> Finding:
+    """Memory makes up for a source that is away, not for a login that is wrong."""
+    return Finding(record="source", rule=error.code, severity=Severity.WARNING, message=str(error))
 
 
 def _stale(error: SourceUnavailable, snapshot: Snapshot) -> Finding:

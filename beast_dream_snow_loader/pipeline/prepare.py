@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from beast_dream_snow_loader.core.changes import Change, ChangeType, Plan
+from beast_dream_snow_loader.core.changes import Change, Plan
 from beast_dream_snow_loader.core.class_moves import moves_up
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.facts import InstanceFacts
-from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.fitting import fit
 from beast_dream_snow_loader.core.guards import refuse_empty_source
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.parking import without_parked
-from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.presence import Attendance, State, take_attendance
 from beast_dream_snow_loader.core.retirement import edges_of, retired_by_us
-from beast_dream_snow_loader.core.scope import Scope, decidable, keys_in, links_in, resolved
+from beast_dream_snow_loader.core.scope import Scope, keys_in, links_in, resolved
 from beast_dream_snow_loader.core.status import DECIDED, Statuses
 from beast_dream_snow_loader.core.validation import accepted, check
 from beast_dream_snow_loader.core.wanted_facts import wishes
-from beast_dream_snow_loader.errors import Stopped, TooManyRetirements, UnknownDataSource
-from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, Counted, Steps, reduced
+from beast_dream_snow_loader.errors import TooManyRetirements, UnknownDataSource
+from beast_dream_snow_loader.pipeline.attempts import Attempts
+from beast_dream_snow_loader.pipeline.drafting import Drafting
+from beast_dream_snow_loader.pipeline.guard import Steps
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.steps.attach import attach
 from beast_dream_snow_loader.pipeline.steps.attend import see_off, status_read
-from beast_dream_snow_loader.pipeline.steps.drift import with_stored
-from beast_dream_snow_loader.pipeline.steps.edges_there import edges_again
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
-from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.probe import probe
 from beast_dream_snow_loader.pipeline.steps.recall import Recalled, recall
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
-from beast_dream_snow_loader.pipeline.steps.rename import freely_named
 from beast_dream_snow_loader.pipeline.steps.rows import fill
 from beast_dream_snow_loader.pipeline.steps.survey import survey
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -71,7 +66,7 @@ class Preparation:
         self._world = world
         self._order = order
         self._outcome = outcome
-        self._steps = steps
+        self._attempts = Attempts(world, outcome, steps)
         self._began = world.clock.now()
         self._some_seen = False
 
@@ -80,11 +75,12 @@ class Preparation:
         desired = self._validate(self._transform())
         known = self._recall(desired)
         desired, known = self._recognise(desired, known)
-        plan, known, gone = self._plan(desired, self._status_read(desired, known))
+        drafting = Drafting(self._world, self._order, self._outcome, self._attempts, self._began)
+        plan, known, gone = drafting.plan(desired, self._status_read(desired, known))
         if gone:
-            desired, known = self._recognise(desired, self._healed(known, gone))
-            plan, known, _ = self._plan(desired, known)
-        self._found(*plan.findings)
+            desired, known = self._recognise(desired, drafting.healed(known, gone, some_seen=self._some_seen))
+            plan, known, _ = drafting.plan(desired, known)
+        self._attempts.found(*plan.findings)
         self._outcome.plan = plan
         plan = self._attach(desired, known, plan)
         attendance = self._attend(known)
@@ -119,14 +115,14 @@ class Preparation:
         now, asked = self._world.clock.now(), keys_in(self._order.scope, desired) & known.items.keys()
         statuses = self._statuses
         keys = [key for key in sorted(asked) if statuses.in_question(desired.items[key], known.items[key], now)]
-        if not keys or self._outcome.away is not None:
+        if not keys or self._attempts.away is not None:
             return known
-        return self._looked(lambda: status_read(self._world, self._order, known, keys, statuses)) or known
+        return self._attempts.looked(lambda: status_read(self._world, self._order, known, keys, statuses)) or known
 
     def _see_off(self, prepared: Prepared, attendance: Attendance, known: KnownState) -> Prepared:
-        away = self._outcome.away is not None
+        away = self._attempts.away is not None
         seen_off = see_off(self._world, self._order, attendance, known, self._statuses, away=away)
-        self._found(*seen_off.findings)
+        self._attempts.found(*seen_off.findings)
         self._outcome.attendance = seen_off.attendance
         absent = (known.items[key] for key in seen_off.attendance.of(State.RETIRED))
         left = retired_by_us(filter(self._order.scope.covers, absent), self._statuses)  # by a run that was cut short
@@ -146,18 +142,18 @@ class Preparation:
         )
 
     def _transform(self) -> DesiredState:
-        with self._step("fetch") as counted:
+        with self._attempts.step("fetch") as counted:
             fetched = fetch(self._world, self._order)
             snapshot = fetched.snapshot
             counted.records = len(snapshot.devices) + len(snapshot.clients)
         self._outcome.snapshot, self._outcome.live = snapshot, fetched.live
-        self._found(*fetched.findings, *snapshot.findings)
+        self._attempts.found(*fetched.findings, *snapshot.findings)
         refuse_empty_source(snapshot, self._world.ledger.known())
         self._order = replace(self._order, scope=resolved(self._order.scope, snapshot))
-        with self._step("transform") as counted:
+        with self._attempts.step("transform") as counted:
             desired = self._with_links(map_snapshot(snapshot, self._order.rules))
             counted.records = len(desired.items)
-        self._found(*desired.findings)
+        self._attempts.found(*desired.findings)
         self._outcome.mapped = desired
         return desired
 
@@ -166,43 +162,43 @@ class Preparation:
         return desired if self._order.parts.links else replace(desired, relations=(), client_links=(), orphans=())
 
     def _validate(self, desired: DesiredState) -> DesiredState:
-        with self._step("validate", total=len(desired.items)) as counted:
+        with self._attempts.step("validate", total=len(desired.items)) as counted:
             wished = replace(wishes(desired, self._order.rules), life_cycle=self._order.retire.csdm)
             surveyed = survey(self._world, self._order, wished)
             if surveyed.facts.unregistered and surveyed.away is None:
                 raise unregistered(surveyed.facts.unregistered)
-            self._outcome.away = surveyed.away
             if surveyed.away is not None:
-                self._steps.met(surveyed.away)
+                self._attempts.gone_away(surveyed.away)
             facts = self._outcome.facts = self._fill(surveyed.facts, desired)
-            self._found(*facts.findings)
+            self._attempts.found(*facts.findings)
             before = len(desired.findings)
             fitted = fit(desired, facts, self._order.rules)
             findings = check(fitted)
-            self._found(*fitted.findings[before:], *findings)
+            self._attempts.found(*fitted.findings[before:], *findings)
             counted.records = len(fitted.items)
             sound = accepted(fitted, findings)
-            self._found(*sound.orphans)
+            self._attempts.found(*sound.orphans)
         self._outcome.held.extend(fitted.held)
         self._outcome.desired = sound
         return sound
 
     def _fill(self, facts: InstanceFacts, desired: DesiredState) -> InstanceFacts:
         """With the reference rows made that this run's records want."""
-        if self._outcome.away is None:
+        if self._attempts.away is None:
             mine = {key: desired.items[key] for key in keys_in(self._order.scope, desired)}
             wished = wishes(replace(desired, items=mine), self._order.rules)
-            return self._attempt(lambda: fill(self._world, self._order, facts, wished.references)) or facts
+            return self._attempts.attempt(lambda: fill(self._world, self._order, facts, wished.references)) or facts
         return facts
 
     def _recall(self, desired: DesiredState) -> KnownState:
         beating = {key for key, item in desired.items.items() if item.online and item.seen_at is not None}
-        with self._step("recall") as counted:
+        with self._attempts.step("recall") as counted:
             told = "What the CMDB holds cannot be checked"
             recalled = (
-                self._attempt(lambda: self._probed_recall(beating), "recall.unreadable", told) or self._remembered()
+                self._attempts.attempt(lambda: self._probed_recall(beating), "recall.unreadable", told)
+                or self._remembered()
             )
-            self._found(*recalled.findings)
+            self._attempts.found(*recalled.findings)
             self._outcome.held.extend(recalled.held)
             self._some_seen = recalled.some_seen
             counted.records = len(recalled.known.items)
@@ -211,7 +207,7 @@ class Preparation:
         return recalled.known
 
     def _probed_recall(self, beating: Collection[SourceKey]) -> Recalled:
-        if self._outcome.away is not None:
+        if self._attempts.away is not None:
             return self._remembered()
         probe(self._world)
         return recall(self._world, self._order, reachable=True, beating=beating)
@@ -222,75 +218,27 @@ class Preparation:
     def _recognise(self, desired: DesiredState, known: KnownState) -> tuple[DesiredState, KnownState]:
         scope = keys_in(self._order.scope, desired)
         new = sorted(key for key in scope if key not in known.items or moves_up(desired.items[key], known.items[key]))
-        if not (new or self._order.bindings) or self._outcome.away is not None:
+        if not (new or self._order.bindings) or self._attempts.away is not None:
             return desired, known
-        with self._step("recognise", total=len(new)) as counted:
-            recognised = self._attempt(lambda: recognise(self._world, self._order, desired, new, known))
+        with self._attempts.step("recognise", total=len(new)) as counted:
+            recognised = self._attempts.attempt(lambda: recognise(self._world, self._order, desired, new, known))
             counted.records = len(new)
         if recognised is None:
             return desired, known
         told = set(self._outcome.findings)  # by the first look, when a CI turned out to be gone meanwhile
-        self._found(*(finding for finding in recognised.findings if finding not in told))
+        self._attempts.found(*(finding for finding in recognised.findings if finding not in told))
         self._outcome.trials = recognised.trials
         held = {one.key for one in self._outcome.held}
         self._outcome.held.extend(one for key, one in recognised.held.items() if key not in held)
         return recognised_state(desired, known, recognised)
 
-    def _plan(self, desired: DesiredState, known: KnownState) -> tuple[Plan, KnownState, frozenset[SourceKey]]:
-        """The plan, what is known then, and which known CIs are gone: an edge needs both its ends (R3.4)."""
-        gone: frozenset[SourceKey] = frozenset()
-        with self._step("plan", total=len(desired.items)) as counted:
-            plan = self._planned(desired, known)
-            self._outcome.known = known
-            if self._outcome.away is None and (seen := self._look_again(plan, known)) is not None:
-                gone = frozenset(key for key in _touched(plan) if seen.items[key].stored is None)
-                seen = self._edges_of(_touched(plan) - gone, seen)
-                plan, known = self._planned(desired, seen), seen
-                self._outcome.known = seen
-            if self._outcome.away is None:
-                plan = self._freely_named(desired, known, plan)
-            counted.records = len(plan.items) + len(plan.links)
-        return plan, known, gone
-
-    def _freely_named(self, desired: DesiredState, known: KnownState, plan: Plan) -> Plan:
-        found = self._attempt(lambda: freely_named(self._world.cmdb, desired, known, plan, self._planned))
-        if found is None:
-            return plan
-        self._outcome.desired = found.desired
-        self._found(*(finding for finding in found.findings if finding not in self._outcome.findings))
-        return found.plan
-
-    def _healed(self, known: KnownState, gone: frozenset[SourceKey]) -> KnownState:
-        def read() -> KnownState:
-            mended = heal(self._world, self._order, known, sorted(gone), some_seen=self._some_seen)
-            self._found(*mended.findings)
-            self._outcome.held.extend(mended.held)
-            return mended.known
-
-        return self._looked(read) or known
-
-    def _planned(self, desired: DesiredState, known: KnownState) -> Plan:
-        order, held = self._order, tuple(self._outcome.held)
-        if not order.parts.links:
-            known = replace(known, relations={})  # neither looked at nor removed
-        plan = make_plan(
-            desired,
-            known,
-            now=self._world.clock.now(),
-            rules=order.rules,
-            held=held,
-            full=order.full,
-            allow_upgrade=order.allow_upgrade,
-        )
-        return decidable(plan, desired, order.scope)
-
     def _attach(self, desired: DesiredState, known: KnownState, plan: Plan) -> Plan:
         """The plan with the edges of clients whose CIs are not ours."""
         wanted = links_in(self._order.scope, desired)
-        if not wanted or self._outcome.away is not None:
+        if not wanted or self._attempts.away is not None:
             return plan
-        with self._step("attach", total=len(wanted)) as counted:
-            clients = self._attempt(
+        with self._attempts.step("attach", total=len(wanted)) as counted:
+            clients = self._attempts.attempt(
                 lambda: attach(self._world, self._order, wanted, known, desired.looked),
                 "client.unreadable",
                 "CIs of clients cannot be looked for",
@@ -298,7 +246,7 @@ class Preparation:
             counted.records = len(wanted)
         if clients is None:
             return plan
-        self._found(*clients.findings)
+        self._attempts.found(*clients.findings)
         self._outcome.plan = replace(
             plan,
             client_links=clients.links,
@@ -308,59 +256,6 @@ class Preparation:
         )
         return self._outcome.plan
 
-    def _look_again(self, plan: Plan, known: KnownState) -> KnownState | None:
-        """What the CMDB holds now of the CIs about to be written: what people changed meanwhile is kept (6.9)."""
-        items = [known.items[key] for key in sorted(_touched(plan)) if known.items[key].stored is None]
-        return self._looked(lambda: with_stored(self._world, self._order, known, items)) if items else None
-
-    def _edges_of(self, keys: frozenset[SourceKey], known: KnownState) -> KnownState:
-        """With the edges of CIs about to be written as they are now; those looked at in this run are not again."""
-        edges = [
-            edge
-            for edge in known.relations.values()
-            if self._order.parts.links
-            and {edge.parent, edge.child} <= keys
-            and (edge.checked_at is None or edge.checked_at < self._began)
-        ]
-
-        def read() -> KnownState:
-            again = edges_again(self._world, self._order, known, edges)
-            self._found(*again.findings)
-            return again.known
-
-        return (self._looked(read) or known) if edges else known
-
-    def _looked(self, read: Callable[[], KnownState]) -> KnownState | None:
-        """None when the instance cannot be looked at; the run goes on without."""
-        return self._attempt(read, "drift.unreadable", "Changes made by hand cannot be seen")
-
-    def _attempt(self, ask: Callable[[], T], rule: str = "", without: str = "") -> T | None:
-        """What the instance answers; None, and the run goes on, when it is away or, where a ``rule`` says how that is
-        told, will not let us read."""
-        try:
-            return ask()
-        except AWAY as error:
-            self._outcome.away = error
-            self._steps.met(error)
-        except UNREADABLE as error:
-            self._steps.met(error)
-            if not rule:
-                raise
-            self._found(reduced(rule, f"{without}: {error.message}"))
-        return None
-
-    def _step(self, name: str, total: int | None = None) -> AbstractContextManager[Counted]:
-        """Reading a whole estate may take long: a run that was asked to end does not begin the next part of it."""
-        if self._world.stopping():
-            raise Stopped(
-                f"It was asked to end before the step {name}; nothing was written since.",
-                next_step="Run the same command again.",
-            )
-        return self._steps.step(name, total)
-
-    def _found(self, *findings: Finding) -> None:
-        self._outcome.findings.extend(findings)
-
 
 def unregistered(source: str) -> UnknownDataSource:
     """What the engine would answer to every single write, said once and before the first."""
@@ -369,9 +264,3 @@ def unregistered(source: str) -> UnknownDataSource:
         next_step=f"Register it: snowload doctor --register-source. Or an administrator adds {source} as a choice of "
         "discovery_source on cmdb_ci (sys_choice).",
     )
-
-
-def _touched(plan: Plan) -> frozenset[SourceKey]:
-    """Known CIs that requests will name, to be changed or as an end of an edge; and those that may have to be."""
-    written = (ChangeType.UPDATE, ChangeType.HEARTBEAT)
-    return frozenset((*(c.item.key for c in plan.items if c.type in written), *plan.carriers, *plan.unread))

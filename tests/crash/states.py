@@ -25,6 +25,9 @@ class State(Protocol):
     def clear(self) -> None:
         """As if nothing had ever run here."""
 
+    def keep_as_empty(self) -> None:
+        """Whatever a clear state holds is what it holds now."""
+
     def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
         """What a query finds; nothing when there is no such table yet."""
 
@@ -37,12 +40,20 @@ class FileState:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._empty: Path | None = None
 
     def variables(self) -> Mapping[str, str]:
         return {"SNOWLOAD_STATE_DIR": str(self.directory)}
 
     def clear(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
+        if self._empty is not None:
+            shutil.copytree(self._empty, self.directory)
+
+    def keep_as_empty(self) -> None:
+        """What is here now is what :meth:`clear` comes back to: migrations are swept elsewhere."""
+        self._empty = self.directory.with_name("empty")
+        shutil.copytree(self.directory, self._empty)
 
     def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
         try:
@@ -81,6 +92,9 @@ class ServerState:
         emptied = [sql.Identifier(name) for (name,) in tables if name not in ("alembic_version", "meta")]
         if emptied:
             self._connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(emptied)))
+
+    def keep_as_empty(self) -> None:
+        """A clear schema keeps its tables anyway."""
 
     def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
         try:

@@ -269,8 +269,8 @@ class Machine(RuleBasedStateMachine):
         assert not wrong, wrong[:5]
 
     def _quiet(self) -> None:
-        """Long after whatever was out of order: two complete reads move an edge, then, with the third load at the latest,
-        there is nothing left to do."""
+        """Long after whatever was out of order: two complete reads move an edge, and the third load at the latest has
+        nothing left to do."""
         if self.stage.forge.state.rows("SELECT 1 FROM breakers"):
             self._run("breakers", "reset", "--env", "testing", "--json")
         for last in (False, False, True):

@@ -14,12 +14,15 @@ from beast_dream_snow_loader.state.faults import undone
 from beast_dream_snow_loader.state.private_files import private_directory
 
 FOLDER = "backups"
+KEPT = 5
+"""So many of the newest copies stay: one for each of the last migrations."""
 
 
 def back_up(file: Path, revision: str, now: datetime) -> Path:
     """A whole, checked copy of ``file`` as last committed, mode 0600: ``backups/state-0001-20261124T150000Z.sqlite``.
 
-    The copy appears under its name only when it is complete; what a killed one left behind goes. For one process at a
+    The copy appears under its name only when it is complete; what a killed one left behind goes, and then what is older
+    than the newest ``KEPT``. For one process at a
     time. StateError when it cannot be made.
     """
     copy = file.parent / FOLDER / f"{file.stem}-{revision}-{now:%Y%m%dT%H%M%SZ}.sqlite"
@@ -32,6 +35,8 @@ def back_up(file: Path, revision: str, now: datetime) -> Path:
         beside.chmod(0o600)
         _copy(file, beside)
         beside.replace(copy)
+        for old in _newest_first(file)[KEPT:]:
+            old.unlink()
     except (OSError, sqlite3.Error) as error:
         beside.unlink(missing_ok=True)
         mend = "Free space or mend the rights there, then run the command again."
@@ -43,9 +48,8 @@ def way_back(file: Path) -> str:
     """What to do when ``file`` is damaged: the newest backup, or a fresh start."""
     named, log = shlex.quote(str(file)), (shlex.quote(f"{file}-wal"), shlex.quote(f"{file}-shm"))
     aside = f"Move it aside (`mv {named} {shlex.quote(f'{file}.damaged')}; rm -f {' '.join(log)}`)"
-    newest = max(backups_of(file), key=lambda copy: copy.name.rpartition("-")[2], default=None)
-    if newest is not None:
-        put_back = f"`cp {shlex.quote(str(newest))} {named}`"
+    if backups := _newest_first(file):
+        put_back = f"`cp {shlex.quote(str(backups[0]))} {named}`"
         return f"{aside}, put back the newest backup ({put_back}) and run `snowload load --full`."
     return f"{aside} and run `snowload load`: what is in the CMDB is found again by its native keys."
 
@@ -53,6 +57,11 @@ def way_back(file: Path) -> str:
 def backups_of(file: Path) -> Iterator[Path]:
     """Whole ones: of a copy that was cut short the name still begins with a dot."""
     return (copy for copy in (file.parent / FOLDER).glob("*.sqlite") if not copy.name.startswith("."))
+
+
+def _newest_first(file: Path) -> list[Path]:
+    """By the time in their names: a copy that was put back or moved keeps it."""
+    return sorted(backups_of(file), key=lambda copy: copy.name.rpartition("-")[2], reverse=True)
 
 
 def _copy(file: Path, copy: Path) -> None:

@@ -92,6 +92,16 @@ def test_before_a_migration_a_private_backup_is_made(file, url, clock, later):
     assert asked(file, "SELECT id, added FROM runs") == [("run-1", None)]
 
 
+def test_the_newest_five_backups_are_kept_and_older_ones_go_when_the_next_is_whole(file, url, clock, later):
+    open_store(url, clock).close()
+    backups = file.parent / "backups"
+    backups.mkdir(mode=0o700)
+    for day in range(10, 17):
+        (backups / f"state-00{25 - day}-202611{day}T000000Z.sqlite").touch()
+    open_store(url, clock, later()).close()
+    assert sorted(copy.name.rpartition("-")[2][6:8] for copy in backups.iterdir()) == ["13", "14", "15", "16", "24"]
+
+
 def test_an_up_to_date_database_is_not_backed_up(file, url, clock):
     for _ in range(2):
         open_store(url, clock).close()

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash soak queue breakers year truth presence outages migrations faults check docs clean constraints
+.PHONY: setup demo test bench crash soak queue breakers year truth presence outages migrations audit faults check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -62,6 +62,9 @@ outages: setup ## 10,000 outages of UniFi: nothing is decided from memory
 
 migrations: setup ## from every earlier revision, killed at every statement: the old database or the new one
 	$(BIN)/python -m tests.state.migration_kills
+
+audit: setup ## 10,000 changes of an audit trail: each is noticed with a head kept elsewhere
+	$(BIN)/python -m tests.audit.mutations --seed $(SEED)
 
 faults: setup ## every fault at every step of a load, against docs/reference/faults.md; takes minutes
 	$(BIN)/python -m tests.faults

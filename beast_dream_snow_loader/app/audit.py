@@ -41,8 +41,8 @@ def verify(place: Place, heads: Sequence[Path], known: Sequence[int]) -> Result:
         given = [head for file in heads for head in _heads(file)]
         with ground(place) as here, opened(here) as store:
             key = _key(store)
-            with store.audit.links() as (anchor, links):
-                verdict = Check(key=key, heads=given, known=known, anchor=anchor).run(links)
+            with store.audit.links() as (pruned, links):
+                verdict = Check(key=key, heads=given, known=known, pruned=pruned).run(links)
             at = rfc3339(here.clock.now())
             told = _told(verdict, given, key)
             result = carried_out(_COMMAND, "verify", told, environment=here.environment, at=at)
@@ -161,14 +161,20 @@ def _heads(file: Path) -> Iterator[Head]:
 
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    for part in (text, *text.splitlines()):
-        try:
-            told = json.loads(part)
-        except ValueError:
-            continue
-        if isinstance(told, dict):
+    """One document, or one in each line of it that reads as such."""
+    whole = _parsed(text)
+    for told in [whole] if whole is not None else map(_parsed, text.splitlines()):
+        if told is not None:
             yield told
             yield from _within(told)
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _within(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

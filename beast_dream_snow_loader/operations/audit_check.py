@@ -67,7 +67,7 @@ class _Broken(Exception):
 class Check:
     """Takes the entries in their order, once, and keeps none of them.
 
-    ``anchor`` is what the newest pruned entry says of the beginning; ``key`` the present key, if it is at hand;
+    ``pruned`` is the newest entry that says where what is left begins; ``key`` the present key, if it is at hand;
     ``known`` numbers of beginnings that the operator knows of.
     """
 
@@ -77,7 +77,7 @@ class Check:
         key: AuditKey | None = None,
         heads: Sequence[Head] = (),
         known: Iterable[int] = (),
-        anchor: Mapping[str, Any] | None = None,
+        pruned: Link | None = None,
     ) -> None:
         self._key, self._heads, self._known = key, heads, frozenset(known)
         self._awaited: dict[int, list[Head]] = {}
@@ -87,14 +87,15 @@ class Check:
         self._public = ""
         self._segment_key: AuditKey | None = None
         self._head = ORIGIN
-        self._segment = 0
+        self._segment = self._sealed = 0
+        self._pruned = pruned
         self.verdict = Verdict()
-        if anchor is not None:
-            self._stand_on(anchor)
 
     def run(self, links: Iterable[Link]) -> Verdict:
         """The verdict over all of them; it ends at the first bad one."""
         try:
+            if self._pruned is not None:
+                self._stand_on(self._pruned)
             for link in links:
                 self._take(link)
             self._end()
@@ -103,14 +104,19 @@ class Check:
         self.verdict.last, self.verdict.digest = self._head.number, self._head.digest
         return self.verdict
 
-    def _stand_on(self, anchor: Mapping[str, Any]) -> None:
-        number, segment = int(anchor["number"]), int(anchor["segment"])
-        self._head = Link(
-            number=number, segment=segment, kind="", body="", digest=anchor["digest"], proof=anchor["proof"]
-        )
+    def _stand_on(self, pruned: Link) -> None:
+        """The entry itself comes later, and is checked like any other."""
+        try:
+            anchor = orjson.loads(pruned.body)["anchor"]
+            number, segment = int(anchor["number"]), int(anchor["segment"])
+            digest, proof, chain, public = (str(anchor[name]) for name in ("digest", "proof", "chain", "key"))
+        except (ValueError, KeyError, TypeError):
+            raise _Broken(pruned.number, "it does not read") from None
+        self._head = Link(number=number, segment=segment, kind="", body="", digest=digest, proof=proof)
+        self._sealed = number
         self.verdict.pruned_to = number
-        self._chains.add(anchor["chain"])
-        self.verdict.chain, self._public = anchor["chain"], anchor["key"]
+        self._chains.add(chain)
+        self.verdict.chain, self._public = chain, public
         self._enter(segment + 1)
         self._compare(self._head)
 
@@ -176,8 +182,9 @@ class Check:
         if link.segment != self._segment or told["chain"] != self.verdict.chain or told["key"] != self._public:
             raise _Broken(link.number, "it seals another segment than the one that was due")
         if not signed(self._public, link.digest, link.proof):
-            raise _Broken(link.number, "its signature does not verify")
+            raise _Broken(link.number, f"its signature does not verify: something since entry {self._sealed} is forged")
         self._public = told["next"]
+        self._sealed = link.number
         self.verdict.seals += 1
         self.verdict.unsealed = 0
         self._enter(self._segment + 1)

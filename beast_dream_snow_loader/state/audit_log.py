@@ -6,8 +6,8 @@ finds is the last one there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -137,17 +137,18 @@ class SqlAuditLog:
         return head_of(link) if link is not None else None
 
     @contextmanager
-    def links(self) -> Iterator[tuple[Mapping[str, Any] | None, Iterator[Link]]]:
-        """What the newest pruned entry says of the beginning, and every entry in order, of one moment."""
+    def links(self) -> Iterator[tuple[Link | None, Iterator[Link]]]:
+        """The newest pruned entry, which says what was before the first one, and every entry in order; of one
+        moment."""
         with reading(self._engine) as connection:
             newest = _newest(connection, Kind.PRUNED)
-            anchor = orjson.loads(newest.body)["anchor"] if newest is not None else None
             rows = connection.execution_options(yield_per=_PAGE).execute(select(audit_log).order_by(_c.number))
-            yield anchor, (_link(row) for row in rows)
+            yield newest, (_link(row) for row in rows)
 
     def key(self) -> AuditKey | None:
         """The present key, for a check; None when it is not here."""
-        with reading(self._engine) as connection:
+        with reading(self._engine) as connection, suppress(AuditDamaged):
+            mark = None
             mark = _mark(connection)
         return self._keys.load(mark.first if mark is not None else 1)
 

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from beast_dream_snow_loader.operations.audit_check import Check
+
 PROGRAM = """
 import sys, time
 from beast_dream_snow_loader.clock import SystemClock
@@ -54,7 +56,10 @@ def test_programs_that_start_at_once_on_an_empty_database_lose_nothing(place):
     assert [one.wait(timeout=60) for one in running] == [0, 0, 0]
     with place.open() as store:
         entries = store.journal.unknown()
+        with store.audit.links() as (_, links):
+            trail = Check(key=store.audit.key()).run(links)
     assert len(entries) == 3 * 15 * 20
+    assert (trail.whole, trail.proven, trail.entries) == (True, True, 3 * 15 * 20 + 1)
     assert [entry.id for entry in entries] == sorted({entry.id for entry in entries})
 
 

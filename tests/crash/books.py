@@ -5,16 +5,25 @@ For a CMDB in which everything of ours was made by the runs of this state.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 
+from beast_dream_snow_loader.core.audit import Link
+from beast_dream_snow_loader.core.changes import ChangeType
+from beast_dream_snow_loader.operations.audit_check import Check
 from tests.crash.checker import Place, edges, ours
 from tests.crash.states import State
+
+TRAIL = "SELECT number, segment, kind, body, digest, proof FROM audit_log ORDER BY number"
+CHANGES = frozenset(one.value for one in ChangeType)
 
 
 def astray(place: Place, state: State) -> Iterator[str]:
     """Where journal and ledger differ from the CMDB."""
     yield from _items(place, state)
     yield from _edges(place, state)
+    yield from _audited(state)
     for subject, kept in state.rows("SELECT subject, state FROM journal WHERE state IN ('open', 'unknown', 'later')"):
         yield f"{subject} is left {kept} in the journal"
 
@@ -38,3 +47,16 @@ def _edges(place: Place, state: State) -> Iterator[str]:
     kept = {tuple(row[:3]): row[3] for row in state.rows("SELECT parent, type, child, ours FROM ledger_relations")}
     yield from (f"the edge {edge} is in the ledger and not in the CMDB" for edge in sorted(kept.keys() - there))
     yield from (f"the ledger does not say that we drew {edge}" for edge in sorted(there) if not kept.get(edge))
+
+
+def _audited(state: State) -> Iterator[str]:
+    """Entry and row land together or not at all, and the chain is whole (R5.2)."""
+    links = [Link(number=n, segment=s, kind=k, body=b, digest=d, proof=p) for n, s, k, b, d, p in state.rows(TRAIL)]
+    found = Check().run(links)
+    if not found.whole:
+        yield f"the audit trail is not whole: {found.bad}, {found.beginnings}"
+    told = [json.loads(link.body) for link in links if link.kind in ("intended", "settled")]
+    settled = Counter(one["key"] for one in told if one.get("outcome") == "done" and one["change"] in CHANGES)
+    done = Counter(subject for (subject,) in state.rows("SELECT subject FROM journal WHERE state = 'done'"))
+    for key in sorted(key for key in done | settled if done[key] != settled[key]):
+        yield f"{key} is done {done[key]} times in the journal and {settled[key]} times in the audit trail"

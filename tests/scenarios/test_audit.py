@@ -1,0 +1,138 @@
+"""Whatever a run changes in ServiceNow is in the audit trail, and who changes the trail is found out (R5.2)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.conftest import Ended
+from tests.scenarios.conftest import Town
+from tests.scenarios.desk import HELD_BACK, LOAD, REPLAY, OpenTown, edges, keeps, small, switch
+from tests.scenarios.in_process import InProcess
+
+VERIFY = ("audit", "verify", "--env", "testing", "--json")
+ROWS = {"SNOWLOAD_MAPPING": '{"create_manufacturer": true, "create_models": true}'}
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path / "home")
+
+
+@pytest.fixture
+def heads(tmp_path: Path) -> Path:
+    return tmp_path / "heads.jsonl"
+
+
+@pytest.fixture
+def here(town: OpenTown, heads: Path) -> Town:
+    here = town(small())
+    here.run.variables["SNOWLOAD_AUDIT__HEAD_FILE"] = str(heads)
+    return here
+
+
+def exported(here: Town, *arguments: str) -> list[dict[str, Any]]:
+    file = here.run.home / "audit.jsonl"
+    ended = here.run("audit", "export", str(file), "--env", "testing", "--json", *arguments)
+    assert ended.code == 0, ended.err
+    keeps(ended.document)
+    assert file.stat().st_mode & 0o777 == 0o600
+    return [json.loads(line) for line in file.read_text("ascii").splitlines()]
+
+
+def done(entries: list[dict[str, Any]], *changes: str) -> list[dict[str, Any]]:
+    return [one for one in entries if one.get("outcome") == "done" and (not changes or one["change"] in changes)]
+
+
+def altered(here: Town, statement: str) -> None:
+    with closing(sqlite3.connect(next(here.run.home.rglob("state.sqlite")))) as database, database:
+        database.execute(statement)
+
+
+def test_all_that_a_load_makes_has_its_entry_and_the_trail_verifies_where_nothing_else_is_set_up(
+    here: Town, heads: Path
+) -> None:
+    loaded = here.run(*LOAD, **ROWS)
+    keeps(loaded.document)
+    assert json.loads(heads.read_text()) == loaded.document["audit"]["head"]
+    found = InProcess(here.run.home)(*VERIFY, "--head", str(heads))
+    assert found.code == 0, found.err
+    assert (found.document["whole"], found.document["proven"], found.document["heads"]["agree"]) == (True, True, 1)
+    entries = exported(here)
+    items = {item.sys_id for item in oracle.config_items(here.app.instance, "UniFi") if item.native_keys}
+    assert {one["sys_id"] for one in done(entries, "create")} == items
+    assert len(done(entries, "link")) == len(edges(here))
+    assert done(entries, "make_row")
+    assert {one["by"]["account"] for one in entries} == {"snowload"}
+    assert {one["run"] for one in entries} == {loaded.document["run_id"]}
+    names = {item.name for item in oracle.config_items(here.app.instance, "UniFi")}
+    assert not [name for name in names if len(name) > 5 and name in json.dumps(entries)]
+
+
+def test_queued_writes_are_in_it_once_they_are_sent_and_so_is_what_a_rollback_does(here: Town) -> None:
+    first = here.run(*LOAD)
+    here.estate.rename_device(switch(here.estate).mac, "renamed")
+    assert here.run(*LOAD, **HELD_BACK).document["audit"]["entries"] == 0
+    sent = here.run(*REPLAY)
+    assert [one["change"] for one in done(exported(here, "--run", sent.document["run_id"]))] == ["update"]
+    undone = here.run(
+        "rollback", first.document["run_id"], "--env", "testing", "--json", SNOWLOAD_ROLLBACK__CREATED="delete"
+    )
+    entries = exported(here, "--run", undone.document["run_id"])
+    assert len(done(entries, "delete")) == undone.document["deleted"] > 0
+    assert len(done(entries, "unlink")) == undone.document["written"]["unlinked"]
+    assert exported(here, "--since", "2099-01-01T00:00:00Z") == []
+    assert here.run(*VERIFY).code == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "bad"),
+    [
+        ("UPDATE audit_log SET body = replace(body, 'create', 'update') WHERE number = 7", 7),
+        ("DELETE FROM audit_log WHERE number = 9", 9),
+    ],
+)
+def test_the_first_bad_entry_is_named_with_exit_code_12(here: Town, statement: str, bad: int) -> None:
+    here.run(*LOAD)
+    altered(here, statement)
+    found = here.run(*VERIFY)
+    _refused(found, bad)
+
+
+def test_entries_cut_off_the_end_are_seen_with_a_head_and_said_to_be_unseen_without(here: Town, heads: Path) -> None:
+    here.run(*LOAD)
+    plain = here.run(*VERIFY)
+    assert "cut off the end" in plain.document["caveats"][0]
+    here.estate.rename_device(switch(here.estate).mac, "renamed")
+    here.run(*LOAD)
+    altered(here, f"DELETE FROM audit_log WHERE number > {plain.document['last']}")
+    next(here.run.home.rglob("audit.key")).unlink()
+    assert here.run(*VERIFY).code == 0
+    _refused(here.run(*VERIFY, "--head", str(heads)), plain.document["last"] + 1)
+
+
+def test_after_a_lost_key_no_load_changes_anything_until_somebody_begins_a_new_chain(here: Town) -> None:
+    here.run(*LOAD)
+    next(here.run.home.rglob("audit.key")).unlink()
+    here.estate.rename_device(switch(here.estate).mac, "renamed")
+    writes = here.writes()
+    stopped = here.run(*LOAD)
+    assert (stopped.code, stopped.document["error"]["code"], here.writes()) == (12, "audit.damaged", writes)
+    begun = here.run("audit", "begin", "--env", "testing", "--yes", "--json")
+    assert begun.code == 0, begun.err
+    keeps(begun.document)
+    assert here.run(*LOAD).document["written"]["updated"] == 1
+    assert here.run(*VERIFY).code == 12
+    assert here.run(*VERIFY, "--known", str(begun.document["begun"])).code == 0
+
+
+def _refused(found: Ended, bad: int) -> None:
+    keeps(found.document)
+    assert (found.code, found.document["first_bad"]["number"]) == (12, bad)
+    assert f"entry is {bad}" in found.err

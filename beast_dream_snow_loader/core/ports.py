@@ -209,6 +209,10 @@ class Journal(Protocol):
     def unknown(self) -> Sequence[JournalEntry]:
         """Entries intended and not settled, or settled unknown: to be looked up before anything is repeated."""
 
+    def doubted(self) -> Sequence[JournalEntry]:
+        """Creates that were sent without an answer, looked for in vain and queued: the engine may have carried them out
+        since."""
+
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from beast_dream_snow_loader.core.batching import MOST_ITEMS, link_batches, next_batch
-from beast_dream_snow_loader.core.changes import Change, ItemChange, Lane, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, Lane, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.events import ChangeSettled, StepAdvanced
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.parking import is_own
-from beast_dream_snow_loader.core.ports import Batch, Settlement
-from beast_dream_snow_loader.core.receipts import Outcome, Receipt
+from beast_dream_snow_loader.core.ports import Batch, JournalEntry, Settlement
+from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.batch_size import BatchSize
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
@@ -50,6 +50,7 @@ class Applier:
         self._lock = threading.Lock()
         self._wary = BatchSize(1, order.batch_size_max)
         self._suspects = world.journal.suspects()
+        self._doubted = _subjects(world.journal.doubted())
         self._answered = False
         self._fell = False
         self._links = {link.subject: link for link in plan.links}
@@ -139,6 +140,7 @@ class Applier:
             return ()
         self._remember(found)
         self._suspects = self._world.journal.suspects()
+        self._doubted = _subjects(self._world.journal.doubted())
         self._away = None
         return self._left()
 
@@ -218,6 +220,11 @@ class Applier:
         self._remember(settled)
 
     def _settlement(self, change: Change, receipt: Receipt, together: Sequence[Receipt]) -> Settlement:
+        """What the engine has made meanwhile of an earlier request without an answer is there when it is sent again: by
+        its native key, which nobody else gives."""
+        late = change.type is ChangeType.CREATE and change.subject in self._doubted
+        if late and receipt.outcome is Outcome.DONE:
+            receipt = replace(receipt, operation=Operation.INSERTED)
         return Settlement(change=change, receipt=receipt, own=is_own(receipt, together, answered=self._answered))
 
     def _send(self, batch: Batch, sizes: BatchSize) -> Sequence[Receipt]:
@@ -275,3 +282,7 @@ class Applier:
     def _both_there(self, link: LinkChange) -> bool:
         queueing = self._away is not None
         return queueing or (link.relation.lower in self._there and link.relation.upper in self._there)
+
+
+def _subjects(entries: Iterable[JournalEntry]) -> frozenset[str]:
+    return frozenset(entry.change.subject for entry in entries)

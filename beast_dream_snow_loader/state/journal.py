@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Engine, Row, Select, func, or_, select
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.audit import Deed, Kind, deed_of
-from beast_dream_snow_loader.core.changes import Change, ItemChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange
 from beast_dream_snow_loader.core.content import content_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.parking import QueueLimits
+from beast_dream_snow_loader.core.parking import NOT_FOUND, QueueLimits
 from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
@@ -146,6 +146,12 @@ class SqlJournal:
     def unknown(self) -> Sequence[JournalEntry]:
         """Entries whose outcome is not known, in the order they were intended."""
         return self._entries(_entries_in(*UNSETTLED))
+
+    def doubted(self) -> Sequence[JournalEntry]:
+        """Creates that wait because they were sent without an answer and were not there when they were looked for."""
+        c = journal.c
+        creates = c.change_type == ChangeType.CREATE
+        return self._entries(_entries_in(EntryState.LATER).where(creates, c.code == NOT_FOUND))
 
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first; a write that was sent again in vain keeps its place."""

@@ -49,7 +49,8 @@ class Mishap(StrEnum):
 class Late:
     """What the trials saw, by path and mishap. ``told``: trials of the Table path with double CIs, which the program
     told of; ``double_edges``: with double edges, which do no harm but stay. ``unclaimed``: trials in which the engine
-    had made CIs already when they were sent again, so that the program does not count them as made by it."""
+    had drawn edges already when they were sent again, so that the program does not count them as drawn by it; nor CIs
+    where a single request came twice, of which it cannot know."""
 
     trials: Counter[str] = field(default_factory=Counter)
     told: int = 0
@@ -109,7 +110,8 @@ class Bench:
             return
         yield from list(faults(stage.place))[:3]
         kept = list(astray(stage.place, stage.forge.state))
-        unclaimed = [one for one in kept if self.path == "engine" and one.startswith("the ledger does not say that we")]
+        cautious = f"the ledger does not say that we {'' if mishap is Mishap.TWICE else 'drew'}"
+        unclaimed = [one for one in kept if self.path == "engine" and one.startswith(cautious)]
         into.unclaimed += bool(unclaimed)
         yield from [one for one in kept if one not in unclaimed][:3]
         before = stage.place.writes()

@@ -94,8 +94,16 @@ def settle_unknown(world: World, order: Order) -> Sequence[Settlement]:
 
     A create whose CI is there by its native key was done, so was an update whose CI holds every value that was sent, a
     retirement whose CI says Retired, a deletion whose CI is gone, an unlink whose edge is gone, and a link whose edge
-    is there and was not before. Everything else is queued: a plan or a replay sends it if it is still needed.
+    is there and was not before. Everything else is queued: a plan or a replay sends it if it is still needed. A create
+    that was queued so, and is there after all, was carried out late.
     """
+    doubted = world.journal.doubted()
+    made = [*_created(world, order, doubted)] if doubted else []
+    world.journal.settle(order.run_id, made)
+    return [*made, *_settle_open(world, order)]
+
+
+def _settle_open(world: World, order: Order) -> Sequence[Settlement]:
     entries = world.journal.unknown()
     if not entries:
         return ()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.receipts import Receipt
@@ -65,10 +65,9 @@ class Deed:
         return replace(self, outcome=outcome, operation=operation, sys_id=sys_id or self.sys_id, code=code)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One entry of the chain as it is kept: ``body`` is JSON, ``digest`` covers it and all before it, ``proof`` is
-    keyed (of a sealed one: a signature)."""
+class Link(NamedTuple):
+    """One entry of the chain as it is kept, a row of its table: ``body`` is JSON, ``digest`` covers it and all before
+    it, ``proof`` is keyed (of a sealed one: a signature). A trail has millions."""
 
     number: int
     segment: int

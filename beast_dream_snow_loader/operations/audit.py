@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -87,15 +88,8 @@ class AuditKey:
     def digests(self, fields: Fields) -> dict[str, list[str | None]]:
         """Each value as 32 hex digits: the same for the same value of the same field, and no way back without the
         key."""
-        return {
-            name: [self._digest(name, before), self._digest(name, after)] for name, (before, after) in fields.items()
-        }
-
-    def _digest(self, name: str, value: str | None) -> str | None:
-        if value is None:
-            return None
-        text = f"{name}\0{value}".encode("utf-8", "backslashreplace")
-        return hashlib.blake2b(text, key=self.digesting, digest_size=_FIELD_DIGEST_BYTES).hexdigest()
+        key = self.digesting
+        return {name: [_digest(key, name, old), _digest(key, name, new)] for name, (old, new) in fields.items()}
 
     def _signing(self) -> Ed25519PrivateKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -153,7 +147,7 @@ def extended(key: AuditKey, head: Link, added: Sequence[Body]) -> list[Link]:
     """The entries that follow ``head``. What comes after a sealed one is of the next segment."""
     links = []
     for kind, told in added:
-        body = orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode()
+        body = orjson.dumps(told).decode()
         number = head.number + 1
         digest = chained(head.digest, head.proof, number, key.segment, kind, body)
         proof = key.sign(digest) if kind in (Kind.SEALED, Kind.BEGUN) else key.tag(digest)
@@ -184,6 +178,15 @@ def signed(public: str, digest: str, signature: str) -> bool:
 def tagged(key: AuditKey, link: Link) -> bool:
     """Whether the proof of an entry was made with this key."""
     return hmac.compare_digest(key.tag(link.digest), link.proof)
+
+
+@lru_cache(maxsize=20_000)
+def _digest(key: bytes, name: str, value: str | None) -> str | None:
+    """Most values come back at once: what is intended is settled, and many CIs have the same maker and site."""
+    if value is None:
+        return None
+    text = f"{name}\0{value}".encode("utf-8", "backslashreplace")
+    return hashlib.blake2b(text, key=key, digest_size=_FIELD_DIGEST_BYTES).hexdigest()
 
 
 def _deed(key: AuditKey, deed: Deed) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, delete, func, select
@@ -143,7 +142,7 @@ class SqlAuditLog:
         with reading(self._engine) as connection:
             newest = _newest(connection, Kind.PRUNED)
             rows = connection.execution_options(yield_per=_PAGE).execute(select(audit_log).order_by(_c.number))
-            yield newest, (_link(row) for row in rows)
+            yield newest, map(_link, rows)
 
     def key(self) -> AuditKey | None:
         """The present key, for a check; None when it is not here."""
@@ -203,7 +202,7 @@ class SqlAuditLog:
     def _refuse_altered(connection: Connection, key: AuditKey, start: Link) -> None:
         """What a killed run left unsealed is looked at before anything is built, and in the end signed, on it."""
         rows = connection.execute(select(audit_log).where(_c.number > start.number).order_by(_c.number))
-        bad = first_bad(key, start, (_link(row) for row in rows))
+        bad = first_bad(key, start, map(_link, rows))
         if bad is not None:
             raise AuditDamaged(
                 f"The audit trail is not what was written, from entry {bad} on: nothing more is written.",
@@ -300,23 +299,11 @@ def _prunable(connection: Connection, before: datetime) -> Link | None:
 
 
 def _insert(connection: Connection, links: Sequence[Link]) -> None:
-    rows = [
-        {
-            "number": link.number,
-            "segment": link.segment,
-            "kind": link.kind,
-            "body": link.body,
-            "digest": link.digest,
-            "proof": link.proof,
-        }
-        for link in links
-    ]
-    connection.execute(audit_log.insert(), rows)
+    connection.execute(audit_log.insert(), [link._asdict() for link in links])
 
 
-def _link(row: Any) -> Link:
-    number, segment, kind, body, digest, proof = row
-    return Link(number=number, segment=segment, kind=kind, body=body, digest=digest, proof=proof)
+_link = Link._make
+"""The columns of the table are the parts of a link, in that order."""
 
 
 def _lost(place: str) -> AuditDamaged:

@@ -15,7 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -77,12 +77,12 @@ def flip(scene: Scene, chance: random.Random) -> Changed:
     links, at = list(scene.links), _place(scene, chance)
     link, name = links[at], chance.choice(("kind", "body", "digest", "proof", "segment"))
     if name == "segment":
-        links[at] = replace(link, segment=link.segment ^ (1 << chance.randrange(5)))
+        links[at] = link._replace(segment=link.segment ^ (1 << chance.randrange(5)))
     else:
         text = str(getattr(link, name))
         place = chance.randrange(len(text))
         other = chr(ord(text[place]) ^ (1 << chance.randrange(4)))
-        links[at] = replace(link, **{name: text[:place] + other + text[place + 1 :]})
+        links[at] = link._replace(**{name: text[:place] + other + text[place + 1 :]})
     return Changed(links=links, at=link.number)
 
 
@@ -91,14 +91,14 @@ def delete(scene: Scene, chance: random.Random) -> Changed:
     at = chance.randrange(len(scene.links) - 1)
     rest = scene.links[at + 1 :]
     if chance.random() < 0.5:
-        rest = [replace(link, number=link.number - 1) for link in rest]
+        rest = [link._replace(number=link.number - 1) for link in rest]
     return Changed(links=[*scene.links[:at], *rest], at=at + 1)
 
 
 def renumber(scene: Scene, chance: random.Random) -> Changed:
     """All from some entry on."""
     at, by = _place(scene, chance), chance.choice((1, 2, 7))
-    moved = [replace(link, number=link.number + by) for link in scene.links[at:]]
+    moved = [link._replace(number=link.number + by) for link in scene.links[at:]]
     return Changed(links=[*scene.links[:at], *moved], at=at + 1)
 
 
@@ -107,8 +107,8 @@ def swap(scene: Scene, chance: random.Random) -> Changed:
     links = list(scene.links)
     one, other = sorted(chance.sample(range(len(links)), 2))
     links[one], links[other] = (
-        replace(links[other], number=links[one].number),
-        replace(links[one], number=links[other].number),
+        links[other]._replace(number=links[one].number),
+        links[one]._replace(number=links[other].number),
     )
     return Changed(links=links, at=one + 1)
 
@@ -116,7 +116,7 @@ def swap(scene: Scene, chance: random.Random) -> Changed:
 def duplicate(scene: Scene, chance: random.Random) -> Changed:
     """One entry stands twice."""
     at = _place(scene, chance)
-    again = [replace(link, number=link.number + 1) for link in scene.links[at:]]
+    again = [link._replace(number=link.number + 1) for link in scene.links[at:]]
     return Changed(links=[*scene.links[: at + 1], *again], at=at + 2)
 
 
@@ -125,8 +125,8 @@ def insert(scene: Scene, chance: random.Random) -> Changed:
     at = _place(scene, chance)
     like = chance.choice(scene.links)
     before = scene.links[at]
-    forged = replace(like, number=before.number + 1, segment=before.segment)
-    behind = [replace(link, number=link.number + 1) for link in scene.links[at + 1 :]]
+    forged = like._replace(number=before.number + 1, segment=before.segment)
+    behind = [link._replace(number=link.number + 1) for link in scene.links[at + 1 :]]
     return Changed(links=[*scene.links[: at + 1], *_rechained([forged, *behind], before)], at=at + 2)
 
 
@@ -150,7 +150,7 @@ def rewrite(scene: Scene, chance: random.Random) -> Changed:
         return _forged(chance.choice((2, 3)))
     at = _place(scene, chance)
     link = scene.links[at]
-    told = replace(link, body=link.body.replace("device/", "client/").replace("run-", "run+"))
+    told = link._replace(body=link.body.replace("device/", "client/").replace("run-", "run+"))
     before = scene.links[at - 1] if at else ORIGIN
     return Changed(links=[*scene.links[:at], *_rechained([told, *scene.links[at + 1 :]], before)], at=at + 1)
 
@@ -168,7 +168,7 @@ def _rechained(links: Sequence[Link], before: Link) -> list[Link]:
     made = []
     for link in links:
         digest = chained(before.digest, before.proof, link.number, link.segment, link.kind, link.body)
-        before = replace(link, digest=digest)
+        before = link._replace(digest=digest)
         made.append(before)
     return made
 

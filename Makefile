@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash soak queue breakers year truth presence outages migrations audit faults check docs clean constraints
+.PHONY: setup demo test bench crash soak queue breakers year truth presence outages migrations audit faults canaries hostile controls check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -68,6 +68,15 @@ audit: setup ## 10,000 changes of an audit trail: each is noticed with a head ke
 
 faults: setup ## every fault at every step of a load, against docs/reference/faults.md; takes minutes
 	$(BIN)/python -m tests.faults
+
+canaries: setup ## 60 secrets through every command and every kind of failure: not a byte comes out; takes an hour
+	$(BIN)/python -m tests.trust.canaries --seed $(SEED)
+
+hostile: setup ## 100,000 values through the query builder, 10,000 names through every way out
+	$(BIN)/python -m tests.trust.hostile --seed $(SEED)
+
+controls: setup ## each control of docs/reference/asvs.md taken out in turn: its test fails; takes minutes
+	$(BIN)/python -m tests.trust.controls
 
 check: setup ## style, types, import contracts
 	$(BIN)/ruff format --check .

@@ -5,9 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from beast_dream_snow_loader.core.shown import shown
+
+_LONGEST = 10_000
+
 
 def wrapped(text: str, width: int, indent: int) -> Iterator[str]:
-    """One line, or as many as it takes; continuations are indented."""
+    """One line, or as many as it takes; continuations are indented. Whatever stands in it acts on no terminal."""
+    text = shown(text, _LONGEST)
     if text.isascii() or _columns(text) == len(text):
         if len(text) <= width:
             yield text

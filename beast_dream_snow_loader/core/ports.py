@@ -133,6 +133,9 @@ class Cmdb(Protocol):
         """Draw edges between CIs of others (``lower_sys_id``) and one device; no field is written. One receipt per
         link, as :meth:`apply` gives them."""
 
+    def edges_between(self, wanted: Iterable[KnownRelation]) -> Mapping[str, tuple[SysId, ...]]:
+        """Every row that joins the ends of these edges as they do, by relation key."""
+
     def find_edges(self, wanted: Iterable[KnownRelation], since: datetime | None = None) -> Mapping[str, SysId]:
         """The rows of cmdb_rel_ci behind these edges, by relation key. One that is gone, or was turned into another
         edge since, is not in the answer; nor is one that was there before ``since`` by the instance's clock."""

@@ -154,6 +154,10 @@ class ServiceNowAPIClient:
         oldest = cmdb_time(since) if since is not None else ""
         return {key: SysId(row["sys_id"]) for key, row in rows.items() if row.get("sys_created_on", "") >= oldest}
 
+    def edges_between(self, wanted: Iterable[KnownRelation]) -> Mapping[str, tuple[SysId, ...]]:
+        """Every row that joins the ends of these edges as they do, by relation key."""
+        return edges.between(self._reader, wanted)
+
     def by_mac(self, wanted: Iterable[str]) -> Mapping[str, tuple[SysId, ...]]:
         """The CIs that have one of these MACs, themselves or on an adapter, by MAC."""
         return macs.by_mac(self._reader, wanted)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.known import KnownRelation
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
@@ -36,6 +38,20 @@ def found(wanted: Sequence[KnownRelation], rows: Sequence[Row]) -> dict[str, Row
     """The rows of these, by relation key, among those read."""
     named, unnamed = _sorted(wanted)
     return {**_by_sys_id(rows, named), **_by_ends(rows, unnamed)}
+
+
+def between(reader: Reader, wanted: Iterable[KnownRelation]) -> dict[str, tuple[SysId, ...]]:
+    """All rows of each edge: more than one where the Table API took a request twice. Raises as :func:`find`."""
+    unnamed = [replace(edge, sys_id=None) for edge in wanted]
+    rows = reader.all_of(reads(unnamed))
+    drawn = (((edge.parent_sys_id, edge.child_sys_id, edge.type), edge.relation_key) for edge in unnamed)
+    ends: dict[tuple[str | None, ...], str] = dict(drawn)
+    there: dict[str, tuple[SysId, ...]] = {}
+    for row in rows:
+        key = ends.get(tuple(row.get(field) for field in _FIELDS))
+        if key is not None:
+            there[key] = (*there.get(key, ()), SysId(row["sys_id"]))
+    return there
 
 
 def _sorted(wanted: Sequence[KnownRelation]) -> tuple[dict[str, KnownRelation], list[KnownRelation]]:

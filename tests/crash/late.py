@@ -48,7 +48,7 @@ class Mishap(StrEnum):
 @dataclass(slots=True, kw_only=True)
 class Late:
     """What the trials saw, by path and mishap. ``told``: trials of the Table path with double CIs, which the program
-    told of; ``double_edges``: with double edges, which do no harm but stay. ``unclaimed``: trials in which the engine
+    told of; ``double_edges``: with double edges, told of too. ``unclaimed``: trials in which the engine
     had drawn edges already when they were sent again, so that the program does not count them as drawn by it; nor CIs
     where a single request came twice, of which it cannot know."""
 
@@ -121,12 +121,15 @@ class Bench:
 
     @staticmethod
     def _told_of(twice: Sequence[str], ended: Ended, into: Late) -> Iterator[str]:
-        """Nothing can keep the Table API from taking a request twice: a double CI has to be told of."""
+        """Nothing can keep the Table API from taking a request twice: a double has to be told of."""
         cis = [one for one in twice if not one.startswith("relation")]
         into.double_edges += len(cis) < len(twice)
         into.told += bool(cis)
-        if cis and "base.duplicate" not in {one["rule"] for one in ended.document["findings"]}:
+        told = {one["rule"] for one in ended.document["findings"]}
+        if cis and "base.duplicate" not in told:
             yield f"no load tells of {cis[0]}"
+        if len(cis) < len(twice) and "relation.duplicate" not in told:
+            yield "no load tells of a double relation"
         if not twice:
             yield "nothing came twice"
 

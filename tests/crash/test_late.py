@@ -9,6 +9,8 @@ import pytest
 from tests.crash.harness import NEEDS_COMPILER
 from tests.crash.late import Bench, Late, Mishap, bench
 
+A_RELATION = 4
+"""Draws, on the Table path, a request that makes a relation."""
 pytestmark = [
     NEEDS_COMPILER,
     pytest.mark.timeout(300),
@@ -27,3 +29,9 @@ def test_a_request_that_meets_with_a_mishap_leaves_nothing_double_or_tells_of_it
     opened.trial(3, seen, mishap)
     assert seen.violations == []
     assert (seen.told + seen.double_edges > 0) is (opened.path == "table" and mishap is Mishap.TWICE)
+
+
+def test_a_relation_that_the_table_api_made_twice_is_told_by_the_next_load(opened: Bench) -> None:
+    seen = Late()
+    opened.trial(A_RELATION, seen, Mishap.TWICE)
+    assert (seen.violations, seen.double_edges) == ([], int(opened.path == "table"))

@@ -9,7 +9,7 @@ from typing import Protocol
 from beast_dream_snow_loader.core.desired import ConfigItem
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
-from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem
+from beast_dream_snow_loader.core.known import Candidate, Held, KnownItem, KnownRelation
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE
@@ -100,3 +100,17 @@ def _double(key: SourceKey, rows: Sequence[Candidate]) -> Finding:
         "set duplicate_of on all but one, then run `snowload load` again."
     )
     return Finding(record=str(key), rule="base.duplicate", severity=Severity.WARNING, message=message)
+
+
+def double_edges(world: World, edges: Sequence[KnownRelation]) -> tuple[Finding, ...]:
+    """Relations that are there more than once, for the same reason; they are read together."""
+    return tuple(_double_edge(key, rows) for key, rows in world.cmdb.edges_between(edges).items() if len(rows) > 1)
+
+
+def _double_edge(key: str, rows: Sequence[SysId]) -> Finding:
+    ends = ", ".join(f"…{row[-4:]}" for row in rows)
+    message = (
+        f"The relation is there {len(rows)} times (sys_ids {ends}). The Table API cannot rule that out; delete all but "
+        "one from cmdb_rel_ci."
+    )
+    return Finding(record=key, rule="relation.duplicate", severity=Severity.WARNING, message=message)

@@ -22,7 +22,7 @@ from beast_dream_snow_loader.core.parking import NOT_FOUND
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import DECIDED, decided
-from beast_dream_snow_loader.pipeline.steps.base_class import doubles_in_base
+from beast_dream_snow_loader.pipeline.steps.base_class import double_edges, doubles_in_base
 from beast_dream_snow_loader.pipeline.steps.edges_there import edges_looked_at
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.quarantine import doubtful, waited
@@ -70,6 +70,9 @@ def recall(world: World, order: Order, *, reachable: bool, beating: Collection[S
     healed = heal(world, order, known, list(dict.fromkeys((*keys, *quiet, *base, *doubted, *named))), counted, edges)
     looked = edges_looked_at(world, order, edges, healed)
     doubles = doubles_in_base(world, base) if base else ()
+    if base and order.parts.links and healed.look.edges is not None:
+        of_base = [edge for edge in looked.known.relations.values() if {edge.parent, edge.child} & set(base)]
+        doubles += double_edges(world, of_base)
     return Recalled(
         known=looked.known,
         findings=(*healed.findings, *looked.findings, *keys_unseen(healed.look.cis, known, counted), *doubles),

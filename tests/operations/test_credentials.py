@@ -7,6 +7,7 @@ import os
 import pickle
 import select
 import stat
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -230,6 +231,27 @@ def test_what_is_not_there_is_named_but_not_shown(tmp_path: Path) -> None:
     assert "cannot be read" in refused(f"file:{tmp_path / 'none'}", {})
     assert "cannot be read" in refused("file:/dev/zero", {})
     assert "keyring" in refused("keyring:snowload/me", {})
+
+
+def test_a_key_store_is_asked_by_service_and_user_and_one_that_is_shut_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package of that name stands in for the optional one, which needs a desktop."""
+    (tmp_path / "keyring").mkdir()
+    (tmp_path / "keyring" / "errors.py").write_text("class KeyringError(Exception): ...\n")
+    (tmp_path / "keyring" / "__init__.py").write_text(
+        "from keyring import errors\n"
+        "def get_password(service, user):\n"
+        "    if service == 'shut': raise errors.KeyringError('secret words')\n"
+        f"    return {CANARY!r} if (service, user) == ('snow/load', 'me') else None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("keyring", "keyring.errors"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert read("keyring:snow/load/me", {}) == CANARY
+    assert "no entry" in refused("keyring:snow/load/you", {})
+    assert "no key store that can be opened" in refused("keyring:shut/me", {})
+    assert "service/user" in refused("keyring:alone", {})
 
 
 def test_a_secret_does_not_travel_by_accident() -> None:

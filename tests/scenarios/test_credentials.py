@@ -98,6 +98,14 @@ def test_config_show_names_the_source_of_each_secret_and_no_secret(here: Kept) -
     assert (row["value"], row["source"]) == ("[hidden]", str(here.file))
 
 
+def test_doctor_names_a_settings_file_with_a_secret_that_others_may_read(here: Kept) -> None:
+    here.file.write_text('[servicenow]\npassword = "as it is"\n')
+    for mode, told in ((0o644, True), (0o600, False)):
+        here.file.chmod(mode)
+        ended = here.run("doctor", "--check", "configuration", SERVICENOW_PASSWORD="")
+        assert ("other users may read the secrets in it" in ended.out) is told
+
+
 def test_health_and_doctor_say_whether_1password_can_be_asked(here: Kept) -> None:
     here.op(f"printf {PASSWORD}")
     told = {check["name"]: check for check in here.run("health").document["checks"]}

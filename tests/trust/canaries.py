@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import random
 import stat
 import sys
 import tempfile
@@ -51,7 +50,7 @@ COMMANDS: Sequence[tuple[str, ...]] = (
     ("queue", "export", "{home}/queue.jsonl"),
     ("queue", "retry", "--all"),
     ("audit", "verify"),
-    ("audit", "export"),
+    ("audit", "export", "{home}/audit.jsonl"),
     ("breakers", "list"),
     ("breakers", "reset", "servicenow"),
     ("config", "show"),
@@ -245,23 +244,16 @@ def leaks(seed: int, turn: int, failure: str, commands: Sequence[Sequence[str]] 
             yield from (f"{failure}, file {trace}" for trace in search.in_files(home))
 
 
-def part(seed: int, count: int) -> Iterator[str]:
-    """A few turns, each with a failure and commands of its own."""
-    drawn = random.Random(seed)
-    for _ in range(count):
-        chosen = drawn.sample(COMMANDS, 4)
-        yield from leaks(seed, drawn.randrange(6), drawn.choice(list(FAILURES)), [("load",), *chosen])
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--failure", choices=list(FAILURES))
     parser.add_argument("--turns", type=int, default=6)
+    parser.add_argument("--from-turn", type=int, default=0)
     asked = parser.parse_args()
     tried = found = 0
     for failure in [asked.failure] if asked.failure else FAILURES:
-        for turn in range(asked.turns):
+        for turn in range(asked.from_turn, asked.turns):
             for leak in leaks(asked.seed, turn, failure):
                 found += 1
                 sys.stdout.write(f"LEAK {leak}\n")

@@ -52,6 +52,21 @@ def settings_parse(here: Ground) -> Iterator[Check]:
         yield fail("; ".join(error.problems) or error.message, fix, "mapping", exit_code=ExitCode.CONFIG)
     else:
         yield ok("the mapping is sound", "mapping")
+    yield from _open_files(here)
+
+
+def _open_files(here: Ground) -> Iterator[Check]:
+    """Files of settings that hold a secret as it is, and that others may read."""
+    named = {
+        here.loaded.origins.get(f"{name}.{leaf}", "")
+        for name, section in (("servicenow", here.settings.servicenow), ("unifi", here.settings.unifi))
+        for leaf in type(section).model_fields
+        if isinstance(value := getattr(section, leaf), Secret) and kept_by(value.reveal()) == "setting"
+    }
+    for file in (Path(name) for name in sorted(named) if name and Path(name).is_file()):
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            fix = f"Run: chmod 600 {file}, or put references in it (docs/guides/credentials.md)."
+            yield warn("other users may read the secrets in it", fix, str(file))
 
 
 def logins_named(settings: Settings, end: str) -> Iterator[Check]:

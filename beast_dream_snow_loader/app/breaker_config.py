@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from beast_dream_snow_loader.core.nearest import nearest
 from beast_dream_snow_loader.operations.breaker_policy import BreakerPolicy
@@ -16,7 +16,7 @@ SERVICENOW, UNIFI, ONE_PASSWORD, DATABASE = "servicenow", "unifi", "op", "databa
 FIXED = (SERVICENOW, *(f"{SERVICENOW}.{family}" for family in FAMILIES), UNIFI, ONE_PASSWORD, DATABASE)
 """Names that do not depend on the configuration. ``unifi`` stands for all of its sources, and is no breaker itself."""
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class BreakerOverride(BaseModel):
@@ -68,15 +68,6 @@ class BreakerSettings(BreakerOverride):
         tables = {key: value for key, value in values.items() if isinstance(value, Mapping) and key != "by_name"}
         return {**leaves, "by_name": {**values.get("by_name", {}), **dict(_named(tables))}}
 
-    @field_validator("by_name")
-    @classmethod
-    def _known(cls, by_name: Mapping[str, BreakerOverride]) -> Mapping[str, BreakerOverride]:
-        for name in by_name:
-            if name not in FIXED and not name.startswith(f"{UNIFI}:"):
-                near = nearest(name, FIXED)
-                raise ValueError(f"there is no circuit breaker {name}{f'; did you mean {near}?' if near else ''}")
-        return by_name
-
     def policy_of(self, name: str) -> BreakerPolicy:
         """For the breaker of that name: what all have, then what its service has, then its own."""
         service = name.partition(":")[0].partition(".")[0]
@@ -84,6 +75,15 @@ class BreakerSettings(BreakerOverride):
         for one in dict.fromkeys((service, name)):
             values |= self.by_name[one].given() if one in self.by_name else {}
         return _policy(BreakerSettings.model_validate(values))
+
+
+def unknown_names(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names in the section under which there is no breaker, and what is wrong with each."""
+    tables = {key: value for key, value in table.items() if isinstance(value, Mapping) and key != "by_name"}
+    for name in dict.fromkeys([*(name for name, _ in _named(tables)), *table.get("by_name", {})]):
+        if name not in FIXED and not name.startswith(f"{UNIFI}:"):
+            near = nearest(name, FIXED)
+            yield name, f"there is no circuit breaker {name}{f'; did you mean {near}?' if near else ''}"
 
 
 def leaves() -> Iterator[str]:

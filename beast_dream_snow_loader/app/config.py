@@ -16,15 +16,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from beast_dream_snow_loader.app.breaker_config import BreakerSettings
+from beast_dream_snow_loader.app.breaker_config import BreakerSettings, unknown_names
 from beast_dream_snow_loader.app.breaker_config import leaves as breaker_leaves
 from beast_dream_snow_loader.app.canonical import VARIABLE, by_1password
+from beast_dream_snow_loader.app.config_problems import sentences, source_of, told
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.layers import Layer, installed_files, merge, origins, read_toml
-from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt, variable_of
+from beast_dream_snow_loader.app.logins import missing_logins
+from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt
 from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES
-from beast_dream_snow_loader.core.nearest import nearest
 from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.core.presence import RetirePolicy
 from beast_dream_snow_loader.errors import ConfigurationError
@@ -33,9 +34,10 @@ from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.servicenow.config import OptionalSecret, ServiceNowSettings
 from beast_dream_snow_loader.state.retention import Retention
+from beast_dream_snow_loader.state.urls import DRIVERS
 from beast_dream_snow_loader.unifi.config import UniFiSettings
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class StateSettings(BaseModel):
@@ -55,6 +57,13 @@ class StateSettings(BaseModel):
     keep_snapshots_days: float = Field(default=30.0, gt=0)
     keep_audit_days: float = Field(default=400.0, gt=0)
 
+    @field_validator("url")
+    @classmethod
+    def _a_database(cls, url: str | None) -> str | None:
+        if url and url.partition(":")[0] not in DRIVERS:
+            raise ValueError("expected sqlite:////path/to/state.sqlite or postgresql+psycopg://user@host/database")
+        return url
+
     def retention(self) -> Retention:
         return Retention(runs_days=self.keep_runs_days, runs=self.keep_runs, snapshots_days=self.keep_snapshots_days)
 
@@ -64,7 +73,9 @@ class AuditSettings(BaseModel):
     ``head_file`` each run that changed something appends the end of the trail, to be kept elsewhere
     (docs/guides/audit.md)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     key: OptionalSecret = None
     head_file: Path | None = None
@@ -301,7 +312,7 @@ def _layers(
     file = config_file or (Path(os.environ["SNOWLOAD_CONFIG"]) if os.environ.get("SNOWLOAD_CONFIG") else None)
     files = [*([file] if file is not None else []), *installed_files(environment.value)]
     reads: list[tuple[str, Callable[[], Mapping[str, Any]]]] = [
-        (VARIABLE, _variables),
+        (VARIABLE, lambda: _variables(problems)),
         (VARIABLE, lambda: common_values(os.environ)),
         *((str(path), partial(_values_in, path)) for path in files),
     ]
@@ -318,13 +329,20 @@ def _values_in(path: Path) -> Mapping[str, Any]:
     return read_toml(path).values
 
 
-def _variables() -> dict[str, Any]:
-    try:
-        return EnvSettingsSource(_Variables)()
-    except SettingsError as error:
-        raise ConfigurationError(
-            f"An environment variable does not parse: {error}.", next_step="Lists and tables are written as JSON."
-        ) from None
+def _variables(problems: list[str]) -> dict[str, Any]:
+    """Those that parse; a problem for each that does not."""
+    source = EnvSettingsSource(_Variables)
+    every, broken = dict(source.env_vars), set[str]()
+    for name in [name for name in every if name.upper().startswith(PREFIX)]:
+        try:
+            source.env_vars = {name: every[name]}
+            source()
+        except SettingsError:
+            broken.add(name)
+            path = name.lower().removeprefix(PREFIX.lower()).replace("__", ".")
+            problems.append(f"{path} ({VARIABLE} {name.upper()}): expected JSON, as lists and tables are written")
+    source.env_vars = {name: value for name, value in every.items() if name not in broken}
+    return source()
 
 
 def _validated(merged: dict[str, Any], where: Mapping[str, str], problems: list[str]) -> Settings:
@@ -333,13 +351,16 @@ def _validated(merged: dict[str, Any], where: Mapping[str, str], problems: list[
         if isinstance(instance, str) and instance:
             merged["servicenow"]["instance"] = instance_url(instance)
     except ConfigurationError as error:
-        problems.append(str(error))
+        problems.append(told("servicenow.instance", str(error).removeprefix("servicenow.instance "), where))
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        problems.extend(_sentence(detail, where) for detail in error.errors(include_input=False, include_url=False))
+        found = error.errors(include_input=False, include_url=False)
+        problems.extend(sentences(found, where, setting_paths))
+    problems.extend(_unknown_breakers(merged, where))
     if problems:
-        problems.extend(_of_tables(merged))
+        problems.extend(_of_tables(merged, where))
+        problems.extend(missing_logins(merged))
         raise ConfigurationError(
             f"The configuration has {len(problems)} problem{'s' if len(problems) > 1 else ''}.",
             next_step="Mend them, then check with: snowload config check",
@@ -348,7 +369,13 @@ def _validated(merged: dict[str, Any], where: Mapping[str, str], problems: list[
     return settings
 
 
-def _of_tables(merged: Mapping[str, Any]) -> Iterator[str]:
+def _unknown_breakers(merged: Mapping[str, Any], where: Mapping[str, str]) -> Iterator[str]:
+    table = merged.get("circuit_breaker", {})
+    for name, wrong in unknown_names(table) if isinstance(table, Mapping) else ():
+        yield told(f"circuit_breaker.{name}", wrong, where)
+
+
+def _of_tables(merged: Mapping[str, Any], where: Mapping[str, str]) -> Iterator[str]:
     """What is wrong with the mapping and the bindings, which are read later where all else is well."""
     readers: Mapping[str, Callable[[Any], object]] = {"mapping": DEFAULT_RULES.override, "bindings": read_bindings}
     for section, read in readers.items():
@@ -357,19 +384,5 @@ def _of_tables(merged: Mapping[str, Any]) -> Iterator[str]:
             if isinstance(table, Mapping):
                 read(table)
         except ConfigurationError as error:
-            yield from error.problems or (str(error),)
-
-
-def _sentence(detail: Mapping[str, Any], where: Mapping[str, str]) -> str:
-    path = ".".join(str(part) for part in detail["loc"]).replace(".by_name", "", 1)
-    source = where.get(path) or next((where[p] for p in where if path.startswith(f"{p}.")), "default")
-    if source == VARIABLE:
-        source = f"{VARIABLE} {variable_of(path, os.environ)}".rstrip()
-    return f"{path} ({source}): {_expected(detail, path)}"
-
-
-def _expected(detail: Mapping[str, Any], path: str) -> str:
-    if detail["type"] != "extra_forbidden":
-        return str(detail["msg"])
-    near = nearest(path, setting_paths())
-    return f"unknown setting{f'; did you mean {near}?' if near else ''}"
+            source = source_of(section, where)
+            yield from (f"{one} (in [{section}] of {source})" for one in error.problems or (str(error),))

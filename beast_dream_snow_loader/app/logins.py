@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from beast_dream_snow_loader.app.config import Settings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
-from beast_dream_snow_loader.unifi.config import UniFiSettings
+from beast_dream_snow_loader.unifi.config import ConsoleSettings, UniFiSettings
+
+if TYPE_CHECKING:
+    from beast_dream_snow_loader.app.config import Settings
 
 
 def servicenow_methods(settings: ServiceNowSettings) -> list[str]:
@@ -38,6 +43,18 @@ def require_logins(settings: Settings) -> Settings:
             problems=tuple(problems),
         )
     return settings
+
+
+def missing_logins(merged: Mapping[str, Any]) -> list[str]:
+    """The same of settings that are not valid otherwise, so that nothing has to be mended twice."""
+    mine, unifi = merged.get("servicenow", {}), merged.get("unifi", {})
+    if not (isinstance(mine, Mapping) and isinstance(unifi, Mapping)):
+        return []
+    given = unifi.get("consoles")
+    tables = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list | tuple) else []
+    consoles = tuple(ConsoleSettings.model_construct(None, **{"url": "", **one}) for one in tables)
+    sources = UniFiSettings.model_construct(None, **{**unifi, "consoles": consoles})
+    return [*servicenow_problems(ServiceNowSettings.model_construct(None, **mine)), *unifi_problems(sources)]
 
 
 def servicenow_problems(settings: ServiceNowSettings) -> list[str]:

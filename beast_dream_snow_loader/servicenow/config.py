@@ -23,7 +23,9 @@ class ServiceNowSettings(BaseModel):
     name and password are given too), API key, basic.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     instance: str = ""
     mode: Literal["normal", "read-only"] = "normal"

@@ -17,20 +17,13 @@ from beast_dream_snow_loader.state.faults import held
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, migrate
 from beast_dream_snow_loader.state.on_postgresql import postgresql_engine
 from beast_dream_snow_loader.state.on_sqlite import READING, opening, sqlite_engine
+from beast_dream_snow_loader.state.urls import DRIVERS
 
 BUSY_SECONDS = 30.0
 """Longer than any transaction of ours, a migration included."""
 HASTE_SECONDS = 1.0
 """So long at most for what is not worth waiting longer for another writer: what processes tell each other."""
 
-_POSTGRESQL = "postgresql+psycopg"
-_DRIVERS = {
-    "sqlite": "sqlite",
-    "sqlite+pysqlite": "sqlite",
-    "postgres": _POSTGRESQL,
-    "postgresql": _POSTGRESQL,
-    _POSTGRESQL: _POSTGRESQL,
-}
 _WRITERS = 0x736E6F77
 """``snow``: the first half of the number of the advisory lock that writers take on PostgreSQL."""
 
@@ -109,7 +102,7 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError:
         parsed = URL.create("none")
-    driver = _DRIVERS.get(parsed.drivername)
+    driver = DRIVERS.get(parsed.drivername)
     if driver is None or (driver == "sqlite" and parsed.database in (None, "", ":memory:")):
         raise ConfigurationError(
             "SNOWLOAD_STATE_URL names no database that snowload can use.",

@@ -119,6 +119,71 @@ def test_problems_of_every_layer_and_table_are_reported_at_once_each_with_its_so
         assert told in ended.err, ended.err
 
 
+MANY = """
+[servicenow]
+mode = "sometimes"
+concurrency = 99
+batch_size = "many"
+total_timeout_seconds = inf
+[unifi]
+stale_max_age = "soon"
+[retire]
+missing_reads = 1.5
+[features]
+links = "perhaps"
+[circuit_breaker]
+slow_call_seconds = nan
+[circuit_breaker.servicenow.ire]
+failure_rate = 3
+[circuit_breaker.servicenow.nope]
+failure_threshold = 1
+[nonsense]
+one = 1
+"""
+
+
+def test_each_problem_of_the_settings_names_its_key_its_source_and_what_was_expected(
+    snowload: Snowload, tmp_path: Path
+) -> None:
+    """R7.5: all of them in one go, those of logins too, and in no library's words."""
+    file = tmp_path / "many.toml"
+    file.write_text(MANY)
+    given = {
+        "UNIFI_VERIFY_TLS": "maybe",
+        "SNOWLOAD_STATE_URL": "mysql://db",
+        "SNOWLOAD_UNIFI__CONSOLES": "[{",
+        "SNOWLOAD_RETRY__MAX_DELAY_SECONDS": "inf",
+        "SERVICENOW_INSTANCE": "http://example.com",
+    }
+    ended = snowload("config", "check", "--env", "testing", "--config", str(file), "--json", **given)
+    told = ended.document["error"]["problems"]
+    variable = "environment variable"
+    for key, source, expected in (
+        ("servicenow.mode", file, "'normal' or 'read-only'"),
+        ("servicenow.concurrency", file, "4 at most"),
+        ("servicenow.batch_size", file, "a whole number"),
+        ("servicenow.total_timeout_seconds", file, "a finite number"),
+        ("unifi.stale_max_age", file, "7d"),
+        ("retire.missing_reads", file, "a whole number"),
+        ("features.links", file, "true or false"),
+        ("circuit_breaker.slow_call_seconds", file, "a finite number"),
+        ("circuit_breaker.servicenow.ire.failure_rate", file, "1.0 at most"),
+        ("circuit_breaker.servicenow.nope", file, "there is no circuit breaker"),
+        ("nonsense", file, "unknown setting"),
+        ("unifi.verify_tls", f"{variable} UNIFI_VERIFY_TLS", "fingerprint:<sha256>"),
+        ("state.url", f"{variable} SNOWLOAD_STATE_URL", "postgresql+psycopg://"),
+        ("retry.max_delay_seconds", f"{variable} SNOWLOAD_RETRY__MAX_DELAY_SECONDS", "a finite number"),
+        ("servicenow.instance", f"{variable} SERVICENOW_INSTANCE", "https"),
+    ):
+        assert [one for one in told if one.startswith(f"{key} ({source}): ") and expected in one], (key, told)
+    assert [
+        one for one in told if one.startswith(f"unifi.consoles ({variable} SNOWLOAD_UNIFI__CONSOLES): expected JSON")
+    ]
+    assert [one for one in told if "no ServiceNow login" in one]
+    assert (ended.code, len(told)) == (6, len(set(told)))
+    assert not [one for one in told if "Input should" in one or "Value error" in one]
+
+
 def test_the_schema_of_the_settings_takes_the_starter_file_and_refuses_what_the_command_refuses(
     snowload: Snowload,
 ) -> None:

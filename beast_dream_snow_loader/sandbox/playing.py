@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault, Verdict
+from beast_dream_snow_loader.sandbox.late import LateActs
 from beast_dream_snow_loader.sandbox.messages import HttpAnswer
 from beast_dream_snow_loader.sandbox.wire import head_of
 
@@ -27,9 +28,10 @@ _AT_ONCE = 65536
 class Connection:
     """The sending half of one client connection."""
 
-    def __init__(self, peer: socket.socket, stopping: threading.Event) -> None:
+    def __init__(self, peer: socket.socket, stopping: threading.Event, late: LateActs) -> None:
         self._peer = peer
         self._stopping = stopping
+        self.late = late
         self._head_only = False
         self._date = ""
         self._told: Callable[[int], None] | None = None
@@ -114,9 +116,7 @@ def _reset_after(_fault: Fault, connection: Connection, act: Act) -> int:
 
 
 def _late(fault: Fault, connection: Connection, act: Act) -> int:
-    later = threading.Timer(fault.seconds, act)
-    later.daemon = True
-    later.start()
+    connection.late.add(fault.seconds, act)
     return connection.reset()
 
 

@@ -21,6 +21,7 @@ from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.sandbox.certificate import Certificate
 from beast_dream_snow_loader.sandbox.control import PREFIX, ControlPlane
 from beast_dream_snow_loader.sandbox.faults import FaultPlan, Verdict
+from beast_dream_snow_loader.sandbox.late import LateActs
 from beast_dream_snow_loader.sandbox.messages import Application, HttpAnswer, HttpRequest
 from beast_dream_snow_loader.sandbox.playing import Connection, play
 from beast_dream_snow_loader.sandbox.request_log import LoggedRequest, RequestLog
@@ -81,6 +82,7 @@ class Server:
         self._address = (host, port)
         self._listener: socket.socket | None = None
         self._open = _Open()
+        self.late = LateActs()
         self._stopping = threading.Event()
         self._date = (0, "")
         self.off_by_seconds = 0.0
@@ -141,7 +143,7 @@ class Server:
                 peer = self._context.wrap_socket(accepted, server_side=True)
                 self._open.add(peer)
             with peer.makefile("rb", 65536) as stream:
-                connection = Connection(peer, self._stopping)
+                connection = Connection(peer, self._stopping, self.late)
                 while self._exchange(connection, cast(BinaryIO, stream)):
                     pass
         except OSError:

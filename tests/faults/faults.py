@@ -8,9 +8,11 @@ from types import MappingProxyType
 
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault, throttled, unavailable
 
-HANGS = 4.0
 READ_TIMEOUT = 1.5
-"""Seconds. A busy machine answers within the second number; a fault that is silent is silent for the first."""
+HANGS = 2.5
+"""Seconds, where the fault is silence; elsewhere nobody gives up before the answer is there."""
+_UNTIL_TOLD = 3600.0
+"""Seconds: it lasts until the client has given up, or the trial says that the time has come."""
 
 _ONE = 1
 _REFUSED = '{"error":{"message":"Insufficient rights","detail":"ACL"},"status":"failure"}'
@@ -24,16 +26,16 @@ _ALWAYS = {
     "404": Fault(effect=Effect.STATUS, status=404, body='{"error":{"message":"No Record found"}}'),
     "reset before": Fault(effect=Effect.RESET_BEFORE),
     "reset after": Fault(effect=Effect.RESET_AFTER),
-    "late": Fault(effect=Effect.LATE, seconds=0.2),
+    "late": Fault(effect=Effect.LATE, seconds=_UNTIL_TOLD),
     "twice": Fault(effect=Effect.TWICE),
     "silence": Fault(effect=Effect.HANG, seconds=HANGS),
-    "drip": Fault(effect=Effect.DRIP, seconds=0.3),
+    "drip": Fault(effect=Effect.DRIP, seconds=0.1),
     "cut body": Fault(effect=Effect.CUT_BODY),
     "cut JSON": Fault(effect=Effect.CUT_JSON),
     "hibernating": Fault(effect=Effect.HIBERNATING),
     "202, empty": Fault(effect=Effect.EMPTY_202),
     "redirect": Fault(effect=Effect.REDIRECT),
-    "latency": Fault(effect=Effect.LATENCY, seconds=0.05),
+    "latency": Fault(effect=Effect.LATENCY, seconds=0.02),
 }
 _ONCE = {"429, Retry-After": throttled(retry_after=1, first=_ONE)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from beast_dream_snow_loader.sandbox.faults import FaultPlan
+from beast_dream_snow_loader.sandbox.serving import Server
 from tests.scenarios.conftest import Town
 
 
@@ -17,7 +17,7 @@ class Step:
     method: str = ""
     path: str = ""
 
-    def plan(self, town: Town) -> FaultPlan:
+    def server(self, town: Town) -> Server:
         """Where its faults are laid."""
         sandbox = town.sandbox
         servers = {
@@ -25,7 +25,7 @@ class Step:
             "console": sandbox.consoles[0].server,
             "servicenow": sandbox.servicenow,
         }
-        return servers[self.dependency].faults
+        return servers[self.dependency]
 
 
 STEPS = (

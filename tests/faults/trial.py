@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,12 +25,18 @@ _LOAD = ("load", "--env", "testing", "--json")
 _SETTINGS = {
     "SNOWLOAD_RETRY__MAX_ATTEMPTS": "2",
     "SNOWLOAD_RETRY__BASE_DELAY_SECONDS": "0.01",
+    "SNOWLOAD_CIRCUIT_BREAKER__FIRST_WAIT_SECONDS": "60",
+    "SNOWLOAD_CIRCUIT_BREAKER__JITTER": "false",
+}
+"""A breaker that has opened stays so for the rest of the load, at any speed of the machine."""
+_IMPATIENT = {
     "SNOWLOAD_SERVICENOW__READ_TIMEOUT_SECONDS": str(READ_TIMEOUT),
     "SNOWLOAD_UNIFI__READ_TIMEOUT_SECONDS": str(READ_TIMEOUT),
 }
 _DAY = 90_000.0
 """Seconds; a little more, so that a sign of life is due."""
-_STAMPS = frozenset({"last_discovered", "sys_updated_on", "sys_mod_count", "last_scan"})
+_STAMPS = frozenset({"last_discovered", "sys_updated_on", "sys_mod_count", "last_scan", "source_recency_timestamp"})
+"""What says when something was seen, by the second: a load that follows within one leaves them as they are."""
 
 
 class State(StrEnum):
@@ -87,15 +92,14 @@ class Trials:
         self._change()
         pass_time(_DAY, self.town.estate, self.town.app.instance, self.town.run.home)
         before, started = self.tables(), moment_now()
-        plan = step.plan(self.town)
-        plan.add(_laid(fault, step))
-        faulty = self.town.run(*_LOAD)
-        struck = sum(entry.struck for entry in plan.listing())
-        plan.clear()
+        server = step.server(self.town)
+        server.faults.add(_laid(fault, step))
+        faulty = self.town.run(*_LOAD, **_IMPATIENT if fault.effect is Effect.HANG else {})
+        struck = sum(entry.struck for entry in server.faults.listing())
+        server.faults.clear()
         assert struck, f"{step.name}: no request met the fault"
         _honest(faulty)
-        if fault.effect is Effect.LATE:
-            time.sleep(2 * fault.seconds)  # until the last one has acted
+        server.late.act_now()
         after = self.tables()
         self._mended(before, started)
         return Cell(code=faulty.code, state=_state(before, after, self._settled))

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from beast_dream_snow_loader.clock import SystemClock
-from beast_dream_snow_loader.errors import NotAuthorised, OutcomeUnknown, Rejected
+from beast_dream_snow_loader.errors import CmdbAsleep, NotAuthorised, OutcomeUnknown, Rejected
 from beast_dream_snow_loader.servicenow.apis.table import TableApi, TableRead
 from beast_dream_snow_loader.servicenow.calling import Caller
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
@@ -95,6 +95,24 @@ def test_an_instance_that_ignores_the_key_does_not_keep_us_for_ever(instance: In
     instance.answer = lambda _: rows(*page, total=90)
     assert len(read_ids(instance)) == 3
     assert len(instance.asked) == 2
+
+
+@pytest.mark.parametrize("status", [200, 301, 302, 303, 307, 308])
+def test_no_link_and_no_redirect_leads_to_another_origin(instance: Instance, status: int) -> None:
+    """S8: pages go on behind the last key, whatever the instance names as the next one."""
+    other = Instance()
+    rest = {"Link": f'<{other.url}/next>;rel="next"', "Location": f"{other.url}/elsewhere", "X-Total-Count": "1000"}
+    page = [{"sys_id": sys_id(n), "active": "true"} for n in (1, 2, 3)]
+    instance.answer = lambda _: Reply(status=status, body={"result": page}, headers={**JSON, **rest})
+    try:
+        if status == 200:
+            assert len(read_ids(instance)) == 3
+        else:
+            with pytest.raises(CmdbAsleep):
+                read_ids(instance)
+        assert other.asked == []
+    finally:
+        other.close()
 
 
 def test_references_are_read_in_every_form(instance: Instance) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from beast_dream_snow_loader import __version__
-from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.core.exit_codes import ExitCode, way_on
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.redaction import masked_values
 
@@ -53,4 +53,4 @@ def document(result: Result) -> dict[str, Any]:
 
 def described(error: SnowloadError) -> dict[str, Any]:
     problems = list(getattr(error, "problems", ()))
-    return {"code": error.code, "message": error.message, "next_step": error.next_step, "problems": problems}
+    return {"code": error.code, "message": error.message, "next_step": way_on(error), "problems": problems}

@@ -14,6 +14,7 @@ import typer
 from beast_dream_snow_loader.app.closing import closing
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.cli.render_level import show_level
+from beast_dream_snow_loader.core.exit_codes import way_on
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError
 from beast_dream_snow_loader.redaction import masked, masked_values
@@ -67,8 +68,7 @@ def explain(error: SnowloadError) -> None:
     _say(f"snowload: {error.message}")
     for problem in error.problems if isinstance(error, ConfigurationError) else ():
         _say(f"  - {problem}")
-    if error.next_step:
-        _say(f"  {error.next_step}")
+    _say(f"  {way_on(error)}")
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from beast_dream_snow_loader.core.findings import Finding
+from beast_dream_snow_loader.core.next_steps import with_command
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import SnowloadError
 
@@ -110,13 +111,6 @@ def lacking(findings: Iterable[Finding]) -> Iterator[Reason]:
 def lack(code: str, message: str, next_step: str) -> Reason:
     """Something that could be there and is not."""
     return Reason(level=Level.REDUCED, code=code, message=message, next_step=with_command(next_step))
-
-
-def with_command(next_step: str, command: str = "snowload health") -> str:
-    """The step with a command in it: what is mended is looked at once more."""
-    if "snowload " in next_step:
-        return next_step
-    return f"{next_step} Then run: {command}" if next_step else f"See more with: {command}"
 
 
 _DOCTOR = "See what is missing with: snowload doctor"

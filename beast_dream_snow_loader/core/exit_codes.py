@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
+from beast_dream_snow_loader.core.next_steps import with_command
 from beast_dream_snow_loader.errors import (
     AuditDamaged,
     BadArgument,
@@ -104,6 +105,24 @@ _OF_ERROR: tuple[tuple[tuple[type[SnowloadError], ...], ExitCode], ...] = (
     ((SourceDataInvalid, MappingError, CmdbError), ExitCode.PARTIAL),
     ((SourceError, TransportError, CmdbAsleep), ExitCode.UNAVAILABLE),
 )
+
+
+_LOOK_WITH: Mapping[ExitCode, str] = {
+    ExitCode.ERROR: "snowload doctor",
+    ExitCode.USAGE: "snowload --help",
+    ExitCode.PARTIAL: "snowload report",
+    ExitCode.REFUSED: "snowload plan",
+    ExitCode.UNAVAILABLE: "snowload health",
+    ExitCode.CONFIG: "snowload config check",
+    ExitCode.AUTH: "snowload doctor",
+    ExitCode.LOCKED: "snowload runs list",
+    ExitCode.INTEGRITY: "snowload health --check database",
+}
+
+
+def way_on(error: SnowloadError) -> str:
+    """Its next step, with a command in it: where the error names none, the one to look further with."""
+    return with_command(error.next_step, _LOOK_WITH.get(exit_code_of(error), "snowload health"))
 
 
 def exit_code_of(error: BaseException) -> ExitCode:

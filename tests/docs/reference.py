@@ -55,7 +55,8 @@ COMMANDS = (
 def exit_codes() -> str:
     rows = [(int(code), code.name.lower(), code.meaning) for code in ExitCode]
     health = "`snowload health` uses the monitoring convention instead: 0 healthy, 1 degraded, 2 unhealthy, 3 unknown."
-    return f"# Exit codes\n\n{table(('code', 'name', 'meaning'), rows)}\n\n{health}\n"
+    step = "Whatever error ends a command, the last line on stderr (`error.next_step`) names the command to go on with."
+    return f"# Exit codes\n\n{table(('code', 'name', 'meaning'), rows)}\n\n{health}\n\n{step}\n"
 
 
 def settings() -> str:

@@ -16,8 +16,9 @@ from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.state.audit_key import FILE, FileKeys, Keys, SecretKeys
+from beast_dream_snow_loader.state.audit_log import Signing
 from beast_dream_snow_loader.state.faults import unwritten
-from beast_dream_snow_loader.state.store import Signing, Store
+from beast_dream_snow_loader.state.store import Store
 
 SETTING = "audit.key"
 SHORTEST = 16
@@ -38,7 +39,7 @@ def sealed(store: Store, run_id: str, here: Ground) -> dict[str, Any]:
         head = store.audit.seal(run_id, here.target)
         if head is not None:
             told["head"] = head.document()
-            if store.audit.written:
+            if store.audit.sealed:
                 _exported(head, here.settings.audit.head_file)
     except SnowloadError as error:
         told["problem"] = str(error)

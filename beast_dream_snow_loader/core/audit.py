@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.receipts import Receipt
+from beast_dream_snow_loader.core.shown import shown
 
 EDGES = "cmdb_rel_ci"
 """The table of the CMDB's edges."""
@@ -107,7 +108,7 @@ def deed_of(change: Change, receipt: Receipt | None = None) -> Deed:
     if receipt is None:
         return deed
     table = receipt.class_name or deed.table
-    operation, code = receipt.operation.value, receipt.code
+    operation, code = receipt.operation.value, shown(receipt.code, limit=100)
     return replace(deed, table=table).settled(
         receipt.outcome.value, operation=operation, sys_id=receipt.sys_id, code=code
     )

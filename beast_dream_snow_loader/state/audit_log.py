@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
@@ -35,12 +35,20 @@ from beast_dream_snow_loader.state.engine import reading, writing
 from beast_dream_snow_loader.state.lease import Fence, writing_under
 from beast_dream_snow_loader.state.schema import MARKS, audit_log
 
-SEGMENT = 10_000
-"""Entries after which a segment is sealed though its run goes on."""
 PRUNED_AT_ONCE = 20_000
 _SEALS_LOOKED_AT = 50
 _PAGE = 2000
 _c = audit_log.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """Who is written into the trail, and where its key is: without ``keys`` beside the SQLite file. After ``segment``
+    entries it is sealed though the run goes on."""
+
+    author: Author = field(default_factory=Author)
+    keys: Keys | None = None
+    segment: int = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +68,15 @@ class Mark:
 
 
 class SqlAuditLog:
-    """``author`` is who works here; ``keys`` where the key is. Safe for several threads: transactions exclude each
-    other."""
+    """Safe for several threads: transactions exclude each other. ``written`` and ``sealed`` count what this process
+    did."""
 
-    def __init__(self, engine: Engine, clock: Clock, keys: Keys, author: Author = Author()) -> None:
-        self._engine, self._clock, self._keys, self._author = engine, clock, keys, author
+    def __init__(self, engine: Engine, clock: Clock, signing: Signing, keys: Keys) -> None:
+        self._engine, self._clock, self._keys = engine, clock, keys
+        self._author, self._segment = signing.author, signing.segment
         self._key: AuditKey | None = None
         self._marked = 0
-        self.written = 0
+        self.written = self.sealed = 0
 
     def write(self, connection: Connection, run_id: str, target: str, kind: Kind, deeds: Sequence[Deed]) -> None:
         """In the transaction of ``connection``; once in each. AuditDamaged, and the transaction must fail, when the
@@ -78,7 +87,7 @@ class SqlAuditLog:
         head = _head(connection)
         key, added = self._ready(connection, head, around)
         added += entries(key, kind, deeds, around)
-        if head.number + len(added) - self._marked >= SEGMENT:
+        if head.number + len(added) - self._marked >= self._segment:
             added.append(sealed(key, around))
         _insert(connection, extended(key, head, added))
         self.written += len(deeds)
@@ -98,6 +107,7 @@ class SqlAuditLog:
                 links = extended(key, head, [*added, sealed(key, around)])
                 _insert(connection, links)
                 head = links[-1]
+                self.sealed += 1
         if not head.number:
             return None
         if self._key is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,11 +13,10 @@ from types import TracebackType
 from sqlalchemy import Engine, select, text
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.audit import Author
 from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.errors import StateDamaged
 from beast_dream_snow_loader.state.audit_key import FILE, FileKeys, Keys, NoKeys
-from beast_dream_snow_loader.state.audit_log import SqlAuditLog
+from beast_dream_snow_loader.state.audit_log import Signing, SqlAuditLog
 from beast_dream_snow_loader.state.breakers import SqlBreakers
 from beast_dream_snow_loader.state.damage import damaged, lacking, way_back_from
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading, writing
@@ -64,14 +63,6 @@ class StoreCheck:
     @property
     def whole(self) -> bool:
         return not self.problems
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signing:
-    """Who is written into the audit trail, and where its key is: without ``keys`` beside the SQLite file."""
-
-    author: Author = field(default_factory=Author)
-    keys: Keys | None = None
 
 
 class Store:
@@ -221,7 +212,7 @@ def open_store(
     Makes and migrates what is needed. Raises as :func:`open_engine`.
     """
     engine = open_engine(url, clock, migrations, busy_seconds)
-    audit = SqlAuditLog(engine, clock, signing.keys or _beside(engine), signing.author)
+    audit = SqlAuditLog(engine, clock, signing, signing.keys or _beside(engine))
     return Store(engine, clock, audit, limits)
 
 

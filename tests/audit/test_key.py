@@ -14,7 +14,8 @@ import pytest
 from beast_dream_snow_loader.errors import AuditDamaged, StateError
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.state.audit_key import FILE, FileKeys, SecretKeys
-from beast_dream_snow_loader.state.store import Signing, Store, open_store
+from beast_dream_snow_loader.state.audit_log import Signing
+from beast_dream_snow_loader.state.store import Store, open_store
 from tests.audit.trails import NOON, Ticking, change, links_of, opened, run, settlement, verdict
 
 UNWRITABLE = """
@@ -169,6 +170,16 @@ def test_hosts_that_share_a_secret_go_on_with_one_chain_and_keep_no_file(tmp_pat
         found = verdict(other)
     assert (found.whole, found.proven, len(found.beginnings)) == (True, True, 1)
     assert not (tmp_path / FILE).exists()
+
+
+def test_a_long_run_is_sealed_on_the_way_and_goes_on_with_the_next_key(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.sqlite'}"
+    with open_store(url, Ticking(), signing=Signing(segment=5)) as long, opened(tmp_path) as other:
+        for number in range(4):
+            long.journal.intend("run-1", [change(10 * number + one) for one in range(5)])
+            other.journal.intend("run-2", [change(500 + number)])
+        found = verdict(other)
+    assert (found.whole, found.proven, found.seals) == (True, True, 4)
 
 
 def test_another_hosts_chain_is_not_gone_on_with(tmp_path: Path) -> None:

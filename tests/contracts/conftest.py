@@ -22,7 +22,8 @@ from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.state.audit_key import FILE, FileKeys
-from beast_dream_snow_loader.state.store import Signing, Store, open_store
+from beast_dream_snow_loader.state.audit_log import Signing
+from beast_dream_snow_loader.state.store import Store, open_store
 
 LOCAL_POSTGRES = "postgresql+psycopg://postgres@127.0.0.1/test"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -19,7 +19,8 @@ from beast_dream_snow_loader.core.desired import ConfigItem
 from beast_dream_snow_loader.core.identity import SourceKey
 from pathlib import Path
 from beast_dream_snow_loader.state.audit_key import FileKeys
-from beast_dream_snow_loader.state.store import Signing, open_store
+from beast_dream_snow_loader.state.audit_log import Signing
+from beast_dream_snow_loader.state.store import open_store
 
 def change(number):
     item = ConfigItem(key=SourceKey("device", f"{number:012x}"), kind="switch", lane="console-1", site=None,

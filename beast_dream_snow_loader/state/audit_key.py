@@ -13,7 +13,7 @@ from beast_dream_snow_loader.errors import AuditDamaged
 from beast_dream_snow_loader.operations.audit import AuditKey
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.state.faults import unwritten
-from beast_dream_snow_loader.state.private_files import private_file, replace_private
+from beast_dream_snow_loader.state.private_files import private_directory, private_file
 
 FILE = "audit.key"
 _FORM = "snowload.audit-key/1"
@@ -29,7 +29,7 @@ class Keys(Protocol):
         """None when there is none yet, or any more."""
 
     def save(self, key: AuditKey) -> None:
-        """In place of the one before, which is no more."""
+        """In place of the one before, which is no more. For one process at a time: in a writer's transaction."""
 
     def new(self, segment: int, reason: str, before: AuditKey | None) -> AuditKey:
         """A key for a chain that begins with this segment; it is not saved."""
@@ -60,10 +60,15 @@ class FileKeys:
             ) from None
 
     def save(self, key: AuditKey) -> None:
+        """Written beside under one name and renamed, so that a process that is killed leaves no key behind that the
+        next one does not write over. Never in place of a later key of the chain."""
+        present = self.load(key.first)
+        if present is not None and present.chain == key.chain and present.segment >= key.segment:
+            return
         try:
-            replace_private(self.file, _written(key))
-            if os.name == "posix":
-                _sync(self.file.parent)
+            if not self.file.parent.exists():
+                private_directory(self.file.parent)
+            _replace(self.file, _written(key))
         except OSError as error:
             raise unwritten(self.file, error) from None
 
@@ -134,6 +139,19 @@ def _read(text: str) -> AuditKey:
         reason=str(told["reason"]),
         previous=told["previous"],
     )
+
+
+def _replace(file: Path, data: bytes) -> None:
+    beside = file.with_name(f".{file.name}")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as writing:
+        writing.write(data)
+        writing.flush()
+        os.fsync(writing.fileno())
+    beside.replace(file)
+    if os.name == "posix":
+        _sync(file.parent)
 
 
 def _sync(directory: Path) -> None:

@@ -110,8 +110,7 @@ class SqlAuditLog:
                 self.sealed += 1
         if not head.number:
             return None
-        if self._key is not None:
-            self._advance(head.segment + 1, head.number)
+        self._let_go(head)
         return head_of(head)
 
     def begin(self, run_id: str) -> Head:
@@ -124,7 +123,7 @@ class SqlAuditLog:
             links = extended(key, head, [begun(key, around), sealed(key, around)])
             _insert(connection, links)
         self._key = key
-        self._advance(links[-1].segment + 1, links[-1].number)
+        self._let_go(links[-1])
         return head_of(links[-1])
 
     def prune(self, before: datetime, run_id: str, target: str = "") -> int:
@@ -224,6 +223,12 @@ class SqlAuditLog:
             self._key = self._key.at(segment)
             self._keys.save(self._key)
         self._marked = number
+
+    def _let_go(self, seal: Link) -> None:
+        """Of the key that made it, once the seal is there for good; kept by one process at a time, as every key is."""
+        if self._key is not None and self._key.segment <= seal.segment:
+            with writing(self._engine):
+                self._advance(seal.segment + 1, seal.number)
 
     def _present(self) -> AuditKey | None:
         try:

@@ -59,6 +59,13 @@ def test_the_file_is_for_its_owner_only_and_holds_another_key_after_each_run(tmp
         after.at(before.segment)
 
 
+def test_no_key_is_left_lying_about_by_a_run_that_was_killed_while_it_changed_it(tmp_path: Path) -> None:
+    ended(tmp_path, 1)
+    (tmp_path / f".{FILE}").write_text("what a killed run left", encoding="ascii")
+    ended(tmp_path, 2)
+    assert [file.name for file in tmp_path.iterdir() if "key" in file.name] == [FILE]
+
+
 def test_without_its_key_no_change_is_written_down_so_none_is_made(tmp_path: Path) -> None:
     ended(tmp_path, 1)
     (tmp_path / FILE).unlink()

@@ -48,22 +48,26 @@ def _filled(frame: str, drawn: random.Random) -> str:
     return first + "".join(core() + part for part in others)
 
 
-ENCODED: Sequence[Callable[[str], str]] = (
+WRITTEN: Sequence[Callable[[str], str]] = (
     str,
     quote,
     lambda text: quote(text, safe=""),
-    lambda text: quote(text, safe="").lower(),
+    lambda text: re.sub("%..", lambda found: found.group().lower(), quote(text, safe="")),
     quote_plus,
     lambda text: json.dumps(text)[1:-1],
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
     escape,
     lambda text: text.encode().hex(),
+)
+"""Forms that servers, proxies and libraries write. Not the program's own list: what that forgets should be found."""
+ENCODED: Sequence[Callable[[str], str]] = (
+    *WRITTEN,
     *(lambda text, n=n: _inside(b64encode(b"." * n + text.encode()), n) for n in range(3)),  # type: ignore[misc]
     *(lambda text, n=n: _inside(urlsafe_b64encode(b"." * n + text.encode()), n) for n in range(3)),  # type: ignore[misc]
     lambda text: b32encode(text.encode()).decode().rstrip("=")[:-1],
     lambda text: text[::-1],
 )
-"""Forms a secret may be found in. Not the program's own list: what that forgets should be found."""
+"""And base64 without what stands around the secret, and two forms that nobody is known to write."""
 
 
 def _inside(encoded: bytes, before: int) -> str:

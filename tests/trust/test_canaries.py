@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterator
+
 import pytest
 
+from beast_dream_snow_loader.redaction import Secret, masked, masked_values
 from tests.trust.canaries import leaks
-from tests.trust.shapes import Search, secrets
+from tests.trust.shapes import WRITTEN, Search, secrets
 
 
 @pytest.mark.parametrize(("turn", "failure"), [(1, "broken server"), (3, "settings do not parse")])
@@ -27,3 +32,22 @@ def test_the_search_finds_a_secret_in_every_form_it_looks_for() -> None:
         assert search.found(f"x{secret[:6]}\n  {secret[6:]}y".encode())
         assert search.found(secret.encode().hex().encode())
     assert not search.found(b"nothing of the kind, however long this text may be: 0123456789abcdef")
+
+
+@pytest.mark.parametrize("turn", range(6))
+def test_every_shape_is_masked_in_every_form_it_may_come_back_in(turn: int) -> None:
+    """R5.3."""
+    every = secrets(7)[turn * 10 : turn * 10 + 10]
+    search, held = Search(every), [Secret(one) for one in every]
+    for one in held:
+        for told in (*(encode(one.reveal()) for encode in WRITTEN), *_in_base64(one.reveal())):
+            said = f"it said <{told}> and no more"
+            assert not search.found(masked(said).encode()), said
+            assert not search.found(json.dumps(masked_values({"message": said})).encode()), said
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """As a part of something longer."""
+    for before in range(3):
+        whole = b"." * before + secret.encode() + b"tail"
+        yield from (encode(whole).decode() for encode in (b64encode, urlsafe_b64encode))

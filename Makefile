@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash soak queue breakers year truth presence outages migrations audit faults canaries hostile controls check docs clean constraints
+.PHONY: setup demo test bench crash soak queue leaks breakers year truth presence outages migrations audit faults canaries hostile controls check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -36,6 +36,7 @@ crash: setup ## loads, replays and rollbacks ended at every input/output call, b
 	$(BIN)/python -m tests.crash.late --trials 1000
 	$(BIN)/python -m tests.crash.race --trials 200
 	$(BIN)/python -m tests.crash.race --trials 200 --server
+	$(BIN)/python -m tests.crash.cut_off --trials 100
 
 MINUTES ?= 600
 soak: setup ## 50,000 steps of whatever can happen, in any order; MINUTES=10 for a shorter one
@@ -43,6 +44,10 @@ soak: setup ## 50,000 steps of whatever can happen, in any order; MINUTES=10 for
 
 queue: setup ## 10,000 queued writes, 100 kills and full disks while they are queued and sent; takes an hour
 	$(BIN)/python -m tests.crash.queue_kills --devices 3400 --kills 100
+	$(BIN)/python -m tests.crash.queue_kills --devices 340 --kills 100 --server
+
+leaks: setup ## 1,000 loads in one process: its memory and open files do not grow; takes minutes
+	$(BIN)/python -m tests.crash.leaks --runs 1000
 
 SEED ?= 1
 breakers: setup ## 100,000 random sequences of events: the circuit breaker does as its definition says; takes two minutes

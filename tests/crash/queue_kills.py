@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from errno import ENOSPC
 from pathlib import Path
@@ -22,8 +22,10 @@ from typing import Any
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.contracts.conftest import LOCAL_POSTGRES, own_schema
 from tests.crash.checker import SOURCE, Place, faults
 from tests.crash.harness import KILLED, Action, Arm, Ended, Forge, Kinds, build_shim
+from tests.crash.states import ServerState
 
 LOAD = ("load", "--env", "testing", "--json")
 REPLAY = ("replay-queue", "--env", "testing", "--json")
@@ -51,12 +53,14 @@ class Trial:
     devices: int
     kills: int
     seed: int = 1
+    server: str = ""
+    """The URL of a schema on PostgreSQL, in place of a file."""
     seen: Seen = field(default_factory=Seen)
 
     def run(self) -> Seen:
         started = time.monotonic()
         estate = Estate.generate(seed=self.seed, sites=max(1, self.devices // 250), devices=self.devices)
-        with tempfile.TemporaryDirectory() as name, Place(estate=estate) as place, _forge(Path(name)) as forge:
+        with tempfile.TemporaryDirectory() as name, Place(estate=estate) as place, self._forge(Path(name)) as forge:
             bench = _Bench(forge=forge, place=place, trial=self, random=random.Random(self.seed))
             bench.fill()
             self.seen.seconds["fill"] = round(time.monotonic() - started, 1)
@@ -64,9 +68,14 @@ class Trial:
             self.seen.seconds["drain"] = round(time.monotonic() - started - self.seen.seconds["fill"], 1)
         return self.seen
 
+    def _forge(self, directory: Path) -> Forge:
+        state = ServerState(directory / "state", self.server) if self.server else None
+        return Forge(directory=directory, library=build_shim(directory), state=state)
 
-def _forge(directory: Path) -> Forge:
-    return Forge(directory=directory, library=build_shim(directory))
+    @property
+    def kinds(self) -> Kinds:
+        """Calls at which it is ended: a database server is written to through a socket."""
+        return Kinds.BOTH if self.server else Kinds.FILES
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +88,7 @@ class _Bench:
 
     def fill(self) -> None:
         """Read-only loads, killed again and again; half way some devices get another name, which supersedes."""
-        calls = self._program(LOAD, HELD_BACK, Arm(kinds=Kinds.FILES)).calls
+        calls = self._program(LOAD, HELD_BACK, Arm(kinds=self.trial.kinds)).calls
         self.forge.clear()
         held: set[str] = set()
         kills = max(2, int(self.trial.kills * FILLING))
@@ -102,7 +111,7 @@ class _Bench:
         """Replays of a part of the queue, so that there is something left for each kill; then all the rest."""
         kills = self.trial.kills - max(2, int(self.trial.kills * FILLING))
         part = (*REPLAY, "--limit", str(max(4, self.trial.seen.writes // (kills + 2))))
-        calls = self._program(part, {}, Arm(kinds=Kinds.FILES)).calls
+        calls = self._program(part, {}, Arm(kinds=self.trial.kinds)).calls
         for number in self._killing(part, {}, calls, kills):
             self.trial.seen.violations += [f"drain {number}: {one}" for one in self._doubles()]
         last = self._program(REPLAY, {})
@@ -122,11 +131,16 @@ class _Bench:
         while fallen < kills:
             if fallen % full == 0:
                 at = self.random.randint(1, calls)
-                self._program(
-                    command, variables, Arm(at=at, action=Action.FAIL_FOREVER, kinds=Kinds.FILES, number=ENOSPC)
+                full_disk = Arm(
+                    at=at,
+                    action=Action.FAIL_FOREVER,
+                    kinds=self.trial.kinds,
+                    failing=Kinds.FILES,
+                    number=ENOSPC,
                 )
+                self._program(command, variables, full_disk)
             side = self.random.choice((Action.KILL_BEFORE, Action.KILL_AFTER))
-            arm = Arm(at=self.random.randint(1, calls), action=side, kinds=Kinds.FILES)
+            arm = Arm(at=self.random.randint(1, calls), action=side, kinds=self.trial.kinds)
             ended = self._program(command, variables, arm)
             if ended.code == KILLED:
                 yield fallen
@@ -174,14 +188,7 @@ class _Bench:
         )
 
     def _rows(self, query: str) -> list[str]:
-        file = next((self.forge.directory / "state").rglob("state.sqlite"), None)
-        if file is None:
-            return []
-        with closing(sqlite3.connect(file)) as connection:
-            try:
-                return [str(row[0]) for row in connection.execute(query)]
-            except sqlite3.OperationalError:
-                return []  # killed before there were tables
+        return [str(row[0]) for row in self.forge.state.rows(query)]
 
     def _doubles(self) -> Iterator[str]:
         instance = self.place.app.instance
@@ -207,8 +214,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--devices", type=int, default=3400)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--server", action="store_true", help="state on PostgreSQL")
     asked = parser.parse_args(arguments)
-    seen = Trial(devices=asked.devices, kills=asked.kills, seed=asked.seed).run()
+    with ExitStack() as stack:
+        url = os.environ.get("SNOWLOAD_TEST_POSTGRES_URL") or LOCAL_POSTGRES
+        server = stack.enter_context(own_schema(url)) if asked.server else ""
+        seen = Trial(devices=asked.devices, kills=asked.kills, seed=asked.seed, server=server).run()
     told = {"writes": seen.writes, "ended": dict(seen.ended), "seconds": seen.seconds}
     sys.stdout.write(json.dumps({**told, "violations": seen.violations[:20]}, indent=2) + "\n")
     return 1 if seen.violations else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,13 @@ class Witness:
     def __init__(self, app: ServiceNowApp) -> None:
         self._app = app
         self.sent: list[Sent] = []
+        self.asked = 0
+        self.meanwhile: Callable[[int], None] = lambda _number: None
+        """Told the number of each request before it is answered, while its sender waits."""
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
+        self.asked += 1
+        self.meanwhile(self.asked)
         answer = self._app.answer(request)
         reads = request.method == "GET" or request.path.endswith(_READING_POSTS)
         if not reads and answer.status < 400:

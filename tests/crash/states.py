@@ -80,7 +80,8 @@ class ServerState:
     def __init__(self, directory: Path, url: str) -> None:
         self.directory = directory
         self._url = url
-        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        looking = make_url(url).set(drivername="postgresql").update_query_dict({"application_name": "looking"})
+        plain = looking.render_as_string(hide_password=False)
         self._connection = psycopg.connect(plain, autocommit=True)
 
     def variables(self) -> Mapping[str, str]:

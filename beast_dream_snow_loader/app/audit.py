@@ -118,7 +118,7 @@ def _error(verdict: Verdict, given: Sequence[Head]) -> AuditDamaged | None:
     if verdict.bad is not None:
         return AuditDamaged(
             f"The audit trail is not what was written. The first bad entry is {verdict.bad.number}: {verdict.bad.why}.",
-            next_step="Keep the database and its key as they are, and compare them with a backup.",
+            next_step="Keep database and key as they are, and compare with a backup; see: snowload audit export FILE",
         )
     unknown = [one for one in verdict.beginnings if not one.known]
     if unknown:

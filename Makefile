@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash soak queue leaks breakers year truth presence outages migrations audit faults canaries hostile controls check docs clean constraints
+.PHONY: setup demo test bench crash soak queue leaks breakers year truth presence outages forecasts migrations audit faults canaries hostile controls check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -64,6 +64,9 @@ presence: setup ## 10,000 inventories read badly, and well: only what is gone is
 
 outages: setup ## 10,000 outages of UniFi: nothing is decided from memory
 	$(BIN)/python -m tests.outages.stories --seed $(SEED)
+
+forecasts: setup ## breaches warned of, and false alarms, on 4,000 made-up series; takes some minutes
+	$(BIN)/python -m tests.analytics.forecasts --series 2000 --seed $(SEED)
 
 migrations: setup ## from every earlier revision, killed at every statement: the old database or the new one
 	$(BIN)/python -m tests.state.migration_kills

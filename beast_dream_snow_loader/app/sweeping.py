@@ -26,6 +26,7 @@ def swept(here: Ground, store: Store, run: Run, stopping: Callable[[], bool]) ->
             "entries_removed": gone.entries,
             "snapshots_removed": gone.snapshots,
             "audit_removed": audit,
+            "history_compacted": gone.compacted,
             "more": gone.more,
             "size_bytes": store.size_bytes,
             "problem": "",

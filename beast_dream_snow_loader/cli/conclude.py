@@ -28,14 +28,16 @@ printed: list[str] = []
 """The commands whose document this process has printed: one at most."""
 
 
-def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = False) -> NoReturn:
-    """Data on stdout, trouble on stderr; with ``as_json`` one document even when the command failed."""
+def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = False, bare: bool = False) -> NoReturn:
+    """Data on stdout, trouble on stderr; with ``as_json`` one document even when the command failed. ``bare``: what is
+    rendered is a document too, and nothing is added to it."""
     try:
         if as_json:
             _print_json(result)
         elif not (quiet and result.exit_code == 0):
             render(replace(result, body=masked_values(result.body)))
-            show_level(result)
+            if not bare:
+                show_level(result)
         sys.stdout.flush()
     except BrokenPipeError:
         _silence()  # the reader had enough: the work is done and recorded; its exit code still counts

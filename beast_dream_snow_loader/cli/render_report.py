@@ -1,45 +1,114 @@
-"""Runs and their reports for people."""
+"""Runs and their reports for people, in every form."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from beast_dream_snow_loader.app.result import Result
+import orjson
+
+from beast_dream_snow_loader.app.result import Result, document
+from beast_dream_snow_loader.cli.markdown import escaped
+from beast_dream_snow_loader.cli.markdown import table as markdown_table
 from beast_dream_snow_loader.cli.render_load import render as render_load
+from beast_dream_snow_loader.cli.report_format import ReportFormat
+from beast_dream_snow_loader.cli.report_sections import Section, facts, runs_section, sections
 from beast_dream_snow_loader.cli.tables import line, table
+from beast_dream_snow_loader.core.shown import shown
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NAMES = ("run_id", "command", "started_at", "finished_at", "duration_seconds", "status", "exit_code", "created",
+          "updated", "linked", "linking_rate", "failed", "held", "queued", "stale_source")  # fmt: skip
 
 
-def render(result: Result) -> None:
-    """The end of ``report``."""
+def renderer(form: ReportFormat) -> Callable[[Result], None]:
+    """How ``report`` ends on stdout. What went to a file is not printed as well, unless it is a table."""
+
+    def render(result: Result) -> None:
+        if form is ReportFormat.TABLE:
+            _tables(result)
+        elif result.body and "report_file" not in result.body:
+            print(written(form)(result).decode("utf-8"), end="")  # noqa: T201
+        if result.body.get("report_file"):
+            line(f"report: {result.body['report_file']}")
+
+    return render
+
+
+def written(form: ReportFormat) -> Callable[[Result], bytes]:
+    """The report as it stands in a file; a table is kept as JSON."""
+    return _WRITTEN.get(form, _json)
+
+
+def _json(result: Result) -> bytes:
+    return orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str)
+
+
+def _tables(result: Result) -> None:
     if "run" in result.body:
         render_run(result)
         return
-    _runs(result.body.get("runs", []))
-    summary = result.body.get("summary", {})
-    if summary:
-        line(", ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in summary.items()))
-    table(("step", "runs", "average", "longest"), _steps(result.body.get("steps", [])), title="Timing")
-    failures = [
-        (f["code"], f["category"], f["count"], f["runs"], f["last_seen"]) for f in result.body.get("failures", [])
-    ]
-    table(("failure", "category", "count", "runs", "last seen"), failures, title="Top failure modes")
-    incidents = [
-        (i["service"], i["code"], i["count"], len(i["runs"]), i["records"], i["relations"], i["last_seen"], _state(i))
-        for i in result.body.get("incidents", [])
-    ]
-    columns = ("service", "incident", "count", "runs", "records", "relations", "last seen", "state")
-    table(columns, incidents, title="Incidents by cause")
+    if numbers := list(facts(result.body)):
+        line(", ".join(f"{name}: {value}" for name, value in numbers))
+    for section in sections(result.body):
+        _show(section)
 
 
-def _state(incident: Mapping[str, Any]) -> str:
-    return "recovered" if incident["recovered"] else "open at last sight"
+def _show(section: Section) -> None:
+    table(section.columns, section.rows, title=section.title)
+    if section.more:
+        line(f"  and {section.more} more: --format json has all")
+
+
+def _markdown(result: Result) -> bytes:
+    return ("\n".join(_markdown_lines(result)) + "\n").encode("utf-8")
+
+
+def _markdown_lines(result: Result) -> Iterator[str]:
+    body = result.body
+    if "run" in body:
+        body = {"runs": [body["run"]], **{name: body.get(name, ()) for name in ("errors", "incidents")}}
+    yield f"# snowload report, {escaped(result.environment)}, {result.generated_at}"
+    yield ""
+    yield from markdown_table(("", ""), facts(body))
+    for section in sections({**body, "incidents": [_with_runs(one) for one in body.get("incidents", ())]}):
+        yield from ("", f"## {section.title}", "")
+        yield from markdown_table(section.columns, section.rows)
+        if section.more:
+            yield from ("", f"and {section.more} more")
+
+
+def _with_runs(incident: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"runs": [""], **incident}
+
+
+def _csv(result: Result) -> bytes:
+    """One row per run; a cell that a spreadsheet would reckon with begins with an apostrophe."""
+    body = result.body
+    runs = [body["run"]] if "run" in body else body.get("runs", [])
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(_NAMES)
+    out.writerows([_cell(run[name]) for name in _NAMES] for run in runs)
+    return text.getvalue().encode("utf-8")
+
+
+def _cell(value: object) -> object:
+    told = shown(value, 1000) if isinstance(value, str) else value
+    return f"'{told}" if isinstance(told, str) and told.startswith(_FORMULA) else told
+
+
+_WRITTEN: Mapping[ReportFormat, Callable[[Result], bytes]] = {ReportFormat.MARKDOWN: _markdown, ReportFormat.CSV: _csv}
 
 
 def render_runs(result: Result) -> None:
     """The end of ``runs list``."""
-    _runs(result.body.get("runs", []))
-    if not result.body.get("runs"):
+    runs: Sequence[Mapping[str, Any]] = result.body.get("runs", [])
+    section = runs_section(runs, len(runs))
+    table(section.columns, section.rows)
+    if not runs:
         line("no runs yet")
 
 
@@ -52,32 +121,3 @@ def render_run(result: Result) -> None:
     report = run.get("report") or {}
     then = Result(command=run["command"], status=run["status"], exit_code=run["exit_code"] or 0, body=report)
     render_load(then)
-
-
-def _runs(runs: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("run", "command", "started", "took", "status", "created", "updated", "linked", "rate", "failed", "held")
-    rows = [
-        (r["run_id"], r["command"], r["started_at"], _seconds(r["duration_seconds"]), r["status"], *_numbers(r))
-        for r in runs
-    ]
-    table(columns, rows)
-
-
-def _numbers(run: Mapping[str, Any]) -> tuple[object, ...]:
-    created, updated, linked, failed, held = (
-        run.get(name, 0) for name in ("created", "updated", "linked", "failed", "held")
-    )
-    rate = run.get("linking_rate")
-    return (created, updated, linked, "" if rate is None else f"{rate:.1%}", failed, held)
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} s"
-
-
-def _steps(steps: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:
-    return [(s["name"], s["runs"], _seconds(s["average_seconds"]), _seconds(s["longest_seconds"])) for s in steps]
-
-
-def _plain(value: object) -> object:
-    return "none" if value is None else value

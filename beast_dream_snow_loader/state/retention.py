@@ -1,5 +1,5 @@
-"""What is no longer kept: old runs with what they settled, old snapshots. A bounded part at a time, in small
-transactions.
+"""What is no longer kept: old runs with what they settled, old snapshots; and the history of runs taken together as it
+gets older. A bounded part at a time, in small transactions.
 
 Nothing that waits is ever removed (intended, unknown, queued or parked), nor a run that something waiting belongs to,
 nor the last good load. A run goes with its journal: what can be rolled back can be rolled back whole.
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, or_, select
 from beast_dream_snow_loader.clock import parse_rfc3339, rfc3339
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.state.engine import is_sqlite, reading, writing
+from beast_dream_snow_loader.state.history import Compaction
 from beast_dream_snow_loader.state.on_sqlite import fold_log
 from beast_dream_snow_loader.state.schema import OVER, STANDING, console_snapshots, journal, leases, meta, runs
 from beast_dream_snow_loader.state.statements import upsert
@@ -44,11 +45,13 @@ class Retention:
 
 @dataclass(slots=True, kw_only=True)
 class Swept:
-    """What was removed: ``runs`` by id, journal ``entries``, ``snapshots``. ``more``: something is left to do."""
+    """What was removed: ``runs`` by id, journal ``entries``, ``snapshots``. ``compacted``: rows of the history taken
+    together, or too old. ``more``: something is left to do."""
 
     runs: list[str] = field(default_factory=list)
     entries: int = 0
     snapshots: int = 0
+    compacted: int = 0
     more: bool = False
 
 
@@ -71,6 +74,8 @@ class Sweeper:
                 break
         swept.more = len(swept.runs) < len(due)
         swept.snapshots = self._old_snapshots()
+        compaction = Compaction(engine=self.engine, target=self.target, now=self.now)
+        swept.compacted = compaction.compact(self._is_ours, stopping)
         if is_sqlite(self.engine.url):
             _give_back(self.engine)
         return swept
@@ -99,7 +104,7 @@ class Sweeper:
         some = select(c.id).where(c.run_id == run_id, c.state.in_(OVER)).limit(ROWS_AT_ONCE)
         while True:
             with writing(self.engine) as connection:
-                if connection.scalar(select(leases.c.run_id).where(leases.c.target == self.target)) != self.holder:
+                if not self._is_ours(connection):
                     return False
                 removed = connection.execute(delete(journal).where(c.id.in_(some))).rowcount
                 swept.entries += removed
@@ -110,6 +115,9 @@ class Sweeper:
                     _remember_forgotten(connection, self.target, started_at)
                     swept.runs.append(run_id)
                     return True
+
+    def _is_ours(self, connection: Connection) -> bool:
+        return connection.scalar(select(leases.c.run_id).where(leases.c.target == self.target)) == self.holder
 
     def _old_snapshots(self) -> int:
         old = console_snapshots.c.taken_at < self.now - timedelta(days=self.rule.snapshots_days)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, select
 
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.redaction import masked_values
-from beast_dream_snow_loader.state.codec import decode_document, encode_document
+from beast_dream_snow_loader.state.codec import encode_document
 from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.history import remember
+from beast_dream_snow_loader.state.run_rows import run_of
 from beast_dream_snow_loader.state.schema import runs
 from beast_dream_snow_loader.state.statements import upsert
-from beast_dream_snow_loader.state.unread import from_table
 
 
 class SqlRuns:
@@ -33,7 +34,7 @@ class SqlRuns:
     def run(self, run_id: str) -> Run | None:
         with reading(self._engine) as connection:
             row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
-            return _run(row) if row is not None else None
+            return run_of(row) if row is not None else None
 
     def runs(
         self, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
@@ -45,7 +46,7 @@ class SqlRuns:
         if until is not None:
             query = query.where(runs.c.started_at < until)
         with reading(self._engine) as connection:
-            return [_run(row) for row in connection.execute(query)]
+            return [run_of(row) for row in connection.execute(query)]
 
     def last_success(self, target: str, command: str = "load") -> Run | None:
         """The newest run of ``command`` against ``target`` that ended ``ok``."""
@@ -53,9 +54,10 @@ class SqlRuns:
         query = select(runs).where(c.target == target, c.command == command, c.status == RunStatus.OK)
         with reading(self._engine) as connection:
             row = connection.execute(query.order_by(c.started_at.desc(), c.id.desc()).limit(1)).one_or_none()
-            return _run(row) if row is not None else None
+            return run_of(row) if row is not None else None
 
     def _save(self, run: Run) -> None:
+        run = replace(run, report=masked_values(run.report))
         row = {
             "id": run.id,
             "command": run.command,
@@ -65,22 +67,10 @@ class SqlRuns:
             "finished_at": run.finished_at,
             "status": run.status.value,
             "exit_code": run.exit_code,
-            "report": encode_document(masked_values(run.report)),
+            "report": encode_document(run.report),
+            "in_history": run.finished_at is not None,
         }
         with writing(self._engine) as connection:
             upsert(connection, runs, [row])
-
-
-@from_table("runs")
-def _run(row: Row[Any]) -> Run:
-    return Run(
-        id=row.id,
-        command=row.command,
-        environment=row.environment,
-        target=row.target,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        status=RunStatus(row.status),
-        exit_code=row.exit_code,
-        report=decode_document(row.report),
-    )
+            if run.finished_at is not None:
+                remember(connection, run)

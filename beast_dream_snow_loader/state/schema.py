@@ -67,6 +67,30 @@ runs = Table(
     Column("status", Text, nullable=False),
     Column("exit_code", Integer),
     Column("report", Text, nullable=False),
+    Column("in_history", Boolean, nullable=False, server_default=false()),  # or was, until it was taken together
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("started_at", UtcTime, nullable=False, index=True),
+    Column("finished_at", UtcTime, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("exit_code", Integer),
+    Column("body", Text, nullable=False),
+)
+
+history_buckets = Table(
+    "history_buckets",
+    metadata,
+    Column("grain", Text, primary_key=True),
+    Column("at", UtcTime, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("command", Text, primary_key=True),
+    Column("body", Text, nullable=False),
 )
 
 journal = Table(

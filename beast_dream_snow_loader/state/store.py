@@ -14,6 +14,7 @@ from sqlalchemy import Engine, select, text
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.parking import QueueLimits
+from beast_dream_snow_loader.core.standing import Standing
 from beast_dream_snow_loader.errors import StateDamaged
 from beast_dream_snow_loader.state.audit_key import FILE, FileKeys, Keys, NoKeys
 from beast_dream_snow_loader.state.audit_log import Signing, SqlAuditLog
@@ -30,6 +31,7 @@ from beast_dream_snow_loader.state.pacing import SqlPacing
 from beast_dream_snow_loader.state.private_files import COMPANIONS
 from beast_dream_snow_loader.state.retention import Retention, Sweeper, Swept, forgotten_until, half_gone
 from beast_dream_snow_loader.state.schema import ledger_items, meta
+from beast_dream_snow_loader.state.standing import standing as standing_now
 from beast_dream_snow_loader.state.statements import upsert
 
 _PROBLEMS_SHOWN = 5
@@ -132,6 +134,10 @@ class Store:
     ) -> AbstractContextManager[Fence]:
         """The lease on ``target`` for as long as the block runs. Raises as :func:`leased`."""
         return leased(self._engine, self._clock, target, run_id, timeout, meanwhile)
+
+    def standing(self) -> Standing:
+        """The CIs we keep, counted, and the uplinks of the largest site."""
+        return standing_now(self._engine)
 
     def sweep(self, target: str, holder: str, rule: Retention, stopping: Callable[[], bool]) -> Swept:
         """Remove what need not be kept any longer, while the run ``holder`` has the lease on ``target``."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, event
 
 from beast_dream_snow_loader.core.receipts import Operation
+from beast_dream_snow_loader.core.run import Run, RunStatus
 
 VERB_AND_TABLE = re.compile(r"(?P<verb>SELECT\b.*?\bFROM|INSERT INTO|UPDATE|DELETE FROM)\s+(?P<table>\w+)", re.DOTALL)
 
@@ -74,3 +77,28 @@ def test_what_is_known_is_read_with_two_statements(store, make, size):
     with counted() as reading:
         store.ledger.known()
     assert reading == ["SELECT ledger_items", "SELECT ledger_relations"]
+
+
+@pytest.mark.parametrize("size", [1, 250])
+def test_the_history_is_read_with_three_statements_and_the_ledger_counted_with_four(store, make, size):
+    store.journal.intend("run-1", [make.change(number) for number in range(size)])
+    store.journal.settle("run-1", [make.inserted(number) for number in range(size)])
+    for number in range(size):
+        at = make.noon - timedelta(minutes=number)
+        ends = {"started_at": at, "finished_at": at, "status": RunStatus.OK}
+        store.memory.finish_run(Run(id=f"run-{number}", command="load", environment="testing", target="dev1", **ends))
+    with counted() as reading:
+        store.memory.history(make.noon - timedelta(days=30))
+    with counted() as counting:
+        store.standing()
+    assert reading == ["SELECT history", "SELECT runs", "SELECT history_buckets"]
+    assert counting == ["SELECT ledger_items", "SELECT ledger_items", "SELECT ledger_items", "SELECT ledger_relations"]
+
+
+def test_a_run_that_ends_is_written_with_its_numbers_in_one_transaction(store, make):
+    one = Run(id="run-1", command="load", environment="testing", target="dev1", started_at=make.noon)
+    with counted() as starting:
+        store.memory.start_run(one)
+    with counted() as ending:
+        store.memory.finish_run(replace(one, finished_at=make.noon, status=RunStatus.OK))
+    assert (starting, ending) == (["INSERT runs", "COMMIT"], ["INSERT runs", "INSERT history", "COMMIT"])

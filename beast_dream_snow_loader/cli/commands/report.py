@@ -1,4 +1,4 @@
-"""``snowload report``: runs, counts, timing, failures."""
+"""``snowload report``: runs, counts, timing, failures, what is coming and what to do."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 
 from beast_dream_snow_loader.cli.options import Config, Env, Json, UseSandbox
+from beast_dream_snow_loader.cli.report_format import ReportFormat
 
-EXAMPLES = "Examples: snowload report --env production --since 7d | snowload report --env production --run ID --json"
+EXAMPLES = (
+    "Examples: snowload report --env production --since 30d --format markdown --output month.md | "
+    "snowload report --env production --run ID --json"
+)
 
 
 def report(
@@ -18,16 +22,20 @@ def report(
     since: Annotated[str, typer.Option("--since", help="A duration back (7d, 12h) or an instant.")] = "7d",
     until: Annotated[str | None, typer.Option("--until", help="A duration back or an instant.")] = None,
     run: Annotated[str | None, typer.Option("--run", help="One run, by its id.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", help="Write the JSON document to this file.")] = None,
+    form: Annotated[ReportFormat, typer.Option("--format", help="How to print it.")] = ReportFormat.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Write it to this file (a table as JSON).", show_default=False)
+    ] = None,
     sandbox: UseSandbox = False,
     as_json: Json = False,
 ) -> None:
-    """Show what the runs did: how many records, how long, what failed most."""
-    from beast_dream_snow_loader.app.history import report as use_case
+    """Show what the runs did: how many records, how long, what failed most, what is coming and what to do next."""
     from beast_dream_snow_loader.app.options import Place
+    from beast_dream_snow_loader.app.reporting import report as use_case
     from beast_dream_snow_loader.cli.conclude import conclude
-    from beast_dream_snow_loader.cli.render_report import render
+    from beast_dream_snow_loader.cli.render_report import renderer, written
 
     place = Place(environment=env, config_file=config, sandbox=sandbox)
-    result = use_case(place, since=since, until=until, run_id=run, output=output)
-    conclude(result, as_json=as_json, render=render)
+    result = use_case(place, since=since, until=until, run_id=run, output=output, form=written(form))
+    as_json, table = as_json or form is ReportFormat.JSON, form is ReportFormat.TABLE
+    conclude(result, as_json=as_json, render=renderer(form), bare=not table)

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.advice import next_steps
 from beast_dream_snow_loader.core.buckets import Bucket, Grain, Timing, buckets_of, coarser
 from beast_dream_snow_loader.core.digest import Digest
 from beast_dream_snow_loader.core.incidents import over_runs
-from beast_dream_snow_loader.core.advice import next_steps
 from beast_dream_snow_loader.core.performance import alerts, bottlenecks
 from beast_dream_snow_loader.core.quality import quality, rules_over
 from beast_dream_snow_loader.core.reliability import patterns, reliability

@@ -177,4 +177,4 @@ def test_the_size_of_the_database_follows_what_is_kept_and_not_what_has_been(pla
         assert max(full) - min(full) <= 0.05 * max(full) + 4 * 1024 * 1024, (min(full), max(full))  # and the log
         assert max(sizes) < 16 * 1024 * 1024
         file = place.url.removeprefix("sqlite:///")
-        assert 0 < Path(file).stat().st_size < 1024 * 1024
+        assert 0 < Path(file).stat().st_size < 2 * 1024 * 1024  # the numbers of all 200 runs are in it

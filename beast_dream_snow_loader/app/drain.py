@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from beast_dream_snow_loader.app import degraded, healed
+from beast_dream_snow_loader.app.belonging import refuse_foreign_state
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
@@ -42,6 +43,7 @@ def replay_queue(
                 wired = wire(here, store, told, dry_run=dry_run, stopping=stop, max_requests=max_requests)
                 wiring = replace(wired, heard=heard)
                 if dry_run:
+                    refuse_foreign_state(here, store)
                     return _replay(here, store, wiring, stop, limit, run, dry_run=True)
                 return _recorded(here, store, wiring, stop, limit, run)
     except SnowloadError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from beast_dream_snow_loader.app import degraded, healed
+from beast_dream_snow_loader.app.belonging import refuse_foreign_state
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
@@ -37,6 +38,7 @@ def rollback(place: Place, run_id: str, *, dry_run: bool, created: Created | Non
     """Never raises a SnowloadError: what stopped it is in the result."""
     try:
         with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
+            refuse_foreign_state(here, store)
             undone = _to_undo(here, store, run_id)
             run, heard = begun(COMMAND, here, {UNDOES: undone.id}), Heard()
             with listening(here, run.id, listener, heard, place=place, command=COMMAND) as told:

@@ -35,7 +35,17 @@ def had_another_address(here: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [LOAD, (*LOAD, "--dry-run"), (*LOAD, "--full"), (*PLAN, "--json"), REPLAY], ids=" ".join
+    "command",
+    [
+        LOAD,
+        (*LOAD, "--dry-run"),
+        (*LOAD, "--full"),
+        (*PLAN, "--json"),
+        REPLAY,
+        (*REPLAY, "--dry-run"),
+        ("rollback", "20261124T031502Z-3f9a1c", "--env", "testing", "--json"),
+    ],
+    ids=" ".join,
 )
 def test_another_instance_with_the_same_state_is_refused_with_both_names_and_the_ways_on(
     here: Town, command: tuple[str, ...]

@@ -12,7 +12,7 @@ from beast_dream_snow_loader.redaction import Secret
 
 VARIABLE = "environment variable"
 """The name of the layers that come from the environment."""
-_SECTIONS = ("unifi", "servicenow")
+_SECTIONS = ("unifi", "servicenow", "audit")
 
 S = TypeVar("S", bound=BaseModel)
 

@@ -146,6 +146,8 @@ def _replace(file: Path, data: bytes) -> None:
     beside.unlink(missing_ok=True)
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as writing:
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)  # a umask may have taken even the owner's rights
         writing.write(data)
         writing.flush()
         os.fsync(writing.fileno())

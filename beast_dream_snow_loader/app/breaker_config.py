@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from beast_dream_snow_loader.core.nearest import nearest
 from beast_dream_snow_loader.operations.breaker_policy import BreakerPolicy
 from beast_dream_snow_loader.operations.call_window import CountWindow
+from beast_dream_snow_loader.operations.config import CircuitBreakerConfig
 from beast_dream_snow_loader.servicenow.families import FAMILIES
 
 SERVICENOW, UNIFI, ONE_PASSWORD, DATABASE = "servicenow", "unifi", "op", "database"
@@ -17,6 +18,9 @@ FIXED = (SERVICENOW, *(f"{SERVICENOW}.{family}" for family in FAMILIES), UNIFI, 
 """Names that do not depend on the configuration. ``unifi`` stands for all of its sources, and is no breaker itself."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+
+_USUAL = CircuitBreakerConfig()
 
 
 class BreakerOverride(BaseModel):
@@ -44,11 +48,11 @@ class BreakerOverride(BaseModel):
 class BreakerSettings(BreakerOverride):
     """``[circuit_breaker]``. ``slow_call_seconds`` 0: no call is slow. ``by_name`` is written as tables."""
 
-    failure_threshold: int = Field(default=5, ge=1)
+    failure_threshold: int = Field(default=_USUAL.failure_threshold, ge=1)
     first_wait_seconds: float = Field(default=5.0, gt=0)
-    recovery_timeout_seconds: float = Field(default=60.0, gt=0)
+    recovery_timeout_seconds: float = Field(default=_USUAL.recovery_timeout_seconds, gt=0)
     jitter: bool = True
-    half_open_max_calls: int = Field(default=1, ge=1)
+    half_open_max_calls: int = Field(default=_USUAL.half_open_max_calls, ge=1)
     half_open_then_calls: int = Field(default=3, ge=0)
     half_open_seconds: float = Field(default=60.0, gt=0)
     window_size: int = Field(default=20, ge=1)

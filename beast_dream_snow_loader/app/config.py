@@ -194,13 +194,16 @@ class CredentialSettings(BaseModel):
 
 
 class RetrySettings(BaseModel):
-    """``[retry]``. ``max_attempts`` None: development 2, testing 1, production 5, otherwise 3."""
+    """``[retry]``. ``max_attempts`` None: development 2, testing 1, production 5, otherwise 3. Each wait may be
+    ``exponential_base`` times as long as the one before; with ``jitter`` it is any time up to that."""
 
     model_config = _FROZEN
 
     max_attempts: int | None = Field(default=None, ge=1, le=10)
     base_delay_seconds: float = Field(default=1.0, gt=0)
     max_delay_seconds: float = Field(default=60.0, gt=0)
+    exponential_base: float = Field(default=2.0, ge=1)
+    jitter: bool = True
 
 
 class BulkheadSettings(BaseModel):

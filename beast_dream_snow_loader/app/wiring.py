@@ -32,11 +32,11 @@ from beast_dream_snow_loader.state.store import Store, open_store
 from beast_dream_snow_loader.transport.allowance import Allowance
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.bulkheading import Spare
-from beast_dream_snow_loader.transport.http import HttpTransport
+from beast_dream_snow_loader.transport.http import HttpTransport, ResilientHTTPClient
 from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.reading import Limits
 from beast_dream_snow_loader.transport.reading_only import held_back
-from beast_dream_snow_loader.transport.stack import Around, build_stack, read_only
+from beast_dream_snow_loader.transport.stack import Around, read_only
 from beast_dream_snow_loader.unifi.cloud import CONNECTED
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
 from beast_dream_snow_loader.unifi.door import LOGIN
@@ -148,16 +148,20 @@ class Transports:
         self, service: str, http: HttpTransport, width: Width, around: Around = lambda inner: inner
     ) -> Transport:
         retry = retry_config(self.settings)
-        stack = build_stack(
-            self.hearing(service, http),
+        stack = ResilientHTTPClient(
+            service,
+            http=self.hearing(service, http),
             policy=RetryPolicy(
                 max_attempts=retry.max_attempts,
                 base_delay_seconds=retry.base_delay_seconds,
                 max_delay_seconds=retry.max_delay_seconds,
+                exponential_base=retry.exponential_base,
+                jitter=retry.jitter,
                 deadline_seconds=self.settings.servicenow.total_timeout_seconds,
             ),
-            breaker=breakers_for(service, self.breakers),
+            breakers=breakers_for(service, self.breakers),
             listener=self.listener,
+            clock=self.clock,
             meter=self.meter,
             around=around,
             restraint=self.restraints.of(service, width),

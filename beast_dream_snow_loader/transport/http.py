@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import requests
@@ -14,6 +15,8 @@ from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
 from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.operations.restraint import Restraint, Restraints
 from beast_dream_snow_loader.operations.retry import RetryPolicy
+from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.breaking import Breakers
 from beast_dream_snow_loader.transport.connections import Adapter, progress
 from beast_dream_snow_loader.transport.failures import failure, lost
 from beast_dream_snow_loader.transport.manners import refuse_unsafe, unverified, with_our_headers
@@ -21,7 +24,7 @@ from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.reading import Limits, TooLarge, read_body
 from beast_dream_snow_loader.transport.renewing import Lane, Renewing
-from beast_dream_snow_loader.transport.stack import build_stack
+from beast_dream_snow_loader.transport.stack import Around, build_stack
 from beast_dream_snow_loader.transport.tls import context, trust
 from beast_dream_snow_loader.transport.verbs import Verbs
 
@@ -159,9 +162,16 @@ def _proxies(lane: Lane, url: str) -> dict[str, str]:
     return lane.proxies[origin]
 
 
+class Wrapped(TypedDict, total=False):
+    """``breakers`` of the service and its parts, without them the one of its name; ``around`` puts a login on."""
+
+    breakers: Breakers
+    around: Around
+
+
 class ResilientHTTPClient(Verbs):
-    """The whole stack for one service: retries, places, the breaker of that name, pacing, events, and real HTTP
-    underneath.
+    """The whole stack for one service: retries, places, its breakers, pacing, events, and real HTTP underneath. A
+    :class:`~.base.Transport` itself, with HTTP's methods beside.
 
     ``restraint`` None: retry budget, places and cool-downs are this client's own. ``http`` None: an
     :class:`HttpTransport` with its defaults. Raises what :class:`~.retrying.Retrying` raises.
@@ -171,12 +181,13 @@ class ResilientHTTPClient(Verbs):
         self,
         service_name: str,
         *,
-        http: HttpTransport | None = None,
+        http: Transport | None = None,
         policy: RetryPolicy | None = None,
         meter: RequestMeter | None = None,
         listener: Listener = ignore,
         clock: Clock | None = None,
         restraint: Restraint | None = None,
+        **wrapped: Unpack[Wrapped],
     ) -> None:
         self.service_name = service_name
         time = clock or SystemClock()
@@ -184,9 +195,10 @@ class ResilientHTTPClient(Verbs):
             build_stack(
                 http or HttpTransport(service_name, listener=listener, clock=time),
                 policy=policy or RetryPolicy(),
-                breaker=get_breaker(service_name, clock=time),
+                breaker=wrapped.get("breakers") or get_breaker(service_name, clock=time),
                 meter=meter or RequestMeter(),
                 restraint=restraint or Restraints(time).of(service_name),
                 listener=listener,
+                around=wrapped.get("around", lambda transport: transport),
             )
         )

@@ -33,6 +33,9 @@ class Verbs:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
+    def send(self, request: Request) -> Response:
+        return self._transport.send(request)
+
     def get(self, url: str, correlation_id: str | None = None, **options: Unpack[CallOptions]) -> Response:
         return self._call("GET", url, correlation_id, options)
 

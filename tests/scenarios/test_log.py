@@ -53,6 +53,23 @@ def test_the_first_line_names_the_run_and_the_last_how_it_ended(here: Town, tmp_
     assert (last["event"], last["status"], last["exit_code"]) == ("run.finished", "ok", 0)
 
 
+def test_retries_wait_as_the_settings_say_and_every_operation_is_measured(here: Town, tmp_path: Path) -> None:
+    """R2, R6: without jitter each wait is the base's power."""
+    log = tmp_path / "run.jsonl"
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/now/cmdb/meta/*", first=2))
+    waits = {"BASE_DELAY_SECONDS": "0.05", "EXPONENTIAL_BASE": "3", "JITTER": "false", "MAX_ATTEMPTS": "3"}
+    ended = here.run(
+        *WORDY, "--log-file", str(log), **{f"SNOWLOAD_RETRY__{name}": told for name, told in waits.items()}
+    )
+    told = lines(log.read_text())
+    assert (ended.code, [line["seconds"] for line in told if line["event"] == "retry.planned"]) == (0, [0.05, 0.15])
+    measured = {
+        (line["metric"], line.get("name")): line["value"] for line in told if line["event"] == "metric.recorded"
+    }
+    assert measured["request.failed", "GET meta.read"] > 0
+    assert measured["request.p95", "GET meta.read"] > 0
+
+
 def test_a_failing_run_is_a_warning_with_its_exit_code(here: Town, tmp_path: Path) -> None:
     log = tmp_path / "run.jsonl"
     here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/*"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from beast_dream_snow_loader.app.breaker_config import DATABASE, FIXED, UNIFI
+from beast_dream_snow_loader.app.breaker_config import DATABASE, FIXED, ONE_PASSWORD, UNIFI
 from beast_dream_snow_loader.app.breakers import breaker_name
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.failing import failed
@@ -113,10 +113,10 @@ def _refuse_unknown(here: Ground, store: Store, name: str) -> None:
     known = [*_names(here.settings), *store.breakers.all(), *map(breaker_name, cooling)]
     if name in known or name.startswith(f"{UNIFI}:connector/"):
         return
-    near = nearest(name, known)
+    near = nearest(name, [one for one in known if one != ONE_PASSWORD])  # two letters are near to everything
     raise BadArgument(
         f"There is no circuit breaker {shown(name)}{f'; did you mean {near}?' if near else ''}.",
-        next_step="See what there is: snowload breakers list",
+        next_step=f"There are {', '.join(dict.fromkeys(known))}. See how each is: snowload breakers list",
     )
 
 

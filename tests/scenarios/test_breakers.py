@@ -227,3 +227,12 @@ def test_a_first_load_does_not_wait_for_a_breaker_longer_than_for_anything_else(
     load = here.run(*LOAD, **long)
     assert (load.code, "breaker.waited" in rules(load)) == (5, False), load.err
     assert "snowload breakers" in load.err
+
+
+def test_a_name_that_no_breaker_has_is_answered_with_those_that_some_have(here: Town) -> None:
+    refused = breakers(here, "open", "nope")
+    error = refused.document["error"]
+    assert (refused.code, "did you mean" in error["message"]) == (2, False)
+    assert all(name in error["next_step"] for name in ("servicenow.ire", "unifi:site-manager", "op"))
+    near = breakers(here, "reset", "servicenow.irre").document["error"]
+    assert "did you mean servicenow.ire?" in near["message"]

@@ -14,6 +14,7 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
 from beast_dream_snow_loader.sandbox.town import Account, Sandbox
 from tests.conftest import Snowload
+from tests.scenarios.in_process import InProcess
 
 
 class Town:
@@ -51,6 +52,12 @@ class Town:
 
     def servicenow_reads(self) -> list[str]:
         return [line.path for line in self.sandbox.log.lines("servicenow")]
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> Snowload:
+    """In this process, which is sooner; a scenario about processes asks for :class:`Snowload` itself."""
+    return InProcess(tmp_path)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ class InProcess(Snowload):
                 database.commit()
         out, err = io.StringIO(), io.StringIO()
         spoken = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
-        with _as_process(arguments, self.environment(variables)), spoken[0], spoken[1]:
+        with contextlib.chdir(self.home), _as_process(arguments, self.environment(variables)), spoken[0], spoken[1]:
             code = _code()
         return Ended(code=code, out=out.getvalue(), err=err.getvalue())
 

@@ -11,15 +11,10 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD
-from tests.scenarios.in_process import InProcess
 
 OpenTown = Callable[[Estate], Town]
 RENAMED = {"SERVICENOW_DATA_SOURCE": "UniFi2"}
 
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import HELD_BACK, LOAD, REPLAY, OpenTown, away, keeps, small, switch, unifi_away
-from tests.scenarios.in_process import InProcess
 
 ENDS = ("--env", "testing", "--json")
 LOOKING = (
@@ -27,10 +25,6 @@ LOOKING = (
     ("replay-queue", "--dry-run"),
 )
 
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

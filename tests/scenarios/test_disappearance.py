@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
@@ -28,12 +26,6 @@ from tests.scenarios.desk import (
     unifi_away,
     value,
 )
-from tests.scenarios.in_process import InProcess
-
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

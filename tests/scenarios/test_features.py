@@ -9,15 +9,10 @@ import pytest
 from beast_dream_snow_loader.sandbox.estate import Estate
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, REPLAY, OpenTown, clean, edges, keeps, keys
-from tests.scenarios.in_process import InProcess
 
 RELATIONS = "/cmdb_rel_ci"
 TRIED = "/identifyreconcile/queryEnhanced"
 
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

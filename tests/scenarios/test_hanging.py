@@ -12,16 +12,11 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, OpenTown
-from tests.scenarios.in_process import InProcess
 
 READ_SECONDS = 0.4
 ATTEMPTS = 2
 HANGS = 300.0
 
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

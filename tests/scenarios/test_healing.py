@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,16 +19,11 @@ from beast_dream_snow_loader.state.store import Store, open_store
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, REPLAY, OpenTown, away, insert, keeps, key_of, keys, rules, switch
-from tests.scenarios.in_process import InProcess
 
 PATIENT = {"SNOWLOAD_RETRY__MAX_ATTEMPTS": "5", "SNOWLOAD_RETRY__BASE_DELAY_SECONDS": "0.01"}
 OAUTH = {"SERVICENOW_CLIENT_ID": "snowload-demo", "SERVICENOW_CLIENT_SECRET": "snowload-demo-secret"}
 ANY = "/api/now/*"
 
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,15 +15,10 @@ from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.ageing import pass_time
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, clean, key_of, switch, value
-from tests.scenarios.in_process import InProcess
 
 OpenTown = Callable[[Estate], Town]
 _DAY = 90_000.0
 
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

@@ -29,14 +29,9 @@ from tests.scenarios.desk import (
     switch,
     unifi_away,
 )
-from tests.scenarios.in_process import InProcess
 
 HOSTILE = "<img src=x onerror=alert(1)>|[click](http://evil.example)\u202e`x`\u009b31m"
 
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 def test_a_plan_counts_what_the_load_after_it_writes(town: OpenTown) -> None:

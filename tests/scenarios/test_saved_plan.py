@@ -32,12 +32,6 @@ from tests.scenarios.desk import (
     switch,
     value,
 )
-from tests.scenarios.in_process import InProcess
-
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

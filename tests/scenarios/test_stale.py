@@ -4,7 +4,6 @@ Q18)."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -27,14 +26,9 @@ from tests.scenarios.desk import (
     unifi_away,
     value,
 )
-from tests.scenarios.in_process import InProcess
 
 DOWN = Fault(effect=Effect.STATUS, status=503)
 
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

@@ -18,14 +18,9 @@ from beast_dream_snow_loader.state.backup import back_up
 from tests.conftest import Snowload
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, OpenTown, clean, edges, keys, names, small, switch
-from tests.scenarios.in_process import InProcess
 
 PAGE = 4096
 
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

@@ -15,22 +15,27 @@ from tests.conftest import Ended, Snowload
 
 
 class InProcess(Snowload):
-    """Commands are taken to be far apart: what breakers learned is forgotten before each."""
+    """``far_apart``: what breakers learned is forgotten before each command, as it would be after minutes."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, far_apart: bool = True) -> None:
         super().__init__(home)
+        self.far_apart = far_apart
         self.home.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, *arguments: str, timeout: float = 60, **variables: str) -> Ended:
-        for state in Path(self.variables["SNOWLOAD_STATE_DIR"]).glob("*/state.sqlite"):
-            with contextlib.closing(sqlite3.connect(state)) as database, contextlib.suppress(sqlite3.DatabaseError):
-                database.execute("DELETE FROM breakers WHERE NOT by_hand")
-                database.commit()
+        if self.far_apart:
+            self._forget()
         out, err = io.StringIO(), io.StringIO()
         spoken = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
         with contextlib.chdir(self.home), _as_process(arguments, self.environment(variables)), spoken[0], spoken[1]:
             code = _code()
         return Ended(code=code, out=out.getvalue(), err=err.getvalue())
+
+    def _forget(self) -> None:
+        for state in Path(self.variables["SNOWLOAD_STATE_DIR"]).glob("*/state.sqlite"):
+            with contextlib.closing(sqlite3.connect(state)) as database, contextlib.suppress(sqlite3.DatabaseError):
+                database.execute("DELETE FROM breakers WHERE NOT by_hand")
+                database.commit()
 
 
 def _code() -> int:

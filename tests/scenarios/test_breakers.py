@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.conftest import Ended, Snowload
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, REPLAY, OpenTown, away, findings, keeps, rules, switch
+from tests.scenarios.in_process import InProcess
 
 PATIENT = {
     "SNOWLOAD_CIRCUIT_BREAKER__FAILURE_THRESHOLD": "1",
@@ -19,6 +21,11 @@ PATIENT = {
     "SNOWLOAD_CIRCUIT_BREAKER__JITTER": "false",
 }
 """The first failure opens, and for long enough for a test."""
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> Snowload:
+    return InProcess(tmp_path, far_apart=False)
 
 
 @pytest.fixture
@@ -116,7 +123,7 @@ def test_a_console_set_aside_by_hand_is_as_if_it_were_away(here: Town) -> None:
     (console,) = (name for name in names if name.startswith("unifi:127.0.0.1"))
     breakers(here, "open", console)
     load = here.run(*LOAD)
-    assert load.code == 3, load.err
+    assert (load.code, load.document["degradation"]["level"]) == (0, "reduced"), load.err
     assert here.sandbox.log.lines("console-1") == ()
     assert here.sandbox.log.lines("site-manager") != ()
     assert [finding["record"] for finding in findings(load, "breaker.opened")] == [console]

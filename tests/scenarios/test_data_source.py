@@ -16,7 +16,6 @@ OpenTown = Callable[[Estate], Town]
 RENAMED = {"SERVICENOW_DATA_SOURCE": "UniFi2"}
 
 
-
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     opened = town(Estate.generate(seed=3, sites=1, devices=6))

@@ -26,7 +26,6 @@ LOOKING = (
 )
 
 
-
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     return town(Estate.generate(seed=3, sites=1, devices=8))

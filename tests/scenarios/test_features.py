@@ -14,7 +14,6 @@ RELATIONS = "/cmdb_rel_ci"
 TRIED = "/identifyreconcile/queryEnhanced"
 
 
-
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     return town(Estate.generate(seed=3, sites=1, devices=8))

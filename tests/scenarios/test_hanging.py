@@ -18,7 +18,6 @@ ATTEMPTS = 2
 HANGS = 300.0
 
 
-
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     """Two consoles, the first of which hangs, and whom Site Manager does not reach either."""

@@ -25,7 +25,6 @@ OAUTH = {"SERVICENOW_CLIENT_ID": "snowload-demo", "SERVICENOW_CLIENT_SECRET": "s
 ANY = "/api/now/*"
 
 
-
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     return town(Estate.generate(seed=3, sites=1, devices=8))

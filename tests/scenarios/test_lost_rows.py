@@ -20,7 +20,6 @@ OpenTown = Callable[[Estate], Town]
 _DAY = 90_000.0
 
 
-
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     """A loaded town."""

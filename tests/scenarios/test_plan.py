@@ -33,7 +33,6 @@ from tests.scenarios.desk import (
 HOSTILE = "<img src=x onerror=alert(1)>|[click](http://evil.example)\u202e`x`\u009b31m"
 
 
-
 def test_a_plan_counts_what_the_load_after_it_writes(town: OpenTown) -> None:
     """L3, L8: 10 while there is something to do, 0 when there is nothing."""
     here = town(small())

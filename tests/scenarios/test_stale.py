@@ -30,7 +30,6 @@ from tests.scenarios.desk import (
 DOWN = Fault(effect=Effect.STATUS, status=503)
 
 
-
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     """Three consoles, loaded once."""

@@ -22,7 +22,6 @@ from tests.scenarios.desk import LOAD, OpenTown, clean, edges, keys, names, smal
 PAGE = 4096
 
 
-
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     opened = town(small())

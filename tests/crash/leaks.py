@@ -141,11 +141,12 @@ def main() -> int:
         _serve()
         return 0
     every = loads(given.runs, time.monotonic() + given.minutes * 60 if given.minutes else None)
-    seen = every[given.warm_up :]
+    warm_up = min(given.warm_up, len(every) // 2)
+    seen = every[warm_up:]
     wrong = list(violations(seen))
     first, last = seen[0], seen[-1]
     print(  # noqa: T201
-        f"{len(every)} loads, {given.warm_up} of them to warm up: memory {first.memory / 2**20:.1f} → "
+        f"{len(every)} loads, {warm_up} of them to warm up: memory {first.memory / 2**20:.1f} → "
         f"{last.memory / 2**20:.1f} MiB ({growth(seen):+.3f} KiB a load), open files {first.files} → {last.files}, "
         f"database {first.database} → {last.database} bytes, log at most {max(one.log for one in seen)}",
         *wrong,

@@ -14,9 +14,11 @@ from beast_dream_snow_loader.cli.markdown import escaped
 from beast_dream_snow_loader.cli.markdown import table as markdown_table
 from beast_dream_snow_loader.cli.render_load import render as render_load
 from beast_dream_snow_loader.cli.report_format import ReportFormat
-from beast_dream_snow_loader.cli.report_sections import Section, facts, runs_section, sections
+from beast_dream_snow_loader.cli.report_sections import TODO, Section, facts, runs_section, sections
 from beast_dream_snow_loader.cli.tables import line, table
+from beast_dream_snow_loader.core.quality import quality
 from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.operations.reporting.page import page
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NAMES = ("run_id", "command", "started_at", "finished_at", "duration_seconds", "status", "exit_code", "created",
@@ -67,21 +69,24 @@ def _markdown(result: Result) -> bytes:
 
 
 def _markdown_lines(result: Result) -> Iterator[str]:
-    body = result.body
-    if "run" in body:
-        body = {"runs": [body["run"]], **{name: body.get(name, ()) for name in ("errors", "incidents")}}
+    body = _as_many(result.body)
     yield f"# snowload report, {escaped(result.environment)}, {result.generated_at}"
     yield ""
     yield from markdown_table(("", ""), facts(body))
-    for section in sections({**body, "incidents": [_with_runs(one) for one in body.get("incidents", ())]}):
+    for section in sections(body):
         yield from ("", f"## {section.title}", "")
         yield from markdown_table(section.columns, section.rows)
         if section.more:
             yield from ("", f"and {section.more} more")
 
 
-def _with_runs(incident: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"runs": [""], **incident}
+def _as_many(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One run's report in the shape of that over many: what it failed with, and what its data lacks."""
+    if "run" not in body:
+        return body
+    run = body["run"]
+    incidents = [{"runs": [run["run_id"]], **one} for one in body.get("incidents", ())]
+    return {"runs": [run], "incidents": incidents, "quality": quality(run["run_id"], run["report"])}
 
 
 def _csv(result: Result) -> bytes:
@@ -100,7 +105,18 @@ def _cell(value: object) -> object:
     return f"'{told}" if isinstance(told, str) and told.startswith(_FORMULA) else told
 
 
-_WRITTEN: Mapping[ReportFormat, Callable[[Result], bytes]] = {ReportFormat.MARKDOWN: _markdown, ReportFormat.CSV: _csv}
+def _html(result: Result) -> bytes:
+    every = list(sections(_as_many(result.body)))
+    todo = next((one for one in every if one.title == TODO), None)
+    below = [one for one in every if one is not todo]
+    return page(document(result), todo, below)
+
+
+_WRITTEN: Mapping[ReportFormat, Callable[[Result], bytes]] = {
+    ReportFormat.MARKDOWN: _markdown,
+    ReportFormat.CSV: _csv,
+    ReportFormat.HTML: _html,
+}
 
 
 def render_runs(result: Result) -> None:

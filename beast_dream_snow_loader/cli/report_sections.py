@@ -8,6 +8,7 @@ from typing import Any
 
 from beast_dream_snow_loader.core.advice import warned
 
+TODO = "What to do next"
 RUNS_SHOWN = 30
 RECORDS_SHOWN = 20
 _RUN_COLUMNS = (
@@ -34,7 +35,7 @@ def sections(body: Mapping[str, Any]) -> Iterator[Section]:
 
 def _sections(body: Mapping[str, Any]) -> Iterator[Section]:
     yield Section(
-        title="What to do next",
+        title=TODO,
         columns=("why", "next"),
         rows=[(one["why"], one["step"]) for one in body.get("next_steps", ())],
     )

@@ -57,23 +57,25 @@ def _of_the_last_load(runs: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]
 
 def _of_what_waits(queue: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     if queue["unsettled"]:
-        yield f"{queue['unsettled']} writes were sent without an answer", "The next load looks them up: snowload load"
+        yield f"writes sent without an answer: {queue['unsettled']}", "The next load looks them up: snowload load"
     if queue["waiting"]:
-        yield f"{queue['waiting']} writes wait in the queue", "Send them: snowload replay-queue"
+        yield f"writes waiting in the queue: {queue['waiting']}", "Send them: snowload replay-queue"
     if queue["parked"]:
-        yield f"{queue['parked']} writes are parked", "See each with its reason: snowload queue list --state parked"
+        yield f"writes parked: {queue['parked']}", "See each with its reason: snowload queue list --state parked"
 
 
 _DATA = {
-    "held": ("records are held until somebody decides", "Decide each: docs/guides/identity.md"),
-    "duplicates": ("records are there twice", "Merge them in ServiceNow, then run: snowload load"),
-    "orphans": ("relations lack an end", "See which end and why under quality in this report, then: snowload load"),
-    "hand_edits": ("values were changed by hand and stay", "To take them over or write over them: "
-                   "docs/explanation/ownership.md"),
-}  # fmt: skip
+    "held": ("records held until somebody decides", "Decide each: docs/guides/identity.md"),
+    "duplicates": ("records there twice", "Merge them in ServiceNow, then run: snowload load"),
+    "orphans": ("relations without an end", "See which and why under quality in this report, then: snowload load"),
+    "hand_edits": (
+        "values changed by hand, which stay",
+        "To take or to write them over: docs/explanation/ownership.md",
+    ),
+}
 
 
 def _of_the_data(quality: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, (what, step) in _DATA.items():
         if count := quality["counts"].get(name):
-            yield f"{count} {what}", step
+            yield f"{what}: {count}", step

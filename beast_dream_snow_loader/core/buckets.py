@@ -90,24 +90,36 @@ def coarser(buckets: Iterable[Bucket], grain: Grain) -> list[Bucket]:
 
 def _bucket(key: tuple[datetime, str, str], grain: Grain, digests: Sequence[Digest]) -> Bucket:
     at, target, command = key
-    counts: Counter[str] = Counter()
-    failures: Counter[str] = Counter()
-    rules: Counter[str] = Counter()
-    steps: dict[str, Timing] = {}
-    took = Timing()
+    counts: dict[str, int] = {}
+    failures: dict[str, int] = {}
+    rules: dict[str, int] = {}
+    times: dict[str, list[float]] = {}
+    took: list[float] = []
     for one in digests:
-        counts.update(one.counts)
-        failures.update({code: mode[0] for code, mode in one.failures.items()})
-        rules.update(one.rules)
-        for name, (seconds, *_) in one.steps.items():
-            steps[name] = steps.get(name, _NONE) + Timing(runs=1, seconds=seconds, longest=seconds)
-        if (seconds_taken := one.seconds) is not None:
-            took += Timing(runs=1, seconds=seconds_taken, longest=seconds_taken)
+        _count(counts, one.counts)
+        _count(rules, one.rules)
+        for code, (count, _) in one.failures.items():
+            failures[code] = failures.get(code, 0) + count
+        for name, (seconds, _) in one.steps.items():
+            times.setdefault(name, []).append(seconds)
+        if (spent := one.seconds) is not None:
+            took.append(spent)
+    steps = {name: _timing(seconds) for name, seconds in times.items()}
     statuses = Counter(one.status.value for one in digests)
     return Bucket(
         at=at, grain=grain, target=target, command=command, statuses=statuses, counts=counts, failures=failures,
-        rules=rules, steps=steps, took=took,
+        rules=rules, steps=steps, took=_timing(took),
     )  # fmt: skip
+
+
+def _count(into: dict[str, int], more: Mapping[str, int]) -> None:
+    """Plain, because a report adds up tens of thousands of these."""
+    for name, count in more.items():
+        into[name] = into.get(name, 0) + count
+
+
+def _timing(seconds: Sequence[float]) -> Timing:
+    return Timing(runs=len(seconds), seconds=sum(seconds), longest=max(seconds, default=0.0))
 
 
 _NONE = Timing()

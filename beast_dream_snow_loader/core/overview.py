@@ -44,6 +44,7 @@ def overview(past: Past) -> dict[str, Any]:
     """The report's own part of the document."""
     hours = buckets_of(past.digests, Grain.HOUR)
     every = [*past.buckets, *hours]
+    load = past.load
     loads = [one for one in past.digests if one.command == "load"]
     told: dict[str, Any] = {
         "summary": _summary(past.digests, past.buckets, every),
@@ -51,7 +52,10 @@ def overview(past: Past) -> dict[str, Any]:
         "steps": list(_steps(every)),
         "failures": _failures(past.digests, past.buckets),
         "incidents": _incidents(past.digests),
-        "quality": {**quality(past.load), "rules": rules_over(every)[:TOP]},
+        "quality": {
+            **quality(load.id if load else None, load.report if load else {}),
+            "rules": rules_over(every)[:TOP],
+        },
         "reliability": reliability(loads),
         "patterns": patterns(past.digests),
         "alerts": alerts(loads),

@@ -8,7 +8,6 @@ from typing import Any
 
 from beast_dream_snow_loader.core.buckets import Bucket
 from beast_dream_snow_loader.core.digest import BY_HAND
-from beast_dream_snow_loader.core.run import Run
 
 MOST = 200
 """Records told of one kind; the run itself has all of them."""
@@ -21,9 +20,8 @@ DOUBLE = frozenset({"identity.shared", "serial.shared", "base.duplicate", "base.
                     "binding.duplicate", "unlink.shared"})  # fmt: skip
 
 
-def quality(load: Run | None) -> dict[str, Any]:
-    """Of one load: each group with its records, the first :data:`MOST`, and how many there are."""
-    told = load.report if load is not None else {}
+def quality(run_id: str | None, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Of one load, by its report: each group with its records, the first :data:`MOST`, and how many there are."""
     findings = told.get("findings", ())
     groups = {
         "issues": [_issue(one) for one in findings if one["severity"] != "info" and _elsewhere(one["rule"])],
@@ -35,7 +33,7 @@ def quality(load: Run | None) -> dict[str, Any]:
         "parked": [_failed(one) for one in told.get("parked", ())],
     }
     return {
-        "run_id": load.id if load is not None else None,
+        "run_id": run_id,
         "links": dict(told.get("links", {})),
         "verify": dict(told.get("verify", {})),
         "counts": {name: len(rows) for name, rows in groups.items()},

@@ -11,7 +11,7 @@ from beast_dream_snow_loader.cli.options import Config, Env, Json, UseSandbox
 from beast_dream_snow_loader.cli.report_format import ReportFormat
 
 EXAMPLES = (
-    "Examples: snowload report --env production --since 30d --format markdown --output month.md | "
+    "Examples: snowload report --env production --since 30d --format html --output month.html | "
     "snowload report --env production --run ID --json"
 )
 

@@ -1,0 +1,1 @@
+"""Reports as pages: what they look like, apart from what they say."""

@@ -147,7 +147,8 @@ def _log_tail(here: Ground) -> bytes:
     """The last lines, each made harmless: they may repeat what a device is called."""
     file = log_config(here).file
     try:
-        with file.open("rb") if file is not None else io.BytesIO() as lines:
+        regular = file is not None and file.is_file()  # a device may have no end
+        with file.open("rb") if file is not None and regular else io.BytesIO() as lines:
             return b"".join(_line(line) for line in deque(lines, maxlen=_LOG_LINES))
     except OSError:
         return b""

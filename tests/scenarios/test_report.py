@@ -1,0 +1,111 @@
+"""What a report says is what happened: held against the CMDB and against what the commands ended with (R8)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.conftest import Snowload
+from tests.scenarios.conftest import Town
+from tests.scenarios.desk import LOAD, REPLAY, OpenTown, away, by_hand, keeps, keys, one_switch, refuse, small, uplinks
+from tests.scenarios.in_process import InProcess
+
+REPORT = ("report", "--env", "testing", "--json")
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> Snowload:
+    return InProcess(tmp_path)
+
+
+def reported(here: Town) -> dict[str, Any]:
+    document = here.run(*REPORT).document
+    keeps(document)
+    return document
+
+
+def told_as_ended(told: dict[str, Any], codes: list[int]) -> None:
+    """No success that was none, no failure left out."""
+    assert [run["exit_code"] for run in reversed(told["runs"])] == codes
+    assert told["summary"]["ok"] == codes.count(0)
+    assert told["summary"]["success_rate_percent"] == round(100 * codes.count(0) / len(codes), 1)
+    assert sum(told["summary"]["by_status"].values()) == told["summary"]["runs"] == len(codes)
+
+
+def told_as_stored(told: dict[str, Any], here: Town) -> None:
+    """CIs made, edges drawn, classes and uplinks are those of the CMDB."""
+    ours = oracle.by_native_key(here.app.instance, "UniFi")
+    assert told["summary"]["created"] == len(ours)
+    assert told["inventory"]["classes"] == Counter(item.class_name for item in ours.values())
+    assert sum(told["inventory"]["sites"].values()) == len(ours)
+    assert told["summary"]["linked"] == len(oracle.edges(here.app.instance))
+    above = {node["key"]: node["above"] for node in told["inventory"]["tree"]}
+    wanted = uplinks(here.estate)
+    assert above == {key: wanted[key] if wanted[key] in above else "" for key in above}
+
+
+def test_a_refused_device_is_told_with_all_that_hangs_on_it(town: OpenTown) -> None:
+    here = town(small())
+    refuse(here, switch := one_switch(here.estate))
+    load = here.run(*LOAD)
+    told = reported(here)
+    told_as_ended(told, [3])
+    told_as_stored(told, here)
+    assert switch not in keys(here)
+    records = {one["record"] for one in told["quality"]["failed"]}
+    assert records == {one["key"] for one in load.document["failed"]}
+    assert switch in records
+    assert sum(mode["count"] for mode in told["failures"]) == told["summary"]["failed"] == len(load.document["failed"])
+    links = told["quality"]["links"]
+    assert links["linked"] == len(oracle.edges(here.app.instance))
+    assert links["wanted"] - links["linked"] == len(records) - 1
+    assert told["reliability"]["failing_runs"] == 1
+    assert told["next_steps"][0]["step"].startswith("See why: snowload report --run")
+
+
+def test_a_bad_night_and_the_way_out_of_it(town: OpenTown) -> None:
+    here = town(small())
+    codes = [here.run(*LOAD).code]
+    away(here)
+    codes.append(here.run(*LOAD, "--full").code)
+    queued = reported(here)
+    told_as_ended(queued, codes)
+    told_as_stored(queued, here)
+    assert codes == [0, 8]
+    assert queued["queue"]["waiting"] == queued["runs"][0]["queued"] > 0
+    assert "Send them: snowload replay-queue" in [one["step"] for one in queued["next_steps"]]
+    assert [one["code"] for one in queued["failures"]] == ["transport.server_fault"]
+    here.sandbox.servicenow.faults.clear()
+    codes += [here.run(*REPLAY).code, here.run(*LOAD).code]
+    told = reported(here)
+    told_as_ended(told, codes)
+    told_as_stored(told, here)
+    assert told["queue"] == {"waiting": 0, "unsettled": 0, "parked": 0}
+    assert (told["reliability"]["episodes"], told["reliability"]["failing_since"]) == (1, None)
+    assert told["reliability"]["mttr_seconds"] > 0
+
+
+def test_a_good_night_needs_nobody(town: OpenTown) -> None:
+    here = town(small())
+    codes = [here.run(*LOAD).code, here.run(*LOAD).code]
+    told = reported(here)
+    told_as_ended(told, codes)
+    told_as_stored(told, here)
+    assert codes == [0, 0]
+    assert told["next_steps"] == told["failures"] == told["incidents"] == told["alerts"] == []
+    assert all(one["warning"] == "" and not one["enough"] for one in told["forecasts"])
+
+
+def test_a_hand_edit_is_told_with_its_record(town: OpenTown) -> None:
+    here = town(small())
+    here.run(*LOAD)
+    by_hand(here, switch := one_switch(here.estate), name="by-hand")
+    here.run(*LOAD, "--full")
+    told = reported(here)
+    edits = [one["record"] for one in told["quality"]["hand_edits"]]
+    assert edits == [switch]
+    assert told["quality"]["counts"]["hand_edits"] == 1

@@ -12,7 +12,7 @@ from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.errors_told import tell_incidents
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.options import Place
-from beast_dream_snow_loader.app.places import state_directory
+from beast_dream_snow_loader.app.places import log_file
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.events import BreakerChanged, Event, FindingRaised, Listener
 from beast_dream_snow_loader.core.findings import Finding
@@ -84,7 +84,9 @@ def log_config(here: Ground, verbosity: int = 0) -> LoggingConfig:
 def _log_file(settings: Settings) -> Path | None:
     if not settings.features.log_file:
         return None
-    return settings.logging.file or private_directory(state_directory(settings) / "log") / "snowload.jsonl"
+    if settings.logging.file is None:
+        private_directory(log_file(settings).parent)
+    return log_file(settings)
 
 
 def _refuse_pipe(file: Path | None, place: Place) -> None:

@@ -23,3 +23,8 @@ def state_url(settings: Settings) -> str:
 def report_file(settings: Settings, run_id: str) -> Path:
     """Where the JSON report of a run is kept when no place is named."""
     return state_directory(settings) / "reports" / f"{run_id}.json"
+
+
+def log_file(settings: Settings) -> Path:
+    """Where the log is kept, should it be kept."""
+    return settings.logging.file or state_directory(settings) / "log" / "snowload.jsonl"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.history import as_they_stand, found_run, instant, told, whole
 from beast_dream_snow_loader.app.options import Place
+from beast_dream_snow_loader.app.postmortem import postmortem_of
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.digest import Digest
 from beast_dream_snow_loader.core.overview import Past, overview
 from beast_dream_snow_loader.core.run import Run
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.operations.classification import classify_code
 from beast_dream_snow_loader.redaction import masked_values
 from beast_dream_snow_loader.state.store import Store
@@ -28,20 +29,38 @@ Form = Callable[[Result], bytes]
 """How a report is written to a file."""
 
 
-def report(
-    place: Place, *, since: str, until: str | None, run_id: str | None, output: Path | None, form: Form
-) -> Result:
-    """Runs of ``[since, until)``, or one run whole; written to ``output`` too, if it is named."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Runs of ``[since, until)``, or the one with ``run_id``; ``postmortem``: all that is known of that one."""
+
+    since: str
+    until: str | None = None
+    run_id: str | None = None
+    postmortem: bool = False
+
+
+def report(place: Place, asked: Asked, *, output: Path | None, form: Form) -> Result:
+    """Written to ``output`` too, if it is named."""
     try:
         refuse_unwritable(output)
-        made = (lambda here, store: _one(here, store, run_id)) if run_id is not None else _many(since, until)
-        result = told("report", place, made)
+        result = _asked(place, asked)
         if output is not None and result.error is None:
             write_private(output, form(replace(result, body=masked_values(result.body))))
             result = replace(result, body={**result.body, "report_file": str(output)})
     except SnowloadError as error:
         return failed("report", error)
     return result
+
+
+def _asked(place: Place, asked: Asked) -> Result:
+    run_id = asked.run_id
+    if run_id is None and asked.postmortem:
+        raise BadArgument("A post-mortem is of one run.", next_step="Name it with --run ID; see: snowload runs list")
+    if run_id is None:
+        return told("report", place, _many(asked.since, asked.until))
+    if asked.postmortem:
+        return told("postmortem", place, lambda here, store: postmortem_of(here, store, run_id))
+    return told("report", place, lambda here, store: _one(here, store, run_id))
 
 
 def _one(here: Ground, store: Store, run_id: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from beast_dream_snow_loader.app.auditing import sealed
+from beast_dream_snow_loader.app.check import settings_in_force
 from beast_dream_snow_loader.app.errors_told import Ending, errors_told
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.healed import cache_warmed, queue_drained
@@ -45,10 +46,15 @@ def closed(store: Store, run: Run, result: Result, here: Ground) -> Result:
             finished_at=here.clock.now(),
             status=RunStatus(result.status),
             exit_code=int(result.exit_code),
-            report=document(result),
+            report={**document(result), "configuration": _configured(here)},
         )
     )
     return result
+
+
+def _configured(here: Ground) -> list[dict[str, object]]:
+    """The settings in force that are no defaults, with their sources; secrets hidden."""
+    return [one for one in settings_in_force(here) if one["source"] != "default"]
 
 
 def healings_of(wiring: Wiring, report: RunReport, store: Store) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.parking import NOT_FOUND, QueueLimits
 from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
+from beast_dream_snow_loader.core.postmortem import Settled
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import QueueFull, ReadOnlyMode
 from beast_dream_snow_loader.redaction import masked
@@ -177,6 +178,22 @@ class SqlJournal:
         query = select(c.subject).where(theirs, c.id.in_(newest))
         with reading(self._engine) as connection:
             return frozenset(connection.scalars(query))
+
+    def settled(self, run_id: str) -> list[Settled]:
+        """What became of the changes of this run, counted; the earliest intent first."""
+        c = journal.c
+        how = (c.change_type, c.state, c.code)
+        first = func.min(c.intended_at).label("first")
+        counted = select(*how, func.count().label("number"), first, func.max(c.settled_at).label("last"))
+        query = counted.where(c.run_id == run_id).group_by(*how).order_by(first, *how)
+        with reading(self._engine) as connection:
+            return [
+                Settled(
+                    change=row.change_type, state=row.state, code=row.code, count=row.number, first=row.first,
+                    last=row.last,
+                )
+                for row in connection.execute(query)
+            ]  # fmt: skip
 
     def done(self, run_id: str) -> Sequence[Settlement]:
         """What a run did, in the order it was settled."""

@@ -23,6 +23,9 @@ def report(
     until: Annotated[str | None, typer.Option("--until", help="A duration back or an instant.")] = None,
     run: Annotated[str | None, typer.Option("--run", help="One run, by its id.")] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="How to print it.")] = ReportFormat.TABLE,
+    postmortem: Annotated[
+        bool, typer.Option("--postmortem", help="Everything known of that run, in one JSON document.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", help="Write it to this file (a table as JSON).", show_default=False)
     ] = None,
@@ -31,11 +34,14 @@ def report(
 ) -> None:
     """Show what the runs did: how many records, how long, what failed most, what is coming and what to do next."""
     from beast_dream_snow_loader.app.options import Place
+    from beast_dream_snow_loader.app.reporting import Asked
     from beast_dream_snow_loader.app.reporting import report as use_case
     from beast_dream_snow_loader.cli.conclude import conclude
     from beast_dream_snow_loader.cli.render_report import renderer, written
 
     place = Place(environment=env, config_file=config, sandbox=sandbox)
-    result = use_case(place, since=since, until=until, run_id=run, output=output, form=written(form))
+    form = ReportFormat.JSON if postmortem else form
+    asked = Asked(since=since, until=until, run_id=run, postmortem=postmortem)
+    result = use_case(place, asked, output=output, form=written(form))
     as_json, table = as_json or form is ReportFormat.JSON, form is ReportFormat.TABLE
     conclude(result, as_json=as_json, render=renderer(form), bare=not table)

@@ -37,6 +37,8 @@ class Asked:
     until: str | None = None
     run_id: str | None = None
     postmortem: bool = False
+    listed: int | None = None
+    """So many runs of the newest are listed; None: all. The numbers are of all in any case."""
 
 
 def report(place: Place, asked: Asked, *, output: Path | None, form: Form) -> Result:
@@ -57,7 +59,7 @@ def _asked(place: Place, asked: Asked) -> Result:
     if run_id is None and asked.postmortem:
         raise BadArgument("A post-mortem is of one run.", next_step="Name it with --run ID; see: snowload runs list")
     if run_id is None:
-        return told("report", place, _many(asked.since, asked.until))
+        return told("report", place, _many(asked))
     if asked.postmortem:
         return told("postmortem", place, lambda here, store: postmortem_of(here, store, run_id))
     return told("report", place, lambda here, store: _one(here, store, run_id))
@@ -70,12 +72,12 @@ def _one(here: Ground, store: Store, run_id: str) -> Mapping[str, Any]:
     return {"run": whole(run), **parts, degraded.NAME: degraded.on_record(here, store)}
 
 
-def _many(since: str, until: str | None) -> Callable[[Ground, Store], Mapping[str, Any]]:
+def _many(asked: Asked) -> Callable[[Ground, Store], Mapping[str, Any]]:
     def made(here: Ground, store: Store) -> Mapping[str, Any]:
         now = here.clock.now()
-        first, last = instant(since, now), instant(until, now) if until else None
+        first, last = instant(asked.since, now), instant(asked.until, now) if asked.until else None
         span = {"since": rfc3339(first), "until": rfc3339(last) if last is not None else None}
-        body = overview(_past(here, store, first, last))
+        body = overview(_past(here, store, first, last), asked.listed)
         failures = [{**one, "category": classify_code(one["code"]).category.value} for one in body["failures"]]
         return {**span, **body, "failures": failures, degraded.NAME: degraded.on_record(here, store)}
 

@@ -11,3 +11,7 @@ class ReportFormat(StrEnum):
     MARKDOWN = "markdown"
     CSV = "csv"
     HTML = "html"
+
+
+WHOLE = (ReportFormat.JSON, ReportFormat.CSV)
+"""Those with every run; the others show the newest."""

@@ -39,7 +39,7 @@ def _sections(body: Mapping[str, Any]) -> Iterator[Section]:
         columns=("why", "next"),
         rows=[(one["why"], one["step"]) for one in body.get("next_steps", ())],
     )
-    yield runs_section(body.get("runs", ()))
+    yield runs_section(body.get("runs", ()), omitted=body.get("runs_omitted", 0))
     yield _timing(body)
     yield from _failing(body)
     yield from _ahead(body)
@@ -47,7 +47,7 @@ def _sections(body: Mapping[str, Any]) -> Iterator[Section]:
     yield from _standing(body.get("inventory", {}))
 
 
-def runs_section(runs: Sequence[Mapping[str, Any]], shown: int = RUNS_SHOWN) -> Section:
+def runs_section(runs: Sequence[Mapping[str, Any]], shown: int = RUNS_SHOWN, omitted: int = 0) -> Section:
     """The newest runs."""
     rows = [
         (run["run_id"], run["command"], run["started_at"], seconds(run["duration_seconds"]), run["status"],
@@ -55,7 +55,7 @@ def runs_section(runs: Sequence[Mapping[str, Any]], shown: int = RUNS_SHOWN) -> 
          run["queued"])
         for run in runs[:shown]
     ]  # fmt: skip
-    return Section(title="Runs", columns=_RUN_COLUMNS, rows=rows, more=max(0, len(runs) - shown))
+    return Section(title="Runs", columns=_RUN_COLUMNS, rows=rows, more=max(0, len(runs) - shown) + omitted)
 
 
 def _timing(body: Mapping[str, Any]) -> Section:

@@ -8,14 +8,14 @@ from typing import Any
 _TOP = 8
 
 
-def next_steps(told: Mapping[str, Any]) -> list[dict[str, str]]:
-    """``why`` and ``step``; empty when there is nothing to do."""
-    found = list(_steps(told))
+def next_steps(told: Mapping[str, Any], last: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """``why`` and ``step``; empty when there is nothing to do. ``last`` is the newest load that has ended."""
+    found = list(_steps(told, last))
     return [{"why": why, "step": step} for why, step in found[:_TOP]]
 
 
-def _steps(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from _of_the_last_load(told["runs"])
+def _steps(told: Mapping[str, Any], last: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    yield from _of_the_last_load(last)
     yield from _of_what_waits(told["queue"])
     yield from _of_the_data(told["quality"])
     for one in told["forecasts"]:
@@ -43,8 +43,7 @@ def warned(forecast: Mapping[str, Any]) -> str:
     )
 
 
-def _of_the_last_load(runs: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    last = next((run for run in runs if run["command"] == "load" and run["status"] != "running"), None)
+def _of_the_last_load(last: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     if last is None or last["status"] == "ok":
         return
     step = f"See why: snowload report --run {last['run_id']}"

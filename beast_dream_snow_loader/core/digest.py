@@ -10,11 +10,13 @@ from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.core.told import number, rows, section
 
 BY_HAND = frozenset({"field.overridden_by_hand", "relation.removed_by_hand", "retire.status_by_hand"})
 """Rules of findings about what a person changed in the CMDB and we leave."""
 
 _MOST_INCIDENTS = 20
+_INCIDENT = ("service", "code", "first_seen", "last_seen", "count", "records", "relations", "recovered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,27 +64,32 @@ def digest_of(run: Run) -> Digest:
         status=run.status,
         exit_code=run.exit_code,
         counts={name: count for name, count in _counts(told) if count},
-        steps={one["name"]: [one["duration_seconds"], one["records"]] for one in told.get("steps", ())},
+        steps={
+            one["name"]: [one["duration_seconds"], one["records"]]
+            for one in rows(told, "steps", "name", "duration_seconds", "records")
+        },
         failures=_failures(run),
-        rules=dict(Counter(one["rule"] for one in told.get("findings", ()))),
-        incidents=[_incident(one) for one in told.get("incidents", ())[:_MOST_INCIDENTS]],
-        rate=told.get("links", {}).get("rate"),
+        rules=dict(Counter(one["rule"] for one in rows(told, "findings", "rule"))),
+        incidents=[_incident(one) for one in rows(told, "incidents", *_INCIDENT)[:_MOST_INCIDENTS]],
+        rate=section(told, "links").get("rate"),
         stale_seconds=told.get("stale_source"),
-        level=(told.get("degradation") or {}).get("level", ""),
-        opened=[one["name"] for one in told.get("breakers", {}).get("changes", ()) if one["after"] == "open"],
+        level=section(told, "degradation").get("level", ""),
+        opened=[
+            one["name"] for one in rows(section(told, "breakers"), "changes", "name", "after") if one["after"] == "open"
+        ],
     )
 
 
 def _counts(told: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    for section in ("written", "source", "requests"):
-        yield from ((name, count) for name, count in told.get(section, {}).items() if isinstance(count, int))
-    findings = told.get("findings", ())
-    links, verify = told.get("links", {}), told.get("verify", {})
-    yield "failed", len(told.get("failed", ()))
-    yield "held", len(told.get("held", ()))
-    yield "parked", len(told.get("parked", ()))
-    yield "queued", told.get("queued", 0)
-    yield "reduced", told.get("reduced", 0)
+    for part in ("written", "source", "requests"):
+        yield from ((name, count) for name, count in section(told, part).items() if isinstance(count, int))
+    findings = rows(told, "findings", "rule", "severity")
+    links, verify = section(told, "links"), section(told, "verify")
+    yield "failed", len(rows(told, "failed"))
+    yield "held", len(rows(told, "held"))
+    yield "parked", len(rows(told, "parked"))
+    yield "queued", number(told, "queued")
+    yield "reduced", number(told, "reduced")
     yield "invalid", sum(one["severity"] == "error" for one in findings)
     yield "hand_edits", sum(one["rule"] in BY_HAND for one in findings)
     yield "wanted", links.get("wanted", 0)
@@ -104,18 +111,17 @@ def _failures(run: Run) -> dict[str, list[Any]]:
 def failed_in(run: Run) -> Iterator[tuple[str, str]]:
     """Code and time of each failure. What stopped the run is among its errors, if it had got far enough to have any."""
     started = rfc3339(run.started_at)
-    errors, failed = run.report.get("errors", ()), run.report.get("failed", ())
-    untold = len(failed) - run.report.get("errors_omitted", 0) if errors else 0
+    errors, failed = rows(run.report, "errors", "code"), rows(run.report, "failed", "code")
+    untold = len(failed) - number(run.report, "errors_omitted") if errors else 0
     for one in (*errors, *failed[untold:]):
         yield one["code"], one.get("timestamp", started)
-    stopped = (run.report.get("error") or {}).get("code")
+    stopped = section(run.report, "error").get("code")
     if stopped and stopped not in {one["code"] for one in errors}:
         yield stopped, started
 
 
 def _incident(told: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("service", "code", "first_seen", "last_seen", "count", "records", "relations", "recovered")
-    return {name: told[name] for name in names}
+    return {name: told[name] for name in _INCIDENT}
 
 
 def in_order(digests: Iterable[Digest]) -> list[Digest]:

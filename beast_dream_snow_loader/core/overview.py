@@ -40,15 +40,16 @@ class Past:
     inventory: Mapping[str, Any] = field(default_factory=dict)
 
 
-def overview(past: Past) -> dict[str, Any]:
-    """The report's own part of the document."""
+def overview(past: Past, listed: int | None = None) -> dict[str, Any]:
+    """The report's own part of the document; with the newest ``listed`` runs, or all of them."""
     hours = buckets_of(past.digests, Grain.HOUR)
     every = [*past.buckets, *hours]
     load = past.load
     loads = [one for one in past.digests if one.command == "load"]
     told: dict[str, Any] = {
         "summary": _summary(past.digests, past.buckets, every),
-        "runs": [brief(one) for one in past.digests],
+        "runs": [brief(one) for one in past.digests[:listed]],
+        "runs_omitted": max(0, len(past.digests) - listed) if listed is not None else 0,
         "steps": list(_steps(every)),
         "failures": _failures(past.digests, past.buckets),
         "incidents": _incidents(past.digests),
@@ -65,7 +66,8 @@ def overview(past: Past) -> dict[str, Any]:
         "inventory": dict(past.inventory),
         "periods": _periods(every),
     }
-    return {**told, "next_steps": next_steps(told)}
+    last = next((one for one in loads if one.status is not RunStatus.RUNNING), None)
+    return {**told, "next_steps": next_steps(told, brief(last) if last is not None else None)}
 
 
 def brief(one: Digest) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from beast_dream_snow_loader.core.digest import Digest
 from beast_dream_snow_loader.core.quality import quality
 from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.core.told import number, rows, section
 
 MOST = 100
 """Entries of one list."""
@@ -48,27 +49,27 @@ class Evidence:
 def postmortem(evidence: Evidence) -> dict[str, Any]:
     """Its own part of the document."""
     run, told = evidence.run, evidence.run.report
-    errors = told.get("errors", ())
+    errors = rows(told, "errors", "code")
     found = {
         "run": _who(run),
         "impact": _impact(told, evidence.after),
         "timeline": _timeline(evidence),
         "errors": [dict(one) for one in errors],
-        "incidents": [dict(one) for one in told.get("incidents", ())],
+        "incidents": [dict(one) for one in rows(told, "incidents")],
         "decisions": _decisions(told),
         "data": quality(run.id, told),
         "changes": [_change(one) for one in evidence.settled],
-        "steps": list(told.get("steps", ())),
-        "requests": dict(told.get("requests", {})),
-        "breakers": dict(told.get("breakers", {})),
-        "degradation": dict(told.get("degradation") or {}),
-        "healings": list(told.get("healings", ())),
-        "configuration": list(told.get("configuration", ())),
+        "steps": list(rows(told, "steps")),
+        "requests": dict(section(told, "requests")),
+        "breakers": dict(section(told, "breakers")),
+        "degradation": dict(section(told, "degradation")),
+        "healings": list(rows(told, "healings")),
+        "configuration": list(rows(told, "configuration")),
         "versions": _versions(told, errors),
         "around": {"before": [_near(one) for one in evidence.before], "after": [_near(one) for one in evidence.after]},
         "log": [dict(one) for one in evidence.log],
     }
-    return bounded(found, {"log": evidence.log_omitted, "errors": told.get("errors_omitted", 0)})
+    return bounded(found, {"log": evidence.log_omitted, "errors": number(told, "errors_omitted")})
 
 
 def _who(run: Run) -> dict[str, Any]:
@@ -81,21 +82,21 @@ def _who(run: Run) -> dict[str, Any]:
         "finished_at": run.finished_at and rfc3339(run.finished_at),
         "status": run.status.value,
         "exit_code": run.exit_code,
-        "asked": dict(run.report.get("asked", {})),
+        "asked": dict(section(run.report, "asked")),
         "stopped_by": run.report.get("error"),
     }
 
 
 def _impact(told: Mapping[str, Any], after: Sequence[Digest]) -> dict[str, Any]:
     good = next((one for one in after if one.good), None)
-    open_ones = [one for one in told.get("incidents", ()) if not one.get("recovered")]
-    links = told.get("links", {})
+    open_ones = [one for one in rows(told, "incidents", "service", "code") if not one.get("recovered")]
+    links = section(told, "links")
     return {
-        "written": dict(told.get("written", {})),
-        "failed": len(told.get("failed", ())),
-        "held": len(told.get("held", ())),
-        "parked": len(told.get("parked", ())),
-        "queued": told.get("queued", 0),
+        "written": dict(section(told, "written")),
+        "failed": len(rows(told, "failed")),
+        "held": len(rows(told, "held")),
+        "parked": len(rows(told, "parked")),
+        "queued": number(told, "queued"),
         "queued_because": told.get("queued_because"),
         "relations_missing": links.get("wanted", 0) - links.get("linked", 0),
         "stale_source_seconds": told.get("stale_source"),
@@ -115,14 +116,13 @@ def _moments(evidence: Evidence) -> Iterator[dict[str, str]]:
     run, told = evidence.run, evidence.run.report
     yield _moment(run.started_at, "run", f"{run.command} started")
     at = run.started_at
-    for step in told.get("steps", ()):
+    for step in rows(told, "steps", "name", "duration_seconds", "records"):
         at += timedelta(seconds=step["duration_seconds"])
         text = f"{step['name']} ended after {step['duration_seconds']} s with {step['records']} records"
         yield {**_moment(at, "step", text), "about": "reckoned"}
-    for one in told.get("errors", ()):
-        if "timestamp" in one:
-            yield {"at": one["timestamp"], "what": "error", "text": f"{one['code']}: {one.get('message', '')}"}
-    for one in told.get("incidents", ()):
+    for one in rows(told, "errors", "code", "timestamp"):
+        yield {"at": one["timestamp"], "what": "error", "text": f"{one['code']}: {one.get('message', '')}"}
+    for one in rows(told, "incidents", "service", "code", "count", "first_seen", "last_seen"):
         text = f"{one['service']}/{one['code']}, {one['count']} times until {one['last_seen']}"
         yield {"at": one["first_seen"], "what": "incident", "text": text}
     for settled in evidence.settled:
@@ -138,7 +138,7 @@ def _moment(at: datetime, what: str, text: str) -> dict[str, str]:
 
 def _decisions(told: Mapping[str, Any]) -> dict[str, Any]:
     """What was planned and what was decided otherwise: every finding says which record, by which rule, and why."""
-    return {"plan": dict(told.get("plan", {})), "findings": [dict(one) for one in told.get("findings", ())]}
+    return {"plan": dict(section(told, "plan")), "findings": [dict(one) for one in rows(told, "findings")]}
 
 
 def _change(one: Settled) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from beast_dream_snow_loader.core.buckets import Bucket
 from beast_dream_snow_loader.core.digest import BY_HAND
+from beast_dream_snow_loader.core.told import rows, section
 
 MOST = 200
 """Records told of one kind; the run itself has all of them."""
@@ -22,22 +23,22 @@ DOUBLE = frozenset({"identity.shared", "serial.shared", "base.duplicate", "base.
 
 def quality(run_id: str | None, told: Mapping[str, Any]) -> dict[str, Any]:
     """Of one load, by its report: each group with its records, the first :data:`MOST`, and how many there are."""
-    findings = told.get("findings", ())
+    findings = rows(told, "findings", "rule", "severity")
     groups = {
         "issues": [_issue(one) for one in findings if one["severity"] != "info" and _elsewhere(one["rule"])],
         "orphans": [_issue(one) for one in findings if one["rule"] in ORPHANED],
         "duplicates": [_issue(one) for one in findings if one["rule"] in DOUBLE],
         "hand_edits": [_issue(one) for one in findings if one["rule"] in BY_HAND],
-        "held": [_held(one) for one in told.get("held", ())],
-        "failed": [_failed(one) for one in told.get("failed", ())],
-        "parked": [_failed(one) for one in told.get("parked", ())],
+        "held": [_held(one) for one in rows(told, "held")],
+        "failed": [_failed(one) for one in rows(told, "failed", "key")],
+        "parked": [_failed(one) for one in rows(told, "parked", "key")],
     }
     return {
         "run_id": run_id,
-        "links": dict(told.get("links", {})),
-        "verify": dict(told.get("verify", {})),
-        "counts": {name: len(rows) for name, rows in groups.items()},
-        **{name: rows[:MOST] for name, rows in groups.items()},
+        "links": dict(section(told, "links")),
+        "verify": dict(section(told, "verify")),
+        "counts": {name: len(group) for name, group in groups.items()},
+        **{name: group[:MOST] for name, group in groups.items()},
     }
 
 

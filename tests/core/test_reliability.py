@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from beast_dream_snow_loader.core.digest import Digest
+from beast_dream_snow_loader.core.digest import Digest, digest_of
 from beast_dream_snow_loader.core.performance import alerts, bottlenecks
+from beast_dream_snow_loader.core.postmortem import Evidence, postmortem
 from beast_dream_snow_loader.core.reliability import patterns, reliability
-from beast_dream_snow_loader.core.run import RunStatus
+from beast_dream_snow_loader.core.run import Run, RunStatus
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -94,3 +95,21 @@ def test_a_bottleneck_is_told_with_its_cause(steps, counts, cause):
     (found,) = bottlenecks([run(n, steps=steps, counts=counts) for n in range(6)])
     assert found["cause"] == cause
     assert found["suggestion"]
+
+
+@pytest.mark.parametrize("shape", [[], {}, [{"name": "servicenow"}], "text", 7, None, ["text"]])
+def test_a_run_of_any_command_has_numbers_and_a_post_mortem_whatever_its_document_holds(shape):
+    names = (
+        "written", "source", "requests", "findings", "failed", "held", "parked", "queued", "reduced", "links", "verify",
+        "errors", "errors_omitted", "error", "incidents", "steps", "breakers", "degradation", "healings",
+        "configuration", "plan", "asked",
+    )  # fmt: skip
+    one = Run(
+        id="run-1",
+        command="breakers",
+        environment="testing",
+        target="dev1",
+        started_at=MONDAY,
+        report=dict.fromkeys(names, shape),
+    )
+    assert digest_of(one).run_id == postmortem(Evidence(run=one))["run"]["run_id"] == "run-1"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from beast_dream_snow_loader.cli.options import Config, Env, Json, UseSandbox
-from beast_dream_snow_loader.cli.report_format import ReportFormat
+from beast_dream_snow_loader.cli.report_format import WHOLE, ReportFormat
 
 EXAMPLES = (
     "Examples: snowload report --env production --since 30d --format html --output month.html | "
@@ -38,10 +38,13 @@ def report(
     from beast_dream_snow_loader.app.reporting import report as use_case
     from beast_dream_snow_loader.cli.conclude import conclude
     from beast_dream_snow_loader.cli.render_report import renderer, written
+    from beast_dream_snow_loader.cli.report_sections import RUNS_SHOWN
 
     place = Place(environment=env, config_file=config, sandbox=sandbox)
     form = ReportFormat.JSON if postmortem else form
-    asked = Asked(since=since, until=until, run_id=run, postmortem=postmortem)
+    kept_as_json = output is not None and form is ReportFormat.TABLE
+    listed = None if as_json or kept_as_json or form in WHOLE else RUNS_SHOWN
+    asked = Asked(since=since, until=until, run_id=run, postmortem=postmortem, listed=listed)
     result = use_case(place, asked, output=output, form=written(form))
     as_json, table = as_json or form is ReportFormat.JSON, form is ReportFormat.TABLE
     conclude(result, as_json=as_json, render=renderer(form), bare=not table)

@@ -13,7 +13,7 @@ from beast_dream_snow_loader.core.run import RunStatus
 
 RECENT = 5
 """Loads that are compared with those before them."""
-FEWEST_BEFORE = 10
+FEWEST_BEFORE, MOST_BEFORE = 10, 500
 _WIDTHS = 4.0
 _LEAST_SHARE = 0.25
 _LEAST_SECONDS = 1.0
@@ -40,7 +40,7 @@ def alerts(loads: Sequence[Digest]) -> list[dict[str, Any]]:
     """What takes longer in the median of the last :data:`RECENT` loads than before: by four spreads, by a quarter and
     by a second at least. Loads that broke off say nothing of durations."""
     through = [one for one in in_order(loads) if one.status in _THROUGH and one.seconds is not None]
-    recent, before = through[-RECENT:], through[:-RECENT]
+    recent, before = through[-RECENT:], through[-MOST_BEFORE - RECENT : -RECENT]
     if len(recent) < RECENT or len(before) < FEWEST_BEFORE:
         return []
     measured: dict[str, Callable[[Digest], float | None]] = {_WHOLE: lambda one: one.seconds}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -121,6 +123,7 @@ def test_without_a_run_the_page_is_a_page() -> None:
 
 
 @pytest.mark.bench
+@pytest.mark.timeout(900)
 def test_10000_runs_take_under_2_seconds_and_under_a_megabyte(snowload, tmp_path) -> None:
     """R8: through the real store, as a command of its own."""
     from beast_dream_snow_loader.clock import SystemClock
@@ -141,3 +144,22 @@ def test_10000_runs_take_under_2_seconds_and_under_a_megabyte(snowload, tmp_path
         assert ended.code == 0, ended.err
     assert file.stat().st_size < 1_000_000
     assert min(spent) < 2.0, spent
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize("scheme", [0, 1], ids=["dark", "light"])
+def test_a_browser_shows_the_page_without_a_word_on_its_console(page: str, tmp_path, scheme: int) -> None:
+    """Not in the suite because few machines have a browser."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium here")
+    file, picture = tmp_path / "page.html", tmp_path / "page.png"
+    file.write_text(page, encoding="utf-8")
+    done = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+         f"--blink-settings=preferredColorScheme={scheme}", f"--user-data-dir={tmp_path / 'profile'}",
+         "--window-size=1240,2600", f"--screenshot={picture}", file.as_uri()],
+        capture_output=True, text=True, check=True, timeout=110,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr
+    assert picture.stat().st_size > 50_000

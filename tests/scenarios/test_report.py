@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from beast_dream_snow_loader.clock import SystemClock
+from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.sandbox.servicenow import oracle
+from beast_dream_snow_loader.state.store import open_store
 from tests.conftest import Snowload
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, REPLAY, OpenTown, away, by_hand, keeps, keys, one_switch, refuse, small, uplinks
+from tests.scenarios.desk import (
+    LOAD,
+    REPLAY,
+    OpenTown,
+    away,
+    by_hand,
+    keeps,
+    keys,
+    one_switch,
+    refuse,
+    small,
+    unifi_away,
+    uplinks,
+)
 from tests.scenarios.in_process import InProcess
 
 REPORT = ("report", "--env", "testing", "--json")
@@ -109,3 +126,32 @@ def test_a_hand_edit_is_told_with_its_record(town: OpenTown) -> None:
     edits = [one["record"] for one in told["quality"]["hand_edits"]]
     assert edits == [switch]
     assert told["quality"]["counts"]["hand_edits"] == 1
+
+
+def test_a_source_that_was_away_is_a_failure_with_its_code(town: OpenTown) -> None:
+    here = town(small())
+    unifi_away(here)
+    load = here.run(*LOAD)
+    told = reported(here)
+    told_as_ended(told, [load.code])
+    assert load.code == 5
+    assert told["summary"]["by_status"] == {"unavailable": 1}
+    assert load.document["error"]["code"] in {one["code"] for one in told["failures"]}
+    assert told["quality"]["run_id"] is None
+    assert told["summary"]["created"] == len(keys(here)) == 0
+
+
+def test_a_killed_run_is_no_success_and_is_not_left_out(town: OpenTown) -> None:
+    here = town(small())
+    assert here.run(*LOAD).code == 0
+    (first,) = reported(here)["runs"]
+    database = next(here.run.home.rglob("state.sqlite"))
+    with open_store(f"sqlite:///{database}", clock := SystemClock()) as store:
+        whole = store.memory.run(first["run_id"])
+        killed = replace(whole, id="killed", started_at=clock.now(), finished_at=None, status=RunStatus.RUNNING)
+        store.memory.start_run(replace(killed, exit_code=None, report={"asked": {}}))
+    told = reported(here)
+    assert told["summary"]["by_status"] == {"interrupted": 1, "ok": 1}
+    assert told["summary"]["success_rate_percent"] == 50.0
+    assert told["next_steps"][0]["step"] == "Finish it: snowload load --resume killed"
+    assert here.run(*REPORT, "--run", "killed", "--postmortem").document["run"]["status"] == "interrupted"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -22,21 +23,19 @@ def back_up(file: Path, revision: str, now: datetime) -> Path:
     """A whole, checked copy of ``file`` as last committed, mode 0600: ``backups/state-0001-20261124T150000Z.sqlite``.
 
     The copy appears under its name only when it is complete; what a killed one left behind goes, and then what is older
-    than the newest ``KEPT``. For one process at a
-    time. StateError when it cannot be made.
+    than the newest ``KEPT``, both of this database alone: others may have theirs in the same folder. For one process at
+    a time. StateError when it cannot be made.
     """
     copy = file.parent / FOLDER / f"{file.stem}-{revision}-{now:%Y%m%dT%H%M%SZ}.sqlite"
     beside = copy.with_name(f".{copy.name}")
     private_directory(copy.parent)
     try:
-        for half in copy.parent.glob(".*.sqlite"):
-            half.unlink()
+        _remove(_copies(file, cut_short=True))
         os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
         beside.chmod(0o600)
         _copy(file, beside)
         beside.replace(copy)
-        for old in _newest_first(file)[KEPT:]:
-            old.unlink()
+        _remove(_newest_first(file)[KEPT:])
     except (OSError, sqlite3.Error) as error:
         beside.unlink(missing_ok=True)
         mend = "Free space or mend the rights there, then run the command again."
@@ -55,8 +54,21 @@ def way_back(file: Path) -> str:
 
 
 def backups_of(file: Path) -> Iterator[Path]:
-    """Whole ones: of a copy that was cut short the name still begins with a dot."""
-    return (copy for copy in (file.parent / FOLDER).glob("*.sqlite") if not copy.name.startswith("."))
+    """Whole ones of this database: of a copy that was cut short the name still begins with a dot."""
+    return _copies(file, cut_short=False)
+
+
+def _copies(file: Path, *, cut_short: bool) -> Iterator[Path]:
+    """By name: what is before the revision is the whole name of the database, and not how that of another begins."""
+    name = re.compile(rf"{'[.]' * cut_short}{re.escape(file.stem)}-[^-]+-[0-9]{{8}}T[0-9]{{6}}Z[.]sqlite")
+    return (copy for copy in (file.parent / FOLDER).glob("*.sqlite") if name.fullmatch(copy.name))
+
+
+def _remove(copies: Iterable[Path]) -> None:
+    """One that cannot go takes up space, and is no reason not to migrate."""
+    for copy in copies:
+        with suppress(OSError):
+            copy.unlink()
 
 
 def _newest_first(file: Path) -> list[Path]:

@@ -102,6 +102,30 @@ def test_the_newest_five_backups_are_kept_and_older_ones_go_when_the_next_is_who
     assert sorted(copy.name.rpartition("-")[2][6:8] for copy in backups.iterdir()) == ["13", "14", "15", "16", "24"]
 
 
+def test_the_backups_of_another_database_in_the_same_directory_stay(file, url, clock, later):
+    open_store(url, clock).close()
+    backups = file.parent / "backups"
+    backups.mkdir(mode=0o700)
+    others = [f"state-2-0009-202611{day}T000000Z.sqlite" for day in range(10, 17)]
+    others += [f"other-0010-202612{day}T000000Z.sqlite" for day in range(10, 17)]
+    others += [".other-0010-20261210T000000Z.sqlite"]  # its migration is under way
+    for name in others:
+        (backups / name).touch()
+    open_store(url, clock, later()).close()
+    mine = f"state-{PACKAGED.head}-20261124T120000Z.sqlite"
+    assert sorted(copy.name for copy in backups.iterdir()) == sorted([*others, mine])
+
+
+def test_an_old_backup_that_cannot_be_removed_is_no_reason_not_to_migrate(file, url, clock, later):
+    open_store(url, clock).close()
+    old = [file.parent / "backups" / f"state-0001-2026110{day}T000000Z.sqlite" for day in range(1, 7)]
+    for copy in old:
+        copy.mkdir(parents=True, mode=0o700)
+    open_store(url, clock, later()).close()
+    assert all(copy.exists() for copy in old)
+    assert asked(file, "SELECT version_num FROM alembic_version") != [(PACKAGED.head,)]
+
+
 def test_an_up_to_date_database_is_not_backed_up(file, url, clock):
     for _ in range(2):
         open_store(url, clock).close()

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from beast_dream_snow_loader.operations.children import Printed, environment_of_a_child, printed_by
+from beast_dream_snow_loader.operations.children import Printed, TooMuch, environment_of_a_child, printed_by
 from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
 
 ONE_PASSWORD = "op"
@@ -49,8 +49,10 @@ class OnePassword:
         except FileNotFoundError:
             return "1Password's command op is not installed, or not in PATH"
         except PermissionError as error:
-            return str(error)
-        except (OSError, TimeoutError):
+            return "op cannot be started" if error.errno else str(error)
+        except TooMuch:
+            return "op prints more than an answer"
+        except OSError:
             return f"op did not answer within {self._seconds:.0f} s"
         return "" if ended.code == 0 else self._signed_out()
 
@@ -91,8 +93,19 @@ def _found(environ: Mapping[str, str]) -> str:
     if there is None:
         raise FileNotFoundError
     file = Path(there).resolve()
-    for one in (file, file.parent):
-        mode = one.stat().st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise PermissionError(f"anybody may change {one}: run chmod o-w {one}, and look whether op is still op")
+    for one in (file, file.parent, Path(there).absolute().parent):
+        _refuse(one)
     return str(file)
+
+
+def _refuse(one: Path) -> None:
+    """Whoever may write into a directory may replace what is in it; the group is others too."""
+    if not hasattr(os, "geteuid"):
+        return
+    found = one.stat()
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(f"others may change {one}: run chmod go-w {one}, and look whether op is still op")
+    if found.st_uid not in (0, os.geteuid()):
+        raise PermissionError(
+            f"{one} belongs to user {found.st_uid}: install op as root, or as the user that runs snowload"
+        )

@@ -19,7 +19,7 @@ class Unsafe(Exception):
 def secret_in(name: str) -> str:
     """The file's text without its last line end. A link is followed, for that is how Kubernetes lays out secrets; what
     it points to is judged. OSError, ValueError when it is no text, or Unsafe."""
-    file = Path(name).expanduser().resolve()
+    file = _resolved(name)
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as opened:
         found = os.fstat(opened.fileno())
@@ -30,6 +30,13 @@ def secret_in(name: str) -> str:
     if len(text) > _MOST_BYTES:
         raise ValueError("too long")
     return text.decode("utf-8").rstrip("\r\n")
+
+
+def _resolved(name: str) -> Path:
+    try:
+        return Path(name).expanduser().resolve()
+    except RuntimeError:  # the home of nobody, or links in a circle
+        raise FileNotFoundError(name) from None
 
 
 def credential_of_systemd(name: str, environ: Mapping[str, str]) -> str:

@@ -30,13 +30,21 @@ def trust(setting: bool | str, service: str) -> Trust:
         return Trust(checked=setting)
     if setting.lower().startswith(_PREFIX):
         return Trust(pin=_pin(setting[len(_PREFIX) :], service))
-    path = Path(setting).expanduser()
-    if not path.is_file():
+    if (file := _file(setting)) is None:
         raise ConfigurationError(
             f"verify_tls of {service} names the file {setting}, which does not exist.",
             next_step="Give true, a PEM file of certificate authorities, or fingerprint:<sha256>.",
         )
-    return Trust(ca_file=path)
+    return Trust(ca_file=file)
+
+
+def _file(setting: str) -> Path | None:
+    """None also for what no file can be called: the home of nobody, a loop of links, a name that is too long."""
+    try:
+        path = Path(setting).expanduser()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError):
+        return None
 
 
 def _pin(text: str, service: str) -> str:
@@ -71,4 +79,9 @@ def _with_authorities(file: Path) -> ssl.SSLContext:
     except ssl.SSLError:
         raise ConfigurationError(
             f"{file} holds no PEM certificates.", next_step="Name a file of certificate authorities in PEM form."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be read: {error.strerror or 'an error of the machine'}.",
+            next_step="Give the user that runs snowload the right to read that file of certificate authorities.",
         ) from None

@@ -211,11 +211,39 @@ def test_how_1password_is_set_up_is_looked_at(tmp_path: Path) -> None:
     assert "not installed" in OnePassword({"PATH": str(tmp_path / "none")}, (), seconds=5).unusable()
 
 
-def test_a_command_that_anybody_could_put_in_its_place_does_not_get_the_key_to_the_vault(tmp_path: Path) -> None:
-    environ = op(tmp_path, f"printf {CANARY}")
-    (tmp_path / "op").chmod(0o777)
-    assert "chmod o-w" in refused(FIELD, environ)
-    assert not (tmp_path / "calls").exists()
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+@pytest.mark.parametrize("place", ["real/op", "real", "linked"])
+def test_a_command_that_others_could_put_in_its_place_does_not_get_the_key_to_the_vault(
+    tmp_path: Path, place: str, mode: int
+) -> None:
+    environ = _linked(tmp_path)
+    assert read(FIELD, environ) == CANARY
+    (tmp_path / place).chmod(mode)
+    assert f"chmod go-w {tmp_path / place}" in refused(FIELD, environ)
+    assert calls(tmp_path / "real") == ["read"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("place", ["real/op", "real", "linked"])
+def test_a_command_of_another_user_does_not_get_the_key_to_the_vault(tmp_path: Path, place: str) -> None:
+    environ = _linked(tmp_path)
+    os.chown(tmp_path / place, 12345, -1)
+    assert f"{tmp_path / place} belongs to user 12345" in refused(FIELD, environ)
+    assert not (tmp_path / "real" / "calls").exists()
+
+
+def _linked(folder: Path) -> dict[str, str]:
+    """An environment that finds ``op`` by a link in another directory than its own."""
+    for name in ("real", "linked"):
+        (folder / name).mkdir(mode=0o700)
+    environ = op(folder / "real", f"printf {CANARY}")
+    (folder / "linked" / "op").symlink_to(folder / "real" / "op")
+    return {**environ, "PATH": f"{folder / 'linked'}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_a_command_that_prints_for_ever_when_it_is_asked_who_is_signed_in_is_told(tmp_path: Path) -> None:
+    environ = op(tmp_path, "exit 1", "while :; do echo x; done")
+    assert "op prints more than an answer" in refused(FIELD, environ)
 
 
 def test_a_command_that_is_missing_waits_for_input_or_says_nothing_is_named(tmp_path: Path) -> None:
@@ -230,6 +258,9 @@ def test_what_is_not_there_is_named_but_not_shown(tmp_path: Path) -> None:
     assert "MISSING is not set" in refused("env:MISSING", {})
     assert "cannot be read" in refused(f"file:{tmp_path / 'none'}", {})
     assert "cannot be read" in refused("file:/dev/zero", {})
+    assert "cannot be read" in refused("file:~nobody-of-that-name/secret", {})
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    assert "cannot be read" in refused(f"file:{tmp_path / 'circle'}", {})
     assert "keyring" in refused("keyring:snowload/me", {})
 
 

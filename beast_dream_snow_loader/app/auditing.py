@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from beast_dream_snow_loader.app.ground import Ground
-from beast_dream_snow_loader.app.places import state_directory, state_url
+from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.core.audit import Author, Head
 from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
 from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
-from beast_dream_snow_loader.state.audit_key import FILE, FileKeys, Keys, SecretKeys
+from beast_dream_snow_loader.state.audit_key import Keys, SecretKeys
 from beast_dream_snow_loader.state.audit_log import Signing
 from beast_dream_snow_loader.state.faults import unwritten
 from beast_dream_snow_loader.state.store import Store
@@ -28,7 +28,8 @@ SHORTEST = 16
 def signing(here: Ground) -> Signing:
     """Who this process is, and where its key is."""
     account = _account(here.settings.servicenow)
-    return Signing(author=Author(user=_user(), host=platform.node(), account=account), keys=_keys(here))
+    author = Author(user=_user(), host=platform.node(), account=account)
+    return Signing(author=author, keys=_keys(here), directory=state_directory(here.settings))
 
 
 def sealed(store: Store, run_id: str, here: Ground) -> dict[str, Any]:
@@ -68,10 +69,7 @@ def _append(file: Path, line: str) -> None:
 
 
 def _keys(here: Ground) -> Keys | None:
-    if here.settings.audit.key is not None:
-        return SecretKeys(lambda: _secret(here), SETTING)
-    beside = state_url(here.settings).startswith("sqlite")
-    return None if beside else FileKeys(state_directory(here.settings) / FILE)
+    return SecretKeys(lambda: _secret(here), SETTING) if here.settings.audit.key is not None else None
 
 
 def _secret(here: Ground) -> Secret:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import orjson
 from sqlalchemy import Connection, Engine, delete, func, select
@@ -43,11 +44,12 @@ _c = audit_log.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signing:
-    """Who is written into the trail, and where its key is: without ``keys`` beside the SQLite file. After ``segment``
-    entries it is sealed though the run goes on."""
+    """Who is written into the trail, and where its key is: without ``keys`` in a file beside the SQLite file, and for
+    a database on a server in ``directory``. After ``segment`` entries it is sealed though the run goes on."""
 
     author: Author = field(default_factory=Author)
     keys: Keys | None = None
+    directory: Path | None = None
     segment: int = 10_000
 
 
@@ -117,7 +119,7 @@ class SqlAuditLog:
         """A new chain, because the operator says so: the key is lost, or the trail is damaged. Sealed at once."""
         with writing(self._engine) as connection:
             head = _head(connection)
-            key = self._keys.new(head.segment + 1, "asked", self._present())
+            key = self._keys.new(head.segment + 1, "asked", self._present(connection))
             self._keys.save(key)
             around = self._around(run_id, "")
             links = extended(key, head, [begun(key, around), sealed(key, around)])
@@ -158,7 +160,7 @@ class SqlAuditLog:
         with reading(self._engine) as connection, suppress(AuditDamaged):
             mark = None
             mark = _mark(connection)
-        return self._keys.load(mark.first if mark is not None else 1)
+        return self._loaded(mark)
 
     def _around(self, run_id: str, target: str) -> Circumstances:
         correlation = correlation_id() or run_id
@@ -183,7 +185,7 @@ class SqlAuditLog:
 
     def _opened(self, connection: Connection, head: Link, due: int) -> AuditKey:
         mark = _mark(connection)
-        key = self._keys.load(mark.first if mark is not None else 1)
+        key = self._loaded(mark)
         if key is None:
             if head.number:
                 raise _lost(self._keys.place)
@@ -199,6 +201,9 @@ class SqlAuditLog:
         self._refuse_altered(connection, key, mark.link)
         self._marked = mark.link.number
         return key
+
+    def _loaded(self, mark: Mark | None) -> AuditKey | None:
+        return self._keys.load(mark.first, mark.chain) if mark is not None else self._keys.load(1, "")
 
     def _fresh(self, head: Link, reason: str, before: AuditKey | None) -> AuditKey:
         """Kept before it is used: a chain whose key is lost could not be gone on with."""
@@ -230,9 +235,9 @@ class SqlAuditLog:
             with writing(self._engine):
                 self._advance(seal.segment + 1, seal.number)
 
-    def _present(self) -> AuditKey | None:
+    def _present(self, connection: Connection) -> AuditKey | None:
         try:
-            return self._keys.load(1)
+            return self._loaded(_mark(connection))
         except AuditDamaged:
             return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,13 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
-from sqlalchemy import Engine, select, text
+from sqlalchemy import URL, Engine, select, text
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.core.standing import Standing
 from beast_dream_snow_loader.errors import StateDamaged
-from beast_dream_snow_loader.state.audit_key import FILE, FileKeys, Keys, NoKeys
+from beast_dream_snow_loader.state.audit_key import FileKeys, Keys, NoKeys, named_after
 from beast_dream_snow_loader.state.audit_log import Signing, SqlAuditLog
 from beast_dream_snow_loader.state.breakers import SqlBreakers
 from beast_dream_snow_loader.state.damage import damaged, lacking, way_back_from
@@ -218,9 +219,17 @@ def open_store(
     Makes and migrates what is needed. Raises as :func:`open_engine`.
     """
     engine = open_engine(url, clock, migrations, busy_seconds)
-    audit = SqlAuditLog(engine, clock, signing, signing.keys or _beside(engine))
+    audit = SqlAuditLog(engine, clock, signing, signing.keys or _key_file(engine.url, signing.directory))
     return Store(engine, clock, audit, limits)
 
 
-def _beside(engine: Engine) -> Keys:
-    return FileKeys(Path(str(engine.url.database)).with_name(FILE)) if is_sqlite(engine.url) else NoKeys()
+def _key_file(url: URL, directory: Path | None) -> Keys:
+    """By the database's name: beside its file, or in ``directory`` with a digest of which one it is on which server."""
+    if is_sqlite(url):
+        file = Path(str(url.database))
+        return FileKeys(file.with_name(named_after(file.name)))
+    if directory is None:
+        return NoKeys()
+    there = repr((url.host, url.port, url.database, sorted(url.query.items())))
+    digest = hashlib.sha256(there.encode()).hexdigest()[:12]
+    return FileKeys(directory / named_after(f"{url.get_backend_name()}-{digest}"))

@@ -21,10 +21,11 @@ from pathlib import Path
 
 from beast_dream_snow_loader.core.audit import Head, Kind, Link
 from beast_dream_snow_loader.operations.audit import ORIGIN, chained
-from beast_dream_snow_loader.state.audit_key import FILE
+from beast_dream_snow_loader.state.audit_key import named_after
 from beast_dream_snow_loader.state.store import Store
 from tests.audit.trails import links_of, opened, run, verdict
 
+FILE = named_after("state.sqlite")
 RUNS = 5
 NAMED = ("flip", "delete", "swap", "renumber", "duplicate")
 """Changes whose place the verdict has to name, or the one behind it: the digests behind are as they were. Where they

@@ -13,11 +13,12 @@ import pytest
 
 from beast_dream_snow_loader.errors import AuditDamaged, StateError
 from beast_dream_snow_loader.redaction import Secret
-from beast_dream_snow_loader.state.audit_key import FILE, FileKeys, SecretKeys
+from beast_dream_snow_loader.state.audit_key import FORMER, FileKeys, SecretKeys, named_after
 from beast_dream_snow_loader.state.audit_log import Signing
 from beast_dream_snow_loader.state.store import Store, open_store
 from tests.audit.trails import NOON, Ticking, change, links_of, opened, run, settlement, verdict
 
+FILE = named_after("state.sqlite")
 UNWRITABLE = """
 CREATE TRIGGER unwritable BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'no room for it'); END
 """
@@ -47,9 +48,9 @@ def killed(directory: Path, number: int = 9) -> None:
 
 def test_the_file_is_for_its_owner_only_and_holds_another_key_after_each_run(tmp_path: Path) -> None:
     ended(tmp_path, 1)
-    before = FileKeys(tmp_path / FILE).load(1)
+    before = FileKeys(tmp_path / FILE).load(1, "")
     ended(tmp_path, 2)
-    after = FileKeys(tmp_path / FILE).load(1)
+    after = FileKeys(tmp_path / FILE).load(1, "")
     assert before is not None
     assert after is not None
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
@@ -225,3 +226,37 @@ def test_what_is_left_after_old_entries_went_is_as_tamper_evident_as_before(tmp_
         assert verdict(store, last).whole
         rows(tmp_path, change_of_it)
         assert not verdict(store, key=False).whole
+
+
+def test_two_databases_in_one_directory_keep_each_its_own_key(tmp_path: Path) -> None:
+    def used(name: str, *numbers: int) -> bool:
+        with open_store(f"sqlite:///{tmp_path / name}", Ticking()) as store:
+            for number in numbers:
+                run(store, number)
+            return verdict(store).whole
+
+    assert used("state.sqlite", 1)
+    assert used("other.sqlite", 1)
+    assert used("state.sqlite", 2)
+    assert used("other.sqlite", 2)
+
+
+def test_a_key_of_the_former_name_is_found_by_its_database_alone_and_goes_once_it_moved_on(tmp_path: Path) -> None:
+    ended(tmp_path, 1)
+    (tmp_path / FILE).rename(tmp_path / FORMER)
+    with open_store(f"sqlite:///{tmp_path / 'other.sqlite'}", Ticking()) as other:
+        run(other, 1)
+    assert (tmp_path / FORMER).exists()
+    assert whole(tmp_path)
+    ended(tmp_path, 2)
+    assert whole(tmp_path)
+    assert sorted(file.name for file in tmp_path.glob("*key")) == [named_after("other.sqlite"), FILE]
+
+
+def test_a_database_that_got_another_name_finds_its_key(tmp_path: Path) -> None:
+    ended(tmp_path, 1)
+    (tmp_path / "state.sqlite").rename(tmp_path / "renamed.sqlite")
+    with open_store(f"sqlite:///{tmp_path / 'renamed.sqlite'}", Ticking()) as store:
+        run(store, 2)
+        found = verdict(store)
+    assert (found.whole, found.proven, len(found.beginnings)) == (True, True, 1)

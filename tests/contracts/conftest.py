@@ -21,7 +21,7 @@ from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
-from beast_dream_snow_loader.state.audit_key import FILE, FileKeys
+from beast_dream_snow_loader.state.audit_key import FileKeys, named_after
 from beast_dream_snow_loader.state.audit_log import Signing
 from beast_dream_snow_loader.state.store import Store, open_store
 
@@ -138,8 +138,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A store's place on each kind of database, empty."""
     if request.param == "sqlite":
         file = tmp_path / "state" / "state.sqlite"
-        return Place(url=f"sqlite:///{file}", key=file.with_name(FILE))
-    return Place(url=request.getfixturevalue("postgres_url"), key=tmp_path / "state" / FILE)
+        return Place(url=f"sqlite:///{file}", key=file.with_name(named_after(file.name)))
+    return Place(url=request.getfixturevalue("postgres_url"), key=tmp_path / "state" / named_after("postgresql"))
 
 
 @pytest.fixture

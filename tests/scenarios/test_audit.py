@@ -112,14 +112,14 @@ def test_entries_cut_off_the_end_are_seen_with_a_head_and_said_to_be_unseen_with
     here.estate.rename_device(switch(here.estate).mac, "renamed")
     here.run(*LOAD)
     altered(here, f"DELETE FROM audit_log WHERE number > {plain.document['last']}")
-    next(here.run.home.rglob("audit.key")).unlink()
+    next(here.run.home.rglob("*.audit.key")).unlink()
     assert here.run(*VERIFY).code == 0
     _refused(here.run(*VERIFY, "--head", str(heads)), plain.document["last"] + 1)
 
 
 def test_after_a_lost_key_no_load_changes_anything_until_somebody_begins_a_new_chain(here: Town) -> None:
     here.run(*LOAD)
-    next(here.run.home.rglob("audit.key")).unlink()
+    next(here.run.home.rglob("*.audit.key")).unlink()
     here.estate.rename_device(switch(here.estate).mac, "renamed")
     writes = here.writes()
     stopped = here.run(*LOAD)

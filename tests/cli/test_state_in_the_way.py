@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,8 @@ def test_health_on_a_read_only_file_system_is_unhealthy_and_says_why(snowload: S
 @needs_root
 @pytest.mark.parametrize("present", ["nothing", "lock", "database"])
 def test_a_directory_that_may_not_be_written_is_a_matter_of_rights(tmp_path: Path, present: str) -> None:
-    for above in (tmp_path, *tmp_path.parents[:-2]):
+    ours = takewhile(lambda above: above.name.startswith(("pytest-", "popen-")), tmp_path.parents)
+    for above in (tmp_path, *ours):
         above.chmod(0o755)
     state = tmp_path / "state"
     state.mkdir(mode=0o755)

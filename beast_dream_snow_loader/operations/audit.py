@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ORIGIN = Link(number=0, segment=0, kind="", body="", digest="0" * 64, proof="")
 """What stands before the first entry of all."""
 KEY_BYTES = 32
+SEGMENTS_AHEAD = 2_000_000
+"""Seals after the one a key is kept from: a run a minute for three years; about two seconds of counting."""
 _FIELD_DIGEST_BYTES = 16
 
 Body = tuple[Kind, Mapping[str, Any]]
@@ -65,10 +67,15 @@ class AuditKey:
             previous=previous,
         )
 
+    def reaches(self, segment: int) -> bool:
+        """Whether a trail can have come so far: there is no way back, and a number that somebody made up would be
+        counted up to for hours."""
+        return 0 <= segment - self.segment <= SEGMENTS_AHEAD
+
     def at(self, segment: int) -> AuditKey:
-        """The key of this or of a later segment. ValueError for an earlier one: there is no way back."""
-        if segment < self.segment:
-            raise ValueError(f"the key of segment {segment} is no more")
+        """The key of this or of a later segment. ValueError for one out of reach."""
+        if not self.reaches(segment):
+            raise ValueError(f"the key of segment {segment} is not to be had")
         secret = self.secret
         for _ in range(segment - self.segment):
             secret = _derived(secret, b"next")

@@ -194,8 +194,9 @@ class Check:
 
     def _enter(self, segment: int) -> None:
         self._segment = segment
-        mine = self._key is not None and self._key.chain == self.verdict.chain and self._key.segment <= segment
-        self._segment_key = self._key.at(segment) if mine and self._key is not None else None
+        key = self._key
+        mine = key is not None and key.chain == self.verdict.chain and key.reaches(segment)
+        self._segment_key = key.at(segment) if mine and key is not None else None
 
     def _compare(self, link: Link) -> None:
         for head in self._awaited.pop(link.number, ()):
@@ -220,7 +221,7 @@ class Check:
             raise _Broken(last + 1, f"the key is of chain {key.chain}, the trail ends in {self.verdict.chain}")
         if key.segment > self._segment:
             raise _Broken(last + 1, f"{key.segment - self._segment} sealed segments are cut off: the key is ahead")
-        if key.at(self._segment).public != self._public:
+        if not key.reaches(self._segment) or key.at(self._segment).public != self._public:
             raise _Broken(last, "what is sealed was not sealed with the key")
         self.verdict.proven = True
 

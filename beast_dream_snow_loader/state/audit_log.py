@@ -195,7 +195,7 @@ class SqlAuditLog:
             return key
         if mark is None or (key.chain == mark.chain and key.segment > due):
             return self._fresh(head, "emptied" if mark is None else "set_back", key)
-        if key.chain != mark.chain or key.at(due).public != mark.public:
+        if key.chain != mark.chain or not key.reaches(due) or key.at(due).public != mark.public:
             raise _other(self._keys.place, mark)
         key = key.at(due)
         self._refuse_altered(connection, key, mark.link)

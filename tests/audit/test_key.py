@@ -56,7 +56,7 @@ def test_the_file_is_for_its_owner_only_and_holds_another_key_after_each_run(tmp
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
     assert before.at(after.segment).secret == after.secret
     assert before.secret != after.secret
-    with pytest.raises(ValueError, match="is no more"):
+    with pytest.raises(ValueError, match="not to be had"):
         after.at(before.segment)
 
 
@@ -127,6 +127,15 @@ def test_what_a_killed_run_left_is_not_gone_on_with_once_it_was_altered(tmp_path
     killed(tmp_path)
     rows(tmp_path, "UPDATE audit_log SET body = replace(body, 'create', 'update') WHERE number = 9")
     with opened(tmp_path) as store, pytest.raises(AuditDamaged, match="from entry 9 on"):
+        store.journal.intend("run-2", [change(1)])
+
+
+@pytest.mark.parametrize("which", ["(SELECT max(number) FROM audit_log)", "number"])
+def test_a_segment_made_up_is_a_damage_and_no_keys_are_made_up_to_it(tmp_path: Path, which: str) -> None:
+    ended(tmp_path, 1)
+    rows(tmp_path, f"UPDATE audit_log SET segment = segment + 1000000000000 WHERE number = {which}")
+    assert not whole(tmp_path)
+    with opened(tmp_path) as store, pytest.raises(AuditDamaged):
         store.journal.intend("run-2", [change(1)])
 
 

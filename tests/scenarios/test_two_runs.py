@@ -52,7 +52,10 @@ def test_the_second_of_two_loads_exits_9_at_once_or_waits_as_long_as_it_is_told(
 def test_a_lock_timeout_that_is_no_duration_is_a_usage_error(town: OpenTown) -> None:
     here = town(Estate.generate(seed=3, sites=1, devices=2))
     ended = here.run(*LOAD, "--lock-timeout", "soon")
-    assert (ended.code, ended.document["error"]["next_step"]) == (2, "Write --lock-timeout 5m. Then run: snowload --help")
+    assert (ended.code, ended.document["error"]["next_step"]) == (
+        2,
+        "Write --lock-timeout 5m. Then run: snowload --help",
+    )
 
 
 def test_a_killed_run_is_told_as_interrupted_before_another_run_has_closed_it(town: OpenTown) -> None:

@@ -139,7 +139,8 @@ class _Known:
 
     def add(self, value: str) -> None:
         scheme, _, bare = value.partition(" ")
-        new = [one for one in ((value, bare) if scheme in ("Bearer", "Basic") else (value,)) if len(one) >= SHORTEST]
+        said = (value, bare) if scheme in ("Bearer", "Basic") else (value,)
+        new = [one for one in said if len(one) >= SHORTEST and not one.isspace()]
         with self._lock:
             if all(one in self._values for one in new):
                 return
@@ -161,8 +162,9 @@ class _Known:
         if "\n" in text or "\r" in text:
             joined = _BLANKS.sub("", text)
             for form in forms:
-                if _BLANKS.sub("", form) in joined:
-                    text = re.sub(r"\s*".join(map(re.escape, _BLANKS.sub("", form))), HIDDEN, text)
+                bare = _BLANKS.sub("", form)
+                if len(bare) >= SHORTEST and bare in joined:
+                    text = re.sub(r"\s*".join(map(re.escape, bare)), HIDDEN, text)
         return text
 
     def _made(self) -> tuple[str, ...]:
@@ -197,7 +199,7 @@ def masked(text: str) -> str:
 
 
 def masked_values(value: Any) -> Any:
-    """A document with every text in it :func:`masked`; names stay, for they are ours. The same one where none is held.
+    """A document with every text in it :func:`masked`; names of ours stay. The same one where none is held.
 
     Nearly always there is nothing to hide, and that is seen in the whole text at once.
     """
@@ -209,10 +211,18 @@ def _masked_values(value: Any) -> Any:
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, Mapping):
-        return {name: _masked_values(one) for name, one in value.items()}
+        return {_masked_name(name): _masked_values(one) for name, one in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return [_masked_values(one) for one in value]
     return value if value is None or isinstance(value, (bool, int, float)) else masked(str(value))
+
+
+_OURS = re.compile(r"[a-z][a-z0-9_.]*")
+"""How entries of our documents are named. Others have the names of sites, consoles and the like."""
+
+
+def _masked_name(name: Any) -> Any:
+    return name if not isinstance(name, str) or _OURS.fullmatch(name) else masked(name)
 
 
 def is_held(text: str) -> bool:

@@ -28,6 +28,7 @@ from beast_dream_snow_loader.unifi.session import (
     Session,
     Sessions,
     flavour_of,
+    held,
     log_in,
     log_out,
 )
@@ -125,7 +126,7 @@ def _session(console: ConsoleSettings, transports: Transports, sessions: Session
         keeps = sessions.keep(console, fresh.headers)
         return fresh
 
-    kept = sessions.kept(console)
+    kept = held(sessions.kept(console))
     keeps = bool(kept)
     session = Session(replace(endpoint, headers=kept) if kept else renewed(), flavour.prefix, renewed)
     try:

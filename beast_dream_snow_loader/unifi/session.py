@@ -20,6 +20,7 @@ from beast_dream_snow_loader.unifi.client import Endpoint, controller_code, refu
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
 
 _COOKIE = re.compile(r"(?:^|[,;]\s*)(TOKEN|unifises|csrf_token)=([^;,\s]+)")
+_CSRF = "X-CSRF-Token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,16 @@ def log_in(endpoint: Endpoint, flavour: Flavour, username: str, password: Secret
         raise _throttled(endpoint, error.retry_after) from None
     _refuse_unless_in(answer, endpoint, flavour)
     cookies = _cookies(answer)
-    csrf = answer.header("x-csrf-token") or cookies.get("csrf_token")
+    csrf = answer.header(_CSRF) or cookies.get("csrf_token")
     kept = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    return replace(endpoint, headers={"Cookie": kept} | ({"X-CSRF-Token": csrf} if csrf else {}))
+    return replace(endpoint, headers=held({"Cookie": kept} | ({_CSRF: csrf} if csrf else {})))
+
+
+def held(session: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers that carry a session. What is in them logs in as its account does: it is masked from then on."""
+    for value in (*dict(_COOKIE.findall(session.get("Cookie", ""))).values(), session.get(_CSRF, "")):
+        Secret(value)
+    return session
 
 
 def _refuse_unless_in(answer: Response, endpoint: Endpoint, flavour: Flavour) -> None:

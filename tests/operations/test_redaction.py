@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from beast_dream_snow_loader.core.standing import Standing
 from beast_dream_snow_loader.redaction import Secret, masked, masked_values
 
 CANARY = 'k"ey/of+the\\ house<é>&0123456789'
@@ -46,6 +47,19 @@ def test_a_document_is_masked_in_its_values_and_keeps_its_names() -> None:
     document = {"status": "status ok", "rows": [{"message": f"x{CANARY}y"}, None, 3, True]}
     expected = {"status": "[hidden] ok", "rows": [{"message": "x[hidden]y"}, None, 3, True]}
     assert masked_values(document) == expected
+
+
+def test_what_others_gave_a_name_to_is_masked_also_where_a_document_counts_by_it() -> None:
+    Secret(CANARY)
+    document = {"inventory": {"sites": Standing(sites={f"{CANARY} (gw-1)": 3, "Attic (gw-1)": 2}).document()["sites"]}}
+    assert masked_values(document) == {"inventory": {"sites": {"[hidden] (gw-1)": 3, "Attic (gw-1)": 2}}}
+
+
+@pytest.mark.parametrize("secret", ["a b c", "    ", "\t \t "])
+def test_what_is_left_of_a_secret_without_its_blanks_is_looked_for_only_where_it_is_long_enough(secret: str) -> None:
+    Secret(secret)
+    told = "the abc\n    of networks"
+    assert masked(told) == told
 
 
 def test_a_document_without_a_secret_is_left_as_it_is() -> None:

@@ -126,6 +126,11 @@ class Stage:
         file.chmod(0o600)
         return file
 
+    @property
+    def sessions(self) -> set[str]:
+        """Of the consoles, so far: who has one needs no password."""
+        return {one for door in self.doors for one in door.sessions}
+
     def op(self, reading: str) -> None:
         """1Password's command; what it was started with is kept, but for the token that is its own."""
         script = self.home / "op"
@@ -223,7 +228,6 @@ def leaks(seed: int, turn: int, failure: str, commands: Sequence[Sequence[str]] 
     every = secrets(seed)
     shapes = [every[(turn * PLACES + place) % len(every)] for place in range(4)]
     plain = [every[PLAIN[(turn * PLACES + 4 + place) % len(PLAIN)]] for place in range(6)]
-    search = Search([*shapes, *plain])
     with tempfile.TemporaryDirectory() as folder, held_within():
         home = Path(folder) / "home"
         home.mkdir()
@@ -235,12 +239,14 @@ def leaks(seed: int, turn: int, failure: str, commands: Sequence[Sequence[str]] 
                     command,
                     *(("--json",) if number % 2 and "--format" not in command else ("-vv",)),
                 )
+                search = Search([*shapes, *plain, *stage.sessions])
                 said = {"stdout": ended.out, "stderr": ended.err}
                 for where, text in said.items():
                     if trace := search.found(text.encode()):
                         yield f"{failure}, {' '.join(command)}, {where}: {trace}"
                 if "defect of snowload" in ended.err:
                     yield f"{failure}, {' '.join(command)}: a defect {ended.err[-1500:]}"
+            search = Search([*shapes, *plain, *stage.sessions])
             yield from (f"{failure}, file {trace}" for trace in search.in_files(home))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from beast_dream_snow_loader.sandbox.messages import (
 )
 
 Reply = Callable[[str], HttpAnswer]
+_SESSION = re.compile(r"(?:TOKEN|unifises|csrf_token)=([^;,\s]+)")
 
 
 def _json(body: Mapping[str, object]) -> bytes:
@@ -99,6 +101,8 @@ class Door:
         self._inner, self._login, self._body, self._token = inner, login, body, token
         self.reply: Reply | None = None
         self.only = ""
+        self.sessions: set[str] = set()
+        """What was given to those who logged in."""
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         if self.reply is not None and self.only in request.path:
@@ -117,7 +121,9 @@ class Door:
         kept = {k: v for k, v in request.headers.items() if k not in ("authorization", "x-sn-apikey", "x-api-key")}
         headers = {**kept, **self._login} if len(kept) < len(request.headers) else kept
         body = _json({**json.loads(request.body), **self._body}) if request.path.endswith("login") else request.body
-        return self._inner.answer(replace(request, headers=headers, body=body))
+        answer = self._inner.answer(replace(request, headers=headers, body=body))
+        self.sessions |= {found[1] for _, value in answer.headers if (found := _SESSION.search(value))}
+        return answer
 
 
 def _echo(request: HttpRequest) -> str:

@@ -16,6 +16,7 @@ from beast_dream_snow_loader.core.events import ignore
 from beast_dream_snow_loader.errors import SnowloadError, SourceUnavailable
 from beast_dream_snow_loader.operations.config import Environment
 from beast_dream_snow_loader.operations.restraint import Restraints
+from beast_dream_snow_loader.redaction import held_within, masked
 from beast_dream_snow_loader.sandbox.estate import Estate, Shape
 from beast_dream_snow_loader.state.store import open_store
 from beast_dream_snow_loader.transport.observing import RequestMeter
@@ -73,6 +74,20 @@ def test_what_is_on_disk_is_the_owners_and_opens_with_the_password_only(there: T
         assert PASSWORD.encode() not in file.read_bytes()
     other = ConsoleSettings.model_validate({**by_account(next(iter(there.consoles.values()))), "password": "another"})
     assert KeptSessions(tmp_path / "sessions", clock).kept(other) == {}
+
+
+def test_a_session_is_masked_wherever_it_comes_back_whether_it_is_new_or_kept(town: Opening, tmp_path: Path) -> None:
+    """R5.3."""
+    there, clock = town(Estate.of(Shape(seed=3, sites=1, devices=2, consoles=1))), Settable()
+    (server,) = there.consoles.values()
+    for _ in ("new", "kept"):
+        with held_within():
+            run(there, tmp_path, clock).read()
+            headers = KeptSessions(tmp_path, clock).kept(ConsoleSettings.model_validate(by_account(server)))
+            parts = [headers["X-CSRF-Token"], *(one.partition("=")[2] for one in headers["Cookie"].split("; "))]
+            assert [masked(f"said <{part}>") for part in parts] == ["said <[hidden]>"] * len(parts)
+        assert masked(parts[0]) == parts[0], "each run has to know it by itself"
+    assert logins(there) == 1
 
 
 def test_a_session_is_made_anew_when_it_is_old_damaged_or_no_longer_taken(there: Town, tmp_path: Path) -> None:

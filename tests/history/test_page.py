@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import shutil
 import subprocess
@@ -116,6 +118,17 @@ def test_other_forms_keep_foreign_text_inert(form: ReportFormat) -> None:
     text = written(form)(report_over(50)).decode()
     assert "<script" not in text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+
+
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_spreadsheet_reckons_with_no_cell(begins: str) -> None:
+    """S6."""
+    result = report_over(1)
+    (run,) = result.body["runs"]
+    told = replace(result, body={**result.body, "runs": [{**run, "run_id": f"{begins}HYPERLINK(1)"}]})
+    _, row = csv.reader(io.StringIO(written(ReportFormat.CSV)(told).decode()))
+    assert "HYPERLINK(1)" in row[0]
+    assert row[0][0] not in "=+-@\t\r"
 
 
 def test_without_a_run_the_page_is_a_page() -> None:

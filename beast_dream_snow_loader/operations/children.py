@@ -16,6 +16,8 @@ from beast_dream_snow_loader.redaction import is_held
 MOST_BYTES = 64 * 1024
 """More than any secret. A program that prints for ever costs no memory."""
 _CHUNK = 8192
+_LAST_SECONDS = 1.0
+"""For a program to be gone that was ended."""
 _OURS = ("SERVICENOW_", "UNIFI_", "SNOWLOAD_")
 _OF_1PASSWORD = ("OP_SERVICE_ACCOUNT_TOKEN", "OP_CONNECT_TOKEN", "OP_SESSION")
 """What opens the whole vault: the two tokens, and ``OP_SESSION_<account>``."""
@@ -49,24 +51,25 @@ def environment_of_a_child(
 def printed_by(command: Sequence[str], environ: Mapping[str, str], *, seconds: float) -> Printed:
     """Run it to its end. TimeoutError after ``seconds``, TooMuch, or OSError when it cannot be started.
 
-    It and whatever it started are ended then: a grandchild that keeps the pipe open keeps nobody waiting.
+    It and its process group are ended then; nobody is waited for who left the group or may not be ended by us, as
+    what ``sudo`` starts may not.
     """
     ends = SystemClock().monotonic() + seconds
-    with subprocess.Popen(
+    child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=dict(environ),
         process_group=0 if os.name == "posix" else None,
-    ) as child:
-        try:
-            out = _read(child, ends)
-            code = child.wait(max(0.0, ends - SystemClock().monotonic()))
-        except subprocess.TimeoutExpired:
-            raise TimeoutError from None
-        finally:
-            _end(child)
+    )
+    try:
+        out = _read(child, ends)
+        code = child.wait(max(0.0, ends - SystemClock().monotonic()))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
+    finally:
+        _end(child)
     return Printed(code=code, out=out)
 
 
@@ -74,8 +77,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     if os.name == "posix":
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
-    else:
+    with suppress(PermissionError):
         child.kill()
+    if child.stdout is not None:
+        child.stdout.close()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_LAST_SECONDS)
 
 
 def _read(child: subprocess.Popen[bytes], ends: float) -> bytes:

@@ -8,6 +8,7 @@ import pickle
 import select
 import stat
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -185,6 +186,17 @@ def test_a_command_that_hangs_is_ended_with_all_it_started_and_waited_for_no_lon
     assert select.select([held], [], [], 20)[0], "somebody still holds it open"
     assert os.read(held, 1) == b""
     os.close(held)
+
+
+def test_a_command_that_left_its_process_group_is_ended_and_waited_for_no_longer(tmp_path: Path) -> None:
+    """S11. Ending the group reaches nobody then."""
+    left = f"import os, time; os.setpgid(0, {os.getpgid(0)}); os.mkfifo('{tmp_path}/left'); time.sleep(60)"
+    environ = command(tmp_path, "leave", f'exec "{sys.executable}" -c "{left}"')
+    before = time.monotonic()
+    with pytest.raises(TimeoutError):
+        printed_by([str(tmp_path / "leave")], environ, seconds=2)
+    assert (tmp_path / "left").exists()
+    assert time.monotonic() - before < 30
 
 
 @pytest.mark.parametrize(

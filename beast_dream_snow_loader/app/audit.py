@@ -172,7 +172,7 @@ def _objects(text: str) -> Iterator[Mapping[str, Any]]:
 def _parsed(text: str) -> dict[str, Any] | None:
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
 
@@ -195,7 +195,7 @@ def _head(told: Mapping[str, Any]) -> Head | None:
             run_id=str(told.get("run_id", "")),
             key=str(told.get("key", "")),
         )
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
 
 
@@ -225,9 +225,9 @@ def _body(link: Link) -> Mapping[str, Any]:
     """What does not read any more is shown as it is, for who looks into it."""
     try:
         told = json.loads(link.body)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         told = None
-    return told if isinstance(told, dict) else {"unread": link.body}
+    return told if isinstance(told, dict) else {"unread": str(link.body)}
 
 
 def _moment(told: Mapping[str, Any]) -> datetime:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, delete, func, select
@@ -150,7 +152,7 @@ class SqlAuditLog:
     def links(self) -> Iterator[tuple[Link | None, Iterator[Link]]]:
         """The newest pruned entry, which says what was before the first one, and every entry in order; of one
         moment."""
-        with reading(self._engine) as connection:
+        with reading(self._engine) as connection, _whatever_it_is(connection):
             newest = _newest(connection, Kind.PRUNED)
             rows = connection.execution_options(yield_per=_PAGE).execute(select(audit_log).order_by(_c.number))
             yield newest, map(_link, rows)
@@ -261,17 +263,30 @@ class Trail:
             self._log.write(connection, run_id, self._target, kind, deeds)
 
 
+@contextmanager
+def _whatever_it_is(connection: Connection) -> Iterator[None]:
+    """SQLite keeps any bytes as text. What is no UTF-8 is read with marks in its place, and so does not verify."""
+    raw: Any = connection.connection.driver_connection
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw.text_factory = partial(str, encoding="utf-8", errors="replace")
+    try:
+        yield
+    finally:
+        raw.text_factory = str
+
+
 def head_of(link: Link) -> Head:
-    """The head that a sealed entry is."""
-    told = orjson.loads(link.body)
-    return Head(
-        chain=told["chain"],
-        number=link.number,
-        digest=link.digest,
-        at=parse_rfc3339(told["at"]),
-        run_id=told["run"],
-        key=told["key"],
-    )
+    """The head that a sealed entry is. AuditDamaged where it does not read."""
+    try:
+        told = orjson.loads(link.body)
+        at = parse_rfc3339(told["at"])
+        return Head(
+            chain=told["chain"], number=link.number, digest=link.digest, at=at, run_id=told["run"], key=told["key"]
+        )
+    except (ValueError, KeyError, TypeError):
+        raise _unread() from None
 
 
 def _begins(key: AuditKey, head: Link) -> bool:
@@ -299,10 +314,14 @@ def _mark(connection: Connection) -> Mark | None:
     try:
         return Mark.of(link) if link is not None else None
     except (ValueError, KeyError, TypeError):
-        raise AuditDamaged(
-            "The newest seal of the audit trail does not read: nothing more is written.",
-            next_step="See `snowload audit verify`; when you know why, go on with `snowload audit begin`.",
-        ) from None
+        raise _unread() from None
+
+
+def _unread() -> AuditDamaged:
+    return AuditDamaged(
+        "A seal of the audit trail does not read: nothing more is written.",
+        next_step="See `snowload audit verify`; when you know why, go on with `snowload audit begin`.",
+    )
 
 
 def _prunable(connection: Connection, before: datetime) -> Link | None:
@@ -310,11 +329,7 @@ def _prunable(connection: Connection, before: datetime) -> Link | None:
     seals = select(audit_log).where(MARKS, _c.kind == Kind.SEALED).order_by(_c.number).limit(_SEALS_LOOKED_AT)
     first = connection.scalar(select(func.min(_c.number))) or 0
     found = [_link(row) for row in connection.execute(seals)]
-    old = [
-        link
-        for link in found[:-1]
-        if link.number - first < PRUNED_AT_ONCE and parse_rfc3339(orjson.loads(link.body)["at"]) < before
-    ]
+    old = [link for link in found[:-1] if link.number - first < PRUNED_AT_ONCE and head_of(link).at < before]
     return old[-1] if old else None
 
 

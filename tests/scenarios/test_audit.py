@@ -105,6 +105,26 @@ def test_the_first_bad_entry_is_named_with_exit_code_12(here: Town, statement: s
     _refused(found, bad)
 
 
+@pytest.mark.parametrize("body", ["x'ff00'", "CAST(x'ffc3' AS TEXT)", "printf('%.*c', 200000, '[')", "'garbage'"])
+def test_an_entry_that_does_not_read_is_exported_as_it_is_and_named(here: Town, body: str) -> None:
+    loaded = here.run(*LOAD).document["audit"]["head"]["number"]
+    altered(here, f"UPDATE audit_log SET body = {body} WHERE number = 7")
+    _refused(here.run(*VERIFY), 7)
+    entries = exported(here)
+    assert [one["number"] for one in entries if "unread" in one] == [7]
+    assert len(entries) == loaded
+
+
+@pytest.mark.parametrize(
+    "words", ['{"at":"2026-01-01T00:00:00Z","chain":"x","number":Infinity,"digest":"d"}', "[" * 10**5]
+)
+def test_a_file_that_holds_no_head_is_a_usage_error(here: Town, tmp_path: Path, words: str) -> None:
+    here.run(*LOAD)
+    (tmp_path / "no.head").write_text(words)
+    found = here.run(*VERIFY, "--head", str(tmp_path / "no.head"))
+    assert (found.code, "no head" in found.err) == (2, True)
+
+
 def test_entries_cut_off_the_end_are_seen_with_a_head_and_said_to_be_unseen_without(here: Town, heads: Path) -> None:
     here.run(*LOAD)
     plain = here.run(*VERIFY)

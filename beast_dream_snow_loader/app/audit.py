@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from beast_dream_snow_loader.app.auditing import prepare
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import ground
 from beast_dream_snow_loader.app.history import instant
@@ -74,6 +75,7 @@ def begin(place: Place) -> Result:
     """A new chain after what is there, which stays: the operator knows that its key is lost, or that it is damaged."""
     try:
         with ground(place) as here, opened(here) as store:
+            prepare(here)
             run = begun(_COMMAND, here)
             with holding_journal(here, store, run):
                 head = store.audit.begin(run.id)

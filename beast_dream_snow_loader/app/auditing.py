@@ -10,17 +10,19 @@ from typing import Any
 
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.places import state_directory
+from beast_dream_snow_loader.app.private_files import append_private, refuse_unappendable
 from beast_dream_snow_loader.core.audit import Author, Head
+from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
 from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.state.audit_key import Keys, SecretKeys
 from beast_dream_snow_loader.state.audit_log import Signing
-from beast_dream_snow_loader.state.faults import unwritten
 from beast_dream_snow_loader.state.store import Store
 
-SETTING = "audit.key"
+_SECTION = "audit"
+SETTING = f"{_SECTION}.key"
 SHORTEST = 16
 """Characters of a key that somebody else keeps."""
 
@@ -32,49 +34,49 @@ def signing(here: Ground) -> Signing:
     return Signing(author=author, keys=_keys(here), directory=state_directory(here.settings))
 
 
-def sealed(store: Store, run_id: str, here: Ground) -> dict[str, Any]:
-    """The part ``audit`` of a document. What was written is signed, and the head of it told to the log and the file
-    that the operator named. A trail that cannot be sealed now is by the next run; it is no reason to lose a report."""
+def prepare(here: Ground, listener: Listener = ignore) -> None:
+    """Before a run that may write: the key that somebody else keeps is read now and told, because later the one place
+    for a writer would wait for whoever keeps it; and the file for heads is looked at.
+
+    ConfigurationError when the reference does not resolve, or no line could be written to the file."""
+    if here.settings.audit.key is not None:
+        _secret(here, listener)
+    if (file := here.settings.audit.head_file) is not None:
+        refuse_unappendable(file.expanduser(), f"{_SECTION}.head_file")
+
+
+def sealed(store: Store, run_id: str, here: Ground) -> tuple[dict[str, Any], SnowloadError | None]:
+    """The part ``audit`` of a document, and what went wrong. What was written is signed, and a head that is newer than
+    the last one told to the log and the file that the operator named. A trail that cannot be sealed now is by the next
+    run; it is no reason to lose a report."""
     told: dict[str, Any] = {"entries": store.audit.written, "head": None, "problem": ""}
     try:
         head = store.audit.seal(run_id, here.target)
         if head is not None:
             told["head"] = head.document()
-            if store.audit.sealed:
+            if store.audit.is_new(head):
                 _exported(head, here.settings.audit.head_file)
+                store.audit.told(head)
     except SnowloadError as error:
-        told["problem"] = str(error)
-    return told
+        return {**told, "problem": str(error)}, error
+    return told, None
 
 
 def _exported(head: Head, file: Path | None) -> None:
     document = head.document()
     values = {name: document[name] for name in ("run_id", "chain", "number", "digest")}
     StructuredLogger("audit").log_event("audit.sealed", **values)
-    if file is not None:
-        _append(file.expanduser(), json.dumps(document) + "\n")
-
-
-def _append(file: Path, line: str) -> None:
-    """A file that grows can be kept where nothing is ever overwritten."""
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, line.encode("ascii"))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise unwritten(file, error) from None
+    if file is not None:  # one that grows can be kept where nothing is ever overwritten
+        append_private(file.expanduser(), (json.dumps(document) + "\n").encode("ascii"))
 
 
 def _keys(here: Ground) -> Keys | None:
     return SecretKeys(lambda: _secret(here), SETTING) if here.settings.audit.key is not None else None
 
 
-def _secret(here: Ground) -> Secret:
-    """Read when it is needed. ConfigurationError when the reference does not resolve."""
-    key = here.credentials.resolved(here.settings.audit, "audit").key
+def _secret(here: Ground, listener: Listener = ignore) -> Secret:
+    """Read once in a run. ConfigurationError when the reference does not resolve."""
+    key = here.credentials.resolved(here.settings.audit, _SECTION, listener).key
     if key is None or len(key.reveal()) < SHORTEST:
         raise ConfigurationError(
             f"The secret of {SETTING} is shorter than {SHORTEST} characters.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -90,7 +91,7 @@ def _recorded(
     result = _result(action, here, body)
     if not dry_run:
         run = begun(_COMMAND, here)
-        closed(store, run, result, here)
+        return replace(closed(store, run, result, here), body=result.body)
     return result
 
 

@@ -13,6 +13,8 @@ from beast_dream_snow_loader.redaction import Secret
 VARIABLE = "environment variable"
 """The name of the layers that come from the environment."""
 _SECTIONS = ("unifi", "servicenow", "audit")
+_WITHOUT_FALLBACK = ("audit",)
+"""Another key would begin another trail."""
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -35,7 +37,9 @@ def by_1password(
                 continue
             where[f"{name}.{leaf}"] = found[0]
             section = section.model_copy(update={leaf: Secret(found[1])})
-            if other := next((text for at, text in given if at == VARIABLE and not text.startswith("op://")), ""):
+            if name not in _WITHOUT_FALLBACK and (
+                other := next((text for at, text in given if at == VARIABLE and not text.startswith("op://")), "")
+            ):
                 fallbacks[f"{name}.{leaf}"] = Secret(other)
         settings = settings.model_copy(update={name: section})
     return settings, where, fallbacks

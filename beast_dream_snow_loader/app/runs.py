@@ -16,12 +16,17 @@ from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import Stop
 from beast_dream_snow_loader.app.wiring import Wiring
 from beast_dream_snow_loader.core.changes import Change
+from beast_dream_snow_loader.core.exit_codes import exit_code_of
+from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.receipts import Outcome
-from beast_dream_snow_loader.core.report import RunReport
+from beast_dream_snow_loader.core.report import RunReport, told_finding
 from beast_dream_snow_loader.core.run import Run, RunStatus
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import AuditDamaged, SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.state.store import Store
+
+UNSEALED = "audit.unsealed"
+"""The rule of a finding: the trail was not sealed, or its head not written to the operator's file."""
 
 
 def begun(command: str, here: Ground, report: Mapping[str, Any] | None = None) -> Run:
@@ -38,8 +43,10 @@ def begun(command: str, here: Ground, report: Mapping[str, Any] | None = None) -
 
 
 def closed(store: Store, run: Run, result: Result, here: Ground) -> Result:
-    """Seal what it left in the audit trail, and write down how it ended. The result with the head of the trail."""
-    result = replace(result, body={**result.body, "audit": sealed(store, run.id, here)})
+    """Seal what it left in the audit trail, and write down how it ended. The result with the head of the trail, or with
+    what is wrong with it."""
+    told, trouble = sealed(store, run.id, here)
+    result = _with_trouble(replace(result, body={**result.body, "audit": told}), trouble)
     store.memory.finish_run(
         replace(
             run,
@@ -50,6 +57,20 @@ def closed(store: Store, run: Run, result: Result, here: Ground) -> Result:
         )
     )
     return result
+
+
+def _with_trouble(result: Result, trouble: SnowloadError | None) -> Result:
+    """A damaged trail is the severest end there is. What the next run makes good is a finding; where the command has
+    none, its error."""
+    if trouble is None:
+        return result
+    if isinstance(trouble, AuditDamaged):
+        failed, code = RunStatus.FAILED.value, exit_code_of(trouble)
+        return replace(result, status=failed, exit_code=code, error=result.error or trouble)
+    if "findings" not in result.body:
+        return replace(result, exit_code=result.exit_code or exit_code_of(trouble), error=result.error or trouble)
+    finding = Finding(record="audit", rule=UNSEALED, severity=Severity.WARNING, message=str(trouble))
+    return replace(result, body={**result.body, "findings": [*result.body["findings"], told_finding(finding)]})
 
 
 def _configured(here: Ground) -> list[dict[str, object]]:

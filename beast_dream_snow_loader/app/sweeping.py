@@ -9,7 +9,7 @@ from typing import Any
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.places import report_file
 from beast_dream_snow_loader.core.run import Run
-from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.state.store import Store
 
 
@@ -31,5 +31,5 @@ def swept(here: Ground, store: Store, run: Run, stopping: Callable[[], bool]) ->
             "size_bytes": store.size_bytes,
             "problem": "",
         }
-    except (StateError, OSError) as error:
+    except (SnowloadError, OSError) as error:
         return {"problem": str(error)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from beast_dream_snow_loader.app.auditing import signing
+from beast_dream_snow_loader.app.auditing import prepare, signing
 from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.breakers import breakers_for, breakers_of
 from beast_dream_snow_loader.app.config import Settings
@@ -197,10 +197,12 @@ def wire(
     """Transports, clients and state as one world. ``max_requests`` limits what is sent to ServiceNow; ``spare``: what
     is asked gives way to runs.
 
-    Raises ConfigurationError when a login is missing or a secret does not resolve.
+    Raises ConfigurationError when a login is missing, a secret does not resolve or audit.head_file cannot be written.
     """
     breakers = breakers_of(ground.settings, ground.clock, listener, store)
     settings = ground.credentials.with_secrets(require_logins(ground.settings), listener)
+    if not dry_run:
+        prepare(ground, listener)
     meter = RequestMeter()
     healings = Healings(ground.clock, listener, lambda: healed_lately(store, ground.clock))
     making = Transports(

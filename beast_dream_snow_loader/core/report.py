@@ -87,7 +87,7 @@ class RunReport:
             "stale_source": self.stale_source,
             "stale_consoles": stale_consoles(self.snapshot),
             "source": _source(self.snapshot),
-            "findings": [_finding(finding) for finding in self.findings],
+            "findings": [told_finding(finding) for finding in self.findings],
             "plan": planned(self.plan),
             "written": written(self.settlements),
             "attendance": self.attendance.counts() if self.attendance is not None else {},
@@ -259,7 +259,8 @@ def _source(snapshot: Snapshot | None) -> dict[str, int]:
     return {kind: len(getattr(snapshot, kind)) if snapshot is not None else 0 for kind in kinds}
 
 
-def _finding(finding: Finding) -> dict[str, str]:
+def told_finding(finding: Finding) -> dict[str, str]:
+    """Its row in a document."""
     return {
         "record": finding.record,
         "field": finding.field,

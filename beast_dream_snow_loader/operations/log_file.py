@@ -53,7 +53,7 @@ class PrivateFile(logging.Handler):
         line = self.format(record).encode("utf-8", "backslashreplace") + b"\n"
         try:
             with self._writing:
-                _append(self._ready(len(line)), line)
+                append_whole(self._ready(len(line)), line)
         except OSError as error:
             self._tell(error)
 
@@ -140,7 +140,7 @@ def _refuse_foreign_link(file: Path) -> None:
             raise OSError(errno.EPERM, f"it is a link that belongs to user {found.st_uid}; remove it", str(file))
 
 
-def _append(descriptor: int, line: bytes) -> None:
+def append_whole(descriptor: int, line: bytes) -> None:
     """The whole line or nothing of it: half a line would spoil the next one."""
     done = 0
     try:

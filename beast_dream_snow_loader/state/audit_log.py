@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, delete, event, func, select
 
 from beast_dream_snow_loader.clock import Clock, parse_rfc3339
 from beast_dream_snow_loader.core.audit import Author, Deed, Head, Kind, Link
@@ -36,11 +36,14 @@ from beast_dream_snow_loader.operations.correlation import correlation_id
 from beast_dream_snow_loader.state.audit_key import Keys
 from beast_dream_snow_loader.state.engine import reading, writing
 from beast_dream_snow_loader.state.lease import Fence, writing_under
-from beast_dream_snow_loader.state.schema import MARKS, audit_log
+from beast_dream_snow_loader.state.schema import MARKS, audit_log, meta
+from beast_dream_snow_loader.state.statements import upsert
 
 PRUNED_AT_ONCE = 20_000
 _SEALS_LOOKED_AT = 50
 _PAGE = 2000
+_TOLD = "audit_head_told"
+"""In ``meta``: the digest of the head that was told last."""
 _c = audit_log.c
 
 
@@ -72,15 +75,15 @@ class Mark:
 
 
 class SqlAuditLog:
-    """Safe for several threads: transactions exclude each other. ``written`` and ``sealed`` count what this process
-    did."""
+    """Safe for several threads: transactions exclude each other. ``written`` counts the entries that this process
+    committed."""
 
     def __init__(self, engine: Engine, clock: Clock, signing: Signing, keys: Keys) -> None:
         self._engine, self._clock, self._keys = engine, clock, keys
         self._author, self._segment = signing.author, signing.segment
         self._key: AuditKey | None = None
         self._marked = 0
-        self.written = self.sealed = 0
+        self.written = 0
 
     def write(self, connection: Connection, run_id: str, target: str, kind: Kind, deeds: Sequence[Deed]) -> None:
         """In the transaction of ``connection``; once in each. AuditDamaged, and the transaction must fail, when the
@@ -94,7 +97,7 @@ class SqlAuditLog:
         if head.number + len(added) - self._marked >= self._segment:
             added.append(sealed(key, around))
         _insert(connection, extended(key, head, added))
-        self.written += len(deeds)
+        event.listen(connection, "commit", partial(self._count, len(deeds)), once=True)
 
     def trail(self, fence: Fence | None, target: str) -> Trail:
         """For modifications that are in no journal."""
@@ -111,11 +114,20 @@ class SqlAuditLog:
                 links = extended(key, head, [*added, sealed(key, around)])
                 _insert(connection, links)
                 head = links[-1]
-                self.sealed += 1
         if not head.number:
             return None
         self._let_go(head)
         return head_of(head)
+
+    def is_new(self, head: Head) -> bool:
+        """Whether it was not told to the outside yet, whichever process sealed it."""
+        with reading(self._engine) as connection:
+            return connection.scalar(select(meta.c.value).where(meta.c.key == _TOLD)) != head.digest
+
+    def told(self, head: Head) -> None:
+        """It is where the operator wants heads to be."""
+        with writing(self._engine) as connection:
+            upsert(connection, meta, [{"key": _TOLD, "value": head.digest}])
 
     def begin(self, run_id: str) -> Head:
         """A new chain, because the operator says so: the key is lost, or the trail is damaged. Sealed at once."""
@@ -163,6 +175,9 @@ class SqlAuditLog:
             mark = None
             mark = _mark(connection)
         return self._loaded(mark)
+
+    def _count(self, deeds: int, _connection: Connection) -> None:
+        self.written += deeds
 
     def _around(self, run_id: str, target: str) -> Circumstances:
         correlation = correlation_id() or run_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.scenarios.conftest import Town
 from tests.scenarios.desk import HELD_BACK, LOAD, REPLAY, OpenTown, edges, keeps, small, switch
 from tests.scenarios.in_process import InProcess
 
+REFUSING = Path("/proc/self/oom_score_adj")
 VERIFY = ("audit", "verify", "--env", "testing", "--json")
 ROWS = {"SNOWLOAD_MAPPING": '{"create_manufacturer": true, "create_models": true}'}
 
@@ -137,7 +139,7 @@ def test_entries_cut_off_the_end_are_seen_with_a_head_and_said_to_be_unseen_with
     _refused(here.run(*VERIFY, "--head", str(heads)), plain.document["last"] + 1)
 
 
-def test_after_a_lost_key_no_load_changes_anything_until_somebody_begins_a_new_chain(here: Town) -> None:
+def test_after_a_lost_key_no_load_changes_anything_until_somebody_begins_a_new_chain(here: Town, heads: Path) -> None:
     here.run(*LOAD)
     next(here.run.home.rglob("*.audit.key")).unlink()
     here.estate.rename_device(switch(here.estate).mac, "renamed")
@@ -146,10 +148,60 @@ def test_after_a_lost_key_no_load_changes_anything_until_somebody_begins_a_new_c
     assert (stopped.code, stopped.document["error"]["code"], here.writes()) == (12, "audit.damaged", writes)
     begun = here.run("audit", "begin", "--env", "testing", "--yes", "--json")
     assert begun.code == 0, begun.err
+    assert json.loads(heads.read_text().splitlines()[-1]) == begun.document["head"]
     keeps(begun.document)
     assert here.run(*LOAD).document["written"]["updated"] == 1
     assert here.run(*VERIFY).code == 12
     assert here.run(*VERIFY, "--known", str(begun.document["begun"])).code == 0
+
+
+def test_a_trail_that_cannot_be_sealed_ends_a_load_that_changed_nothing_with_12(here: Town) -> None:
+    here.run(*LOAD)
+    altered(here, "DELETE FROM audit_log WHERE number = (SELECT max(number) FROM audit_log)")
+    next(here.run.home.rglob("*.audit.key")).unlink()
+    ended = here.run(*LOAD)
+    keeps(ended.document)
+    assert (ended.code, ended.document["status"], ended.document["error"]["code"]) == (12, "failed", "audit.damaged")
+    assert "key of the audit trail is not here" in ended.err
+
+
+@pytest.mark.skipif(not REFUSING.exists(), reason="a file of Linux that takes no text")
+def test_a_head_that_could_not_be_written_is_a_warning_and_the_next_load_writes_it(here: Town, heads: Path) -> None:
+    loaded = here.run(*LOAD, SNOWLOAD_AUDIT__HEAD_FILE=str(REFUSING))
+    keeps(loaded.document)
+    (told,) = [one for one in loaded.document["findings"] if one["rule"] == "audit.unsealed"]
+    assert (loaded.code, told["severity"]) == (0, "warning")
+    assert str(REFUSING) in told["message"]
+    again = here.run(*LOAD)
+    assert again.document["audit"]["entries"] == 0
+    assert json.loads(heads.read_text()) == again.document["audit"]["head"] == loaded.document["audit"]["head"]
+    here.run(*LOAD)
+    assert len(heads.read_text().splitlines()) == 1
+
+
+def test_a_head_file_that_is_none_is_refused_before_anything_is_written(here: Town, heads: Path) -> None:
+    os.mkfifo(heads)
+    ended = here.run(*LOAD)
+    assert (ended.code, here.writes()) == (6, 0)
+    assert "audit.head_file" in ended.err
+
+
+def test_heads_are_for_their_owner_only_whoever_made_the_file(here: Town, heads: Path) -> None:
+    heads.touch(mode=0o666)
+    here.run(*LOAD)
+    assert heads.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_kept_elsewhere_is_read_before_the_load_and_its_use_is_told(here: Town) -> None:
+    refused = here.run(*LOAD, SNOWLOAD_AUDIT__KEY="env:NOT_THERE")
+    assert (refused.code, here.writes()) == (6, 0)
+    assert "audit.key" in refused.err
+    kept = {"SNOWLOAD_AUDIT__KEY": "env:ELSEWHERE", "ELSEWHERE": "correct horse battery staple"}
+    loaded = here.run(*LOAD, SNOWLOAD_LOGGING__LEVEL="DEBUG", **kept)
+    assert loaded.code == 0, loaded.err
+    lines = [json.loads(one) for one in next(here.run.home.rglob("snowload.jsonl")).read_text().splitlines()]
+    told = [one["success"] for one in lines if one.get("setting") == "audit.key"]
+    assert told == [False, True]
 
 
 def _refused(found: Ended, bad: int) -> None:

@@ -59,8 +59,9 @@ def _recorded(ends: Ends, instance: Instance, store: Store, run_id: str) -> Chec
         line = failed(error, fix="Look into sys_choice before trying again.")
     done = line.status is CheckStatus.OK
     trail.settle(run_id, [deed.settled("done", operation="inserted") if done else deed.settled("unknown")])
-    store.memory.finish_run(_ended(run, line, here.clock, sealed(store, run_id, here)))
-    return line
+    audit, trouble = sealed(store, run_id, here)
+    store.memory.finish_run(_ended(run, line, here.clock, audit))
+    return line if trouble is None or not done else failed(trouble, fix="The row is there; mend the audit trail.")
 
 
 def _ended(run: Run, line: Check, clock: Clock, audit: Mapping[str, Any]) -> Run:

@@ -72,23 +72,27 @@ class Credentials:
         return any(kept_by(secret.reveal()) == ONE_PASSWORD for secret in _secrets(self.loaded.settings))
 
     def _read(self, value: Secret, setting: str, listener: Listener) -> Secret:
-        reference = value.reveal()
-        method = kept_by(reference)
         try:
-            secret = self.resolver.read(reference, setting=setting)
+            return self._accessed(value, setting, kept_by(value.reveal()), listener)
+        except ConfigurationError as error:
+            return self._instead(setting, error, listener)
+
+    def _accessed(self, value: Secret, setting: str, method: str, listener: Listener) -> Secret:
+        try:
+            secret = self.resolver.read(value.reveal(), setting=setting)
         except ConfigurationError as error:
             listener(CredentialAccessed(setting=setting, method=method, success=False, code=error.code))
-            return self._instead(setting, error, listener)
+            raise
         listener(CredentialAccessed(setting=setting, method=method, success=True))
         return secret
 
     def _instead(self, setting: str, error: ConfigurationError, listener: Listener) -> Secret:
-        """What the environment has, in place of what 1Password did not give."""
+        """What the environment has, or refers to, in place of what 1Password did not give."""
         other = self.loaded.fallbacks.get(setting)
         if other is None:
             raise error
-        secret = self.resolver.read(other.reveal(), setting=setting)
-        listener(CredentialAccessed(setting=setting, method="env", success=True))
+        method = kept_by(other.reveal())
+        secret = self._accessed(other, setting, "env" if method == "setting" else method, listener)
         message = f"{error.message} The environment's value is used."
         listener(_told("credentials.fallback", Severity.WARNING, message))
         return secret

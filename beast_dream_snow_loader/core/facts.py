@@ -38,10 +38,12 @@ class ClassFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeRow:
-    """What became of a reference row that was to be made. ``made`` False with a sys_id: it was there."""
+    """What became of a reference row that was to be made. ``made`` False with a sys_id: it was there. ``unsure``: sent,
+    without an answer, and not found since."""
 
     sys_id: str | None = None
     made: bool = False
+    unsure: bool = False
     findings: tuple[Finding, ...] = ()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.errors import NOTHING_SENT, OutcomeUnknown, ServerFault, SnowloadError
 
 
 class Outcome(StrEnum):
@@ -18,6 +19,15 @@ class Outcome(StrEnum):
     """Sent, no usable answer: looked up before anything is repeated."""
     LATER = "later"
     """Not sent; queued."""
+
+
+def came_of(error: SnowloadError) -> Outcome:
+    """What an error says about the write it answers."""
+    if isinstance(error, NOTHING_SENT):
+        return Outcome.LATER
+    if isinstance(error, ServerFault):
+        return Outcome.UNKNOWN  # it may have acted before it failed
+    return Outcome.UNKNOWN if isinstance(error, OutcomeUnknown) else Outcome.REFUSED
 
 
 class Operation(StrEnum):

@@ -13,7 +13,7 @@ from beast_dream_snow_loader.core.facts import MadeRow
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import parse_sys_id
 from beast_dream_snow_loader.core.shown import shown
-from beast_dream_snow_loader.errors import NotAuthorised, OutcomeUnknown, Rejected, ServerFault
+from beast_dream_snow_loader.errors import NOTHING_SENT, NotAuthorised, OutcomeUnknown, Rejected, ServerFault
 from beast_dream_snow_loader.servicenow.calling import Caller, encode
 from beast_dream_snow_loader.servicenow.query import checked_table
 from beast_dream_snow_loader.servicenow.reading import Reader
@@ -29,22 +29,29 @@ class Maker:
 
     def make(self, reference: Reference, values: Mapping[str, str]) -> MadeRow:
         """The row of a reference, made with ``values`` when there is none. Raises the errors of a call that was not
-        sent, of a login and of an instance asleep."""
+        sent, of a login and of an instance asleep; that of the making where there is no looking after it."""
         there = self._look(reference)
         if there.sys_id or there.findings:
             return there
         try:
             stored = self._post(reference, values)
         except (OutcomeUnknown, ServerFault) as error:
-            again = self._look(reference)
-            told = () if again.sys_id else (_not_made(reference, f"{error.message} The next load looks again."),)
-            return MadeRow(sys_id=again.sys_id, made=again.sys_id is not None, findings=(*again.findings, *told))
+            return self._looked_again(reference, error)
         except (NotAuthorised, Rejected) as error:
             return MadeRow(findings=(_not_made(reference, error.message),))
         sys_id = parse_sys_id(stored.get("sys_id", ""))
         lost = sorted(name for name, value in values.items() if stored.get(name) != value)
         findings = (_not_kept(reference, lost),) if lost else ()
         return MadeRow(sys_id=sys_id, made=True, findings=findings)
+
+    def _looked_again(self, reference: Reference, error: OutcomeUnknown | ServerFault) -> MadeRow:
+        try:
+            again = self._look(reference)
+        except (*NOTHING_SENT, OutcomeUnknown, ServerFault):
+            raise error from None
+        told = () if again.sys_id else (_not_made(reference, f"{error.message} The next load looks again."),)
+        there = again.sys_id is not None
+        return MadeRow(sys_id=again.sys_id, made=there, unsure=not there, findings=(*again.findings, *told))
 
     def _look(self, reference: Reference) -> MadeRow:
         rows, findings = references(self._reader, [reference])

@@ -7,12 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.core.changes import Change, LinkChange
 from beast_dream_snow_loader.core.ports import Batch
-from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt, came_of
 from beast_dream_snow_loader.errors import (
-    NOTHING_SENT,
     NotAuthenticated,
-    OutcomeUnknown,
-    ServerFault,
     SnowloadError,
 )
 from beast_dream_snow_loader.servicenow.advice import advised
@@ -51,11 +48,7 @@ def fate(error: SnowloadError) -> Outcome:
     """What an error says about the write it answers. Raises a NotAuthenticated: no other write would do better."""
     if isinstance(error, NotAuthenticated):
         raise error
-    if isinstance(error, NOTHING_SENT):
-        return Outcome.LATER
-    if isinstance(error, ServerFault):
-        return Outcome.UNKNOWN  # it may have acted before it failed
-    return Outcome.UNKNOWN if isinstance(error, OutcomeUnknown) else Outcome.REFUSED
+    return came_of(error)
 
 
 def by_answer(batch: Batch, payload: Payload, answer: IreAnswer) -> Told:

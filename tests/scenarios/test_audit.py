@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
@@ -75,6 +76,15 @@ def test_all_that_a_load_makes_has_its_entry_and_the_trail_verifies_where_nothin
     assert {one["run"] for one in entries} == {loaded.document["run_id"]}
     names = {item.name for item in oracle.config_items(here.app.instance, "UniFi")}
     assert not [name for name in names if len(name) > 5 and name in json.dumps(entries)]
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(403, "refused"), (500, "unknown"), (429, "later")])
+def test_a_row_that_was_not_made_is_settled_as_what_the_answer_says(here: Town, status: int, outcome: str) -> None:
+    fault = Fault(effect=Effect.STATUS, status=status, path="/api/now/table/*", method="POST")
+    here.sandbox.servicenow.faults.add(fault)
+    here.run(*LOAD, **ROWS, SNOWLOAD_RETRY__MAX_ATTEMPTS="1")
+    settled = [one for one in exported(here) if one.get("change") == "make_row" and one["kind"] == "settled"]
+    assert {one["outcome"] for one in settled} == {outcome}
 
 
 def test_queued_writes_are_in_it_once_they_are_sent_and_so_is_what_a_rollback_does(here: Town) -> None:

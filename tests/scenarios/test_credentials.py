@@ -17,6 +17,7 @@ from tests.scenarios.in_process import InProcess
 
 REFERENCE = "op://snowload/servicenow/password"
 PASSWORD = "snowload-demo"
+DEBUG = {"SNOWLOAD_LOGGING__LEVEL": "DEBUG"}
 
 
 @pytest.fixture
@@ -70,6 +71,21 @@ def test_where_1password_does_not_answer_the_environment_is_used_and_that_is_sai
     assert "nobody is signed in" in told["message"]
     assert "The environment's value is used" in told["message"]
     assert ended.document["degradation"]["level"] == "reduced"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_log_says_by_which_way_the_fallback_was_read_and_whether_it_was(
+    here: Kept, tmp_path: Path, there: bool
+) -> None:
+    here.op("exit 1", "exit 1")
+    kept, log = tmp_path / "kept", tmp_path / "log.jsonl"
+    if there:
+        kept.write_text(PASSWORD)
+        kept.chmod(0o600)
+    ended = here.run("load", "--log-file", str(log), SERVICENOW_PASSWORD=f"file:{kept}", **DEBUG)
+    told = [one for one in map(json.loads, log.read_text().splitlines()) if one["event"] == "credential.accessed"]
+    assert [(one["method"], one["success"]) for one in told[-2:]] == [("op", False), ("file", there)]
+    assert ended.code == (0 if there else 6)
 
 
 def test_without_a_fallback_it_is_a_mistake_of_the_setup(here: Kept) -> None:

@@ -9,6 +9,7 @@ from beast_dream_snow_loader.core.audit import Deed
 from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.facts import InstanceFacts, MadeRow
 from beast_dream_snow_loader.core.findings import Finding, Severity
+from beast_dream_snow_loader.core.receipts import Outcome, came_of
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -80,9 +81,9 @@ class _Filling:
         try:
             row = self.world.cmdb.make_row(reference, values)
         except SnowloadError as error:
-            self.world.audit.settle(self.order.run_id, [deed.settled("unknown", code=error.code)])
+            self.world.audit.settle(self.order.run_id, [deed.settled(came_of(error), code=error.code)])
             raise
-        outcome = "done" if row.sys_id is not None else "refused"
+        outcome = Outcome.DONE if row.sys_id is not None else Outcome.UNKNOWN if row.unsure else Outcome.REFUSED
         operation = "inserted" if row.made else "none"
         self.world.audit.settle(self.order.run_id, [deed.settled(outcome, operation=operation, sys_id=row.sys_id)])
         return row

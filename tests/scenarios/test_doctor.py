@@ -303,6 +303,24 @@ def test_register_source_adds_the_row_once_says_so_and_keeps_it_as_a_run(town: C
     assert [(run["command"], run["status"]) for run in runs] == [("doctor", "ok")]
 
 
+@pytest.mark.parametrize(("status", "outcome"), [(403, "refused"), (500, "unknown"), (429, "later")])
+def test_a_registration_that_was_not_made_is_settled_as_what_the_answer_says(
+    town: Callable[..., Town], status: int, outcome: str
+) -> None:
+    """R5.2."""
+    here = town(Estate.generate(seed=4, sites=1, devices=2), sources=())
+    here.sandbox.servicenow.faults.add(
+        Fault(effect=Effect.STATUS, status=status, method="POST", path="/api/now/table/sys_choice")
+    )
+    here.run.variables |= {"SERVICENOW_USERNAME": "admin", "SERVICENOW_PASSWORD": "admin-demo"}
+    here.run.variables["SNOWLOAD_RETRY__MAX_ATTEMPTS"] = "1"
+    assert register(here)[0] != 0
+    file = here.run.home / "audit.jsonl"
+    here.run("audit", "export", str(file), "--env", "testing")
+    entries = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [one["outcome"] for one in entries if one["kind"] == "settled"] == [outcome]
+
+
 def test_register_source_without_the_right_writes_nothing_and_names_the_row(town: Callable[..., Town]) -> None:
     here = town(Estate.generate(seed=4, sites=1, devices=2), sources=())
     code, document = register(here)

@@ -11,6 +11,7 @@ from beast_dream_snow_loader.app.doctor.ends import Ends
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.audit import Deed
 from beast_dream_snow_loader.core.checkup import Check, CheckStatus, fail, failed, ok
+from beast_dream_snow_loader.core.receipts import came_of
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.servicenow.examining.engine import choice_row, row_text
@@ -54,11 +55,11 @@ def _recorded(ends: Ends, instance: Instance, store: Store, run_id: str) -> Chec
     deed = Deed(key=instance.settings.data_source, change="register", table="sys_choice", fields=fields)
     trail.intend(run_id, [deed])
     try:
-        line = add(instance, ends.writing(instance.settings))
+        line, outcome = add(instance, ends.writing(instance.settings))
     except SnowloadError as error:
-        line = failed(error, fix="Look into sys_choice before trying again.")
+        line, outcome = failed(error, fix="Look into sys_choice before trying again."), came_of(error)
     done = line.status is CheckStatus.OK
-    trail.settle(run_id, [deed.settled("done", operation="inserted") if done else deed.settled("unknown")])
+    trail.settle(run_id, [deed.settled(outcome, operation="inserted" if done else "")])
     audit, trouble = sealed(store, run_id, here)
     store.memory.finish_run(_ended(run, line, here.clock, audit))
     return line if trouble is None or not done else failed(trouble, fix="The row is there; mend the audit trail.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from beast_dream_snow_loader.core.checkup import Check, fail, ok
+from beast_dream_snow_loader.core.checkup import Check, fail, failed, ok
 from beast_dream_snow_loader.core.exit_codes import ExitCode
-from beast_dream_snow_loader.errors import NotAuthorised, OutcomeUnknown, Rejected, ServerFault
+from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.errors import NotAuthorised, OutcomeUnknown, Rejected, ServerFault, SnowloadError
 from beast_dream_snow_loader.servicenow.calling import encode
 from beast_dream_snow_loader.servicenow.examining.engine import choice_row, registered, row_text
 from beast_dream_snow_loader.servicenow.examining.instance import GUIDE, Instance
@@ -27,22 +28,27 @@ def stands(instance: Instance) -> Check | None:
     return None
 
 
-def add(instance: Instance, writing: Transport) -> Check:
-    """One POST, never repeated; an outcome that is not known is looked up."""
+def add(instance: Instance, writing: Transport) -> tuple[Check, Outcome]:
+    """One POST, never repeated; an outcome that is not known is looked up. The line, and what came of the row. Raises
+    the errors of a call that was not sent, and of a login."""
     row, caller = choice_row(instance.settings.data_source), instance.calling(writing)
     try:
         answer = caller.post("/api/now/table/sys_choice", "table.insert", encode(row))
         caller.result(answer, "the new row in sys_choice")
     except (NotAuthorised, Rejected) as error:
         fix = f"An administrator adds it by hand: {row_text(instance.settings.data_source)}"
-        return fail(f"{error.message} Nothing was added.", fix, exit_code=ExitCode.AUTH)
+        return fail(f"{error.message} Nothing was added.", fix, exit_code=ExitCode.AUTH), Outcome.REFUSED
     except (OutcomeUnknown, ServerFault) as error:
         return _looked_up(instance, error.message)
     return _looked_up(instance, "the instance took the row and does not show it")
 
 
-def _looked_up(instance: Instance, otherwise: str) -> Check:
+def _looked_up(instance: Instance, otherwise: str) -> tuple[Check, Outcome]:
     source = instance.settings.data_source
-    if registered(instance) == source:
-        return ok(f"added to sys_choice: {row_text(source)}")
-    return fail(otherwise, "Look into sys_choice; then run snowload doctor --check servicenow.discovery-source")
+    try:
+        if registered(instance) == source:
+            return ok(f"added to sys_choice: {row_text(source)}"), Outcome.DONE
+    except SnowloadError as error:
+        return failed(error, fix="Look into sys_choice before trying again."), Outcome.UNKNOWN
+    fix = "Look into sys_choice; then run snowload doctor --check servicenow.discovery-source"
+    return fail(otherwise, fix), Outcome.UNKNOWN

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from beast_dream_snow_loader.operations.private_paths import foreign_link
+
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _LOCK_SECONDS = 2.0
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -133,11 +135,8 @@ class PrivateFile(logging.Handler):
 
 
 def _refuse_foreign_link(file: Path) -> None:
-    """A link of our own is what somebody wanted; one that another user laid leads where he wants."""
-    with suppress(FileNotFoundError):
-        found = file.lstat()
-        if stat.S_ISLNK(found.st_mode) and hasattr(os, "geteuid") and found.st_uid not in (0, os.geteuid()):
-            raise OSError(errno.EPERM, f"it is a link that belongs to user {found.st_uid}; remove it", str(file))
+    if (owner := foreign_link(file)) is not None:
+        raise OSError(errno.EPERM, f"it is a link that belongs to user {owner}; remove it", str(file))
 
 
 def append_whole(descriptor: int, line: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.log_file import PrivateFile
 from beast_dream_snow_loader.operations.log_lines import formatter
+from beast_dream_snow_loader.operations.private_paths import make_private
 
 if TYPE_CHECKING:
     from beast_dream_snow_loader.operations.config import LoggingConfig
@@ -69,9 +70,7 @@ def _handlers(config: LoggingConfig, stream: TextIO, level: int | str | None) ->
 
 def _kept(config: LoggingConfig, file: Path) -> logging.Handler:
     try:
-        for missing in reversed([p for p in (file.parent, *file.parent.parents) if not p.exists()]):
-            missing.mkdir(mode=0o700, exist_ok=True)
-            missing.chmod(0o700)
+        make_private(file.parent)
         kept = PrivateFile(file, max_bytes=config.max_bytes, backups=config.backups)
     except OSError as error:
         raise ConfigurationError(

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from beast_dream_snow_loader.errors import StateError
+from beast_dream_snow_loader.operations.private_paths import foreign_link, make_private
 from beast_dream_snow_loader.state.faults import RIGHTS, telling, undone
 
 COMPANIONS = ("-wal", "-shm", "-journal")
@@ -20,8 +21,8 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 def refuse_foreign_link(file: Path) -> None:
     """StateError for a symbolic link that another user laid: it leads where he wants. Root's is as good as ours."""
-    if file.is_symlink():
-        _refuse_foreign(file, file.lstat(), and_root=True)
+    if (owner := foreign_link(file)) is not None:
+        raise _foreign(file, owner)
 
 
 def private_directory(directory: Path) -> Path:
@@ -100,11 +101,8 @@ def _made_private(file: Path) -> None:
 
 
 def _make(directory: Path) -> None:
-    """The ancestors too, none of them open to others."""
     try:
-        for missing in reversed([p for p in (directory, *directory.parents) if not p.exists()]):
-            missing.mkdir(mode=0o700, exist_ok=True)
-            missing.chmod(0o700)
+        make_private(directory)
     except OSError as error:
         mend = "Name another with SNOWLOAD_STATE_DIR."
         raise undone(f"Directory {directory} cannot be made", error, mend) from None
@@ -121,10 +119,14 @@ def _refuse_link(file: Path) -> None:
 def _refuse_foreign(path: Path, found: os.stat_result, *, and_root: bool = False) -> None:
     """``and_root``: root's is as good as ours."""
     if found.st_uid != _me() and not (and_root and found.st_uid == 0):
-        raise StateError(
-            f"{path} belongs to user {found.st_uid}, this program runs as user {_me()}.",
-            next_step=f"Run as that user, or hand it over with `chown {_me()} {path}`.",
-        )
+        raise _foreign(path, found.st_uid)
+
+
+def _foreign(path: Path, owner: int) -> StateError:
+    return StateError(
+        f"{path} belongs to user {owner}, this program runs as user {_me()}.",
+        next_step=f"Run as that user, or hand it over with `chown {_me()} {path}`.",
+    )
 
 
 def _me() -> int:

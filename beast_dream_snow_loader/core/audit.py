@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
+from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.receipts import Receipt
 from beast_dream_snow_loader.core.shown import shown
 
@@ -100,6 +101,14 @@ class Head:
             "run_id": self.run_id,
             "key": self.key,
         }
+
+
+def swept_deed(sys_id: SysId, swept: Collection[SysId] | None = None) -> Deed:
+    """What hangs on a CI that is deleted is removed: intended, or settled by those of which nothing is left."""
+    deed = Deed(key=sys_id, change="sweep", table=COMPANIONS, sys_id=sys_id)
+    if swept is None:
+        return deed
+    return deed.settled("done", operation="deleted") if sys_id in swept else deed.settled("unknown")
 
 
 def deed_of(change: Change, receipt: Receipt | None = None) -> Deed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -146,15 +146,24 @@ class Cmdb(Protocol):
         An edge that is gone already is DONE. One that another source recorded too stays: DONE, with operation NONE.
         """
 
-    def sweep(self, sys_ids: Sequence[SysId]) -> None:
-        """Remove the serial numbers and adapters that deleted CIs left behind, as far as that is possible."""
+    def sweep(self, sys_ids: Sequence[SysId]) -> Collection[SysId]:
+        """Remove the serial numbers and adapters that deleted CIs left behind, as far as that is possible. Those of
+        which nothing is left."""
 
-    def delete(self, changes: Sequence[ItemChange]) -> Sequence[Receipt]:
-        """Delete CIs by sys_id: one receipt per change, in order, with outcomes as for :meth:`apply`. One that is gone
-        already is DONE."""
+    def delete(self, changes: Sequence[ItemChange]) -> Deleted:
+        """Delete CIs by sys_id, and what hangs on them. One that is gone already is DONE."""
 
     def read_back(self, sys_ids: Iterable[SysId], elements: Iterable[str]) -> Mapping[SysId, Mapping[str, str]]:
         """Stored values, by sys_id; a CI that is gone is not in the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """One receipt per change, in order, with outcomes as for :meth:`Cmdb.apply`; and the CIs whose serial numbers and
+    adapters are all gone too."""
+
+    receipts: Sequence[Receipt]
+    swept: Collection[SysId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from beast_dream_snow_loader.core.audit import swept_deed
 from beast_dream_snow_loader.core.batching import MOST_ITEMS, link_batches, next_batch
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, Lane, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.events import ChangeSettled, StepAdvanced
@@ -115,7 +116,15 @@ class Applier:
             if self._world.stopping():
                 return
             part = changes[start : start + self._order.batch_size]
-            self.settle(part, partial(self._world.cmdb.delete, part))
+            self.settle(part, partial(self._delete, part))
+
+    def _delete(self, changes: Sequence[ItemChange]) -> Sequence[Receipt]:
+        """What hangs on the CIs goes with them: it is in no journal, and in the audit trail like any other change."""
+        there = [change.known.sys_id for change in changes if change.known is not None]
+        self._world.audit.intend(self._order.run_id, [swept_deed(sys_id) for sys_id in there])
+        deleted = self._world.cmdb.delete(changes)
+        self._world.audit.settle(self._order.run_id, [swept_deed(sys_id, deleted.swept) for sys_id in there])
+        return deleted.receipts
 
     def retire(self, changes: Sequence[ItemChange]) -> None:
         """Set to Retired what is gone. Nothing else is in flight then, so one request follows the other."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from beast_dream_snow_loader.clock import Clock
@@ -16,7 +16,7 @@ from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelati
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.normalize import cmdb_time
-from beast_dream_snow_loader.core.ports import Batch, Wishes
+from beast_dream_snow_loader.core.ports import Batch, Deleted, Wishes
 from beast_dream_snow_loader.core.receipts import Receipt
 from beast_dream_snow_loader.servicenow import base_class, edges, looking, lookup, macs, sources, stored
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
@@ -170,12 +170,13 @@ class ServiceNowAPIClient:
         """Remove edges: one receipt per change, in order."""
         return self._unlinker.unlink(changes)
 
-    def sweep(self, sys_ids: Sequence[SysId]) -> None:
-        """Remove the serial numbers and adapters that deleted CIs left behind, as far as that is possible."""
-        sweep(self._caller, self._reader, sys_ids)
+    def sweep(self, sys_ids: Sequence[SysId]) -> Collection[SysId]:
+        """Remove the serial numbers and adapters that deleted CIs left behind, as far as that is possible. Those of
+        which nothing is left."""
+        return sweep(self._caller, self._reader, sys_ids)
 
-    def delete(self, changes: Sequence[ItemChange]) -> Sequence[Receipt]:
-        """Delete CIs: one receipt per change, in order."""
+    def delete(self, changes: Sequence[ItemChange]) -> Deleted:
+        """Delete CIs, and what hangs on them."""
         return delete_items(self._caller, self._reader, changes)
 
     def read_back(self, sys_ids: Iterable[SysId], elements: Iterable[str]) -> Mapping[SysId, Mapping[str, str]]:

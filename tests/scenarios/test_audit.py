@@ -98,9 +98,23 @@ def test_queued_writes_are_in_it_once_they_are_sent_and_so_is_what_a_rollback_do
     )
     entries = exported(here, "--run", undone.document["run_id"])
     assert len(done(entries, "delete")) == undone.document["deleted"] > 0
+    assert {one["key"] for one in done(entries, "sweep")} == {one["sys_id"] for one in done(entries, "delete")}
     assert len(done(entries, "unlink")) == undone.document["written"]["unlinked"]
     assert exported(here, "--since", "2099-01-01T00:00:00Z") == []
     assert here.run(*VERIFY).code == 0
+
+
+def test_what_hung_on_a_deleted_ci_and_may_be_there_still_is_not_called_gone(here: Town) -> None:
+    first = here.run(*LOAD)
+    kept = Fault(effect=Effect.STATUS, status=403, method="DELETE", path="/api/now/table/cmdb_serial_number/*")
+    here.sandbox.servicenow.faults.add(kept)
+    run = first.document["run_id"]
+    undone = here.run("rollback", run, "--env", "testing", "--json", SNOWLOAD_ROLLBACK__CREATED="delete")
+    entries = exported(here, "--run", undone.document["run_id"])
+    left = {row["cmdb_ci"] for row in here.app.instance.rows("cmdb_serial_number")}
+    unsure = {one["key"] for one in entries if one.get("change") == "sweep" and one.get("outcome") == "unknown"}
+    assert unsure == left
+    assert left
 
 
 @pytest.mark.parametrize(

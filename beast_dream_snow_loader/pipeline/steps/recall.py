@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from beast_dream_snow_loader.core.audit import COMPANIONS, Deed
+from beast_dream_snow_loader.core.audit import swept_deed
 from beast_dream_snow_loader.core.bindings import contradicted
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.client_links import as_drawn
@@ -285,10 +285,9 @@ def _deleted(world: World, order: Order, entries: Sequence[JournalEntry]) -> lis
     ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
     there = world.cmdb.read_back(ids.values(), ()) if ids else {}
     if gone := [sys_id for sys_id in ids.values() if sys_id not in there]:
-        swept = [Deed(key=sys_id, change="sweep", table=COMPANIONS, sys_id=sys_id) for sys_id in gone]
-        world.audit.intend(order.run_id, swept)
-        world.cmdb.sweep(gone)
-        world.audit.settle(order.run_id, [deed.settled("done", operation="deleted") for deed in swept])
+        world.audit.intend(order.run_id, [swept_deed(sys_id) for sys_id in gone])
+        swept = world.cmdb.sweep(gone)
+        world.audit.settle(order.run_id, [swept_deed(sys_id, swept) for sys_id in gone])
     return [
         Settlement(change=change, receipt=_removed(change))
         for change in changes

@@ -31,9 +31,13 @@ from beast_dream_snow_loader.state.store import Store
 _COMMAND = "audit"
 NO_HEAD = (
     "No head from elsewhere was compared: that entries were cut off the end, or that all was written anew by somebody "
-    "with the key, cannot be seen without one. Give it with --head."
+    "with the key, cannot be seen without one (where audit.key is a reference, nor that entries were cut off at a seal "
+    "or the database was set back). Give it with --head."
 )
-NO_KEY = "The key is not here: what is not sealed yet was checked for its order only, not for who wrote it."
+NO_KEY = (
+    "The key is not here: that this trail's key sealed it, rather than one of somebody who can write to the database, "
+    "was not checked; nor who wrote what is not sealed yet."
+)
 
 
 def verify(place: Place, heads: Sequence[Path], known: Sequence[int]) -> Result:
@@ -97,7 +101,7 @@ def _key(store: Store) -> AuditKey | None:
 
 def _told(verdict: Verdict, given: Sequence[Head], key: AuditKey | None) -> dict[str, Any]:
     caveats = [NO_HEAD] if not given else []
-    caveats += [NO_KEY] if key is None and verdict.unsealed else []
+    caveats += [NO_KEY] if key is None and (verdict.unsealed or not given) else []
     return {
         "whole": verdict.whole and verdict.bad is None,
         "entries": verdict.entries,

@@ -151,6 +151,13 @@ def test_a_file_that_holds_no_head_is_a_usage_error(here: Town, tmp_path: Path, 
     assert (found.code, "no head" in found.err) == (2, True)
 
 
+def test_a_newest_seal_that_does_not_read_ends_a_load_with_exit_code_12(here: Town) -> None:
+    last = here.run(*LOAD).document["audit"]["head"]["number"]
+    altered(here, f"UPDATE audit_log SET body = 'garbage' WHERE number = {last}")
+    ended = here.run(*LOAD)
+    assert (ended.code, "snowload audit verify" in ended.err) == (12, True)
+
+
 def test_entries_cut_off_the_end_are_seen_with_a_head_and_said_to_be_unseen_without(here: Town, heads: Path) -> None:
     here.run(*LOAD)
     plain = here.run(*VERIFY)

@@ -119,6 +119,7 @@ class Story:
             listener=ignore,
             spread=spread,
             healings=Healings(self.clock),
+            audit=self.store.audit.trail(None, "story"),
         )
 
     def _count(self, fetched: Fetched, desired: DesiredState) -> None:

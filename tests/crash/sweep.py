@@ -148,6 +148,8 @@ class Sweep:
             state.close()
 
     def _warm_up(self, forge: Forge) -> None:
+        """With nothing there: a trail that another process began on the server has a key of its own."""
+        forge.state.clear()
         with Place(estate=self.estate()) as place:
             ended = forge.run(*LOAD, environment=place.sandbox.environment(), warm_up=True)
             assert ended.code == 0, ended.err

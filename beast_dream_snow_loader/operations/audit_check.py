@@ -79,7 +79,7 @@ class Check:
         known: Iterable[int] = (),
         pruned: Link | None = None,
     ) -> None:
-        self._key, self._heads, self._known = key, heads, frozenset(known)
+        self._key, self._known = key, frozenset(known)
         self._awaited: dict[int, list[Head]] = {}
         for head in heads:
             self._awaited.setdefault(head.number, []).append(head)

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import orjson
-from sqlalchemy import Connection, Engine, delete, event, func, select
+from sqlalchemy import Connection, Engine, delete, event, select
 
-from beast_dream_snow_loader.clock import Clock, parse_rfc3339
+from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.audit import Author, Deed, Head, Kind, Link
 from beast_dream_snow_loader.errors import AuditDamaged
 from beast_dream_snow_loader.operations.audit import (
@@ -34,13 +32,23 @@ from beast_dream_snow_loader.operations.audit import (
 from beast_dream_snow_loader.operations.audit_check import first_bad
 from beast_dream_snow_loader.operations.correlation import correlation_id
 from beast_dream_snow_loader.state.audit_key import Keys
+from beast_dream_snow_loader.state.audit_rows import (
+    Mark,
+    head_of,
+    insert,
+    last_entry,
+    link_of,
+    newest,
+    newest_mark,
+    open_segment,
+    prunable,
+    whatever_it_is,
+)
 from beast_dream_snow_loader.state.engine import reading, writing
 from beast_dream_snow_loader.state.lease import Fence, writing_under
-from beast_dream_snow_loader.state.schema import MARKS, audit_log, meta
+from beast_dream_snow_loader.state.schema import audit_log, meta
 from beast_dream_snow_loader.state.statements import upsert
 
-PRUNED_AT_ONCE = 20_000
-_SEALS_LOOKED_AT = 50
 _PAGE = 2000
 _TOLD = "audit_head_told"
 """In ``meta``: the digest of the head that was told last."""
@@ -56,22 +64,6 @@ class Signing:
     keys: Keys | None = None
     directory: Path | None = None
     segment: int = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """The newest entry that says which public key comes next."""
-
-    link: Link
-    chain: str
-    first: int
-    public: str
-
-    @classmethod
-    def of(cls, link: Link) -> Mark:
-        told = orjson.loads(link.body)
-        public = told["next"] if link.kind == Kind.SEALED else told["key"]
-        return cls(link=link, chain=told["chain"], first=told["first"], public=public)
 
 
 class SqlAuditLog:
@@ -91,12 +83,12 @@ class SqlAuditLog:
         if not deeds:
             return
         around = self._around(run_id, target)
-        head = _head(connection)
+        head = last_entry(connection)
         key, added = self._ready(connection, head, around)
         added += entries(key, kind, deeds, around)
         if head.number + len(added) - self._marked >= self._segment:
             added.append(sealed(key, around))
-        _insert(connection, extended(key, head, added))
+        insert(connection, extended(key, head, added))
         event.listen(connection, "commit", partial(self._count, len(deeds)), once=True)
 
     def trail(self, fence: Fence | None, target: str) -> Trail:
@@ -107,12 +99,12 @@ class SqlAuditLog:
         """Sign everything so far, and let the key go by which it was made. The head; None when nothing was ever
         written."""
         with writing(self._engine) as connection:
-            head = _head(connection)
+            head = last_entry(connection)
             if head.number and head.kind != Kind.SEALED:
                 around = self._around(run_id, target)
                 key, added = self._ready(connection, head, around)
                 links = extended(key, head, [*added, sealed(key, around)])
-                _insert(connection, links)
+                insert(connection, links)
                 head = links[-1]
         if not head.number:
             return None
@@ -132,12 +124,12 @@ class SqlAuditLog:
     def begin(self, run_id: str) -> Head:
         """A new chain, because the operator says so: the key is lost, or the trail is damaged. Sealed at once."""
         with writing(self._engine) as connection:
-            head = _head(connection)
+            head = last_entry(connection)
             key = self._keys.new(head.segment + 1, "asked", self._present(connection))
             self._keys.save(key)
             around = self._around(run_id, "")
             links = extended(key, head, [begun(key, around), sealed(key, around)])
-            _insert(connection, links)
+            insert(connection, links)
         self._key = key
         self._let_go(links[-1])
         return head_of(links[-1])
@@ -146,34 +138,28 @@ class SqlAuditLog:
         """Remove sealed segments that ended before ``before``, a bounded part at a time, and say so in the trail.
         Returns how many entries went; the newest sealed one always stays."""
         with writing(self._engine) as connection:
-            last = _prunable(connection, before)
+            last = prunable(connection, before)
             if last is None:
                 return 0
-            around, head = self._around(run_id, target), _head(connection)
+            around, head = self._around(run_id, target), last_entry(connection)
             key, added = self._ready(connection, head, around)
-            _insert(connection, extended(key, head, [*added, pruned(last, around)]))
+            insert(connection, extended(key, head, [*added, pruned(last, around)]))
             return connection.execute(delete(audit_log).where(_c.number <= last.number)).rowcount
-
-    def head(self) -> Head | None:
-        """Of the newest sealed entry."""
-        with reading(self._engine) as connection:
-            link = _newest(connection, Kind.SEALED)
-        return head_of(link) if link is not None else None
 
     @contextmanager
     def links(self) -> Iterator[tuple[Link | None, Iterator[Link]]]:
         """The newest pruned entry, which says what was before the first one, and every entry in order; of one
         moment."""
-        with reading(self._engine) as connection, _whatever_it_is(connection):
-            newest = _newest(connection, Kind.PRUNED)
+        with reading(self._engine) as connection, whatever_it_is(connection):
+            anchor = newest(connection, Kind.PRUNED)
             rows = connection.execution_options(yield_per=_PAGE).execute(select(audit_log).order_by(_c.number))
-            yield newest, map(_link, rows)
+            yield anchor, map(link_of, rows)
 
     def key(self) -> AuditKey | None:
         """The present key, for a check; None when it is not here."""
         with reading(self._engine) as connection, suppress(AuditDamaged):
             mark = None
-            mark = _mark(connection)
+            mark = newest_mark(connection)
         return self._loaded(mark)
 
     def _count(self, deeds: int, _connection: Connection) -> None:
@@ -187,7 +173,7 @@ class SqlAuditLog:
 
     def _ready(self, connection: Connection, head: Link, around: Circumstances) -> tuple[AuditKey, list[Body]]:
         """The key of the open segment; with a first entry where a chain has to begin."""
-        due = _open_segment(head)
+        due = open_segment(head)
         if self._key is None or self._key.segment > due or (self._key.segment < due and not self._follows(connection)):
             self._key = self._opened(connection, head, due)
         elif self._key.segment < due:
@@ -197,11 +183,11 @@ class SqlAuditLog:
 
     def _follows(self, connection: Connection) -> bool:
         """Whether the segments since ours are of our chain."""
-        mark = _mark(connection)
+        mark = newest_mark(connection)
         return mark is not None and self._key is not None and mark.chain == self._key.chain
 
     def _opened(self, connection: Connection, head: Link, due: int) -> AuditKey:
-        mark = _mark(connection)
+        mark = newest_mark(connection)
         key = self._loaded(mark)
         if key is None:
             if head.number:
@@ -233,7 +219,7 @@ class SqlAuditLog:
     def _refuse_altered(connection: Connection, key: AuditKey, start: Link) -> None:
         """What a killed run left unsealed is looked at before anything is built, and in the end signed, on it."""
         rows = connection.execute(select(audit_log).where(_c.number > start.number).order_by(_c.number))
-        bad = first_bad(key, start, map(_link, rows))
+        bad = first_bad(key, start, map(link_of, rows))
         if bad is not None:
             raise AuditDamaged(
                 f"The audit trail is not what was written, from entry {bad} on: nothing more is written.",
@@ -254,7 +240,7 @@ class SqlAuditLog:
 
     def _present(self, connection: Connection) -> AuditKey | None:
         try:
-            return self._loaded(_mark(connection))
+            return self._loaded(newest_mark(connection))
         except AuditDamaged:
             return None
 
@@ -278,82 +264,9 @@ class Trail:
             self._log.write(connection, run_id, self._target, kind, deeds)
 
 
-@contextmanager
-def _whatever_it_is(connection: Connection) -> Iterator[None]:
-    """SQLite keeps any bytes as text. What is no UTF-8 is read with marks in its place, and so does not verify."""
-    raw: Any = connection.connection.driver_connection
-    if connection.dialect.name != "sqlite":
-        yield
-        return
-    raw.text_factory = partial(str, encoding="utf-8", errors="replace")
-    try:
-        yield
-    finally:
-        raw.text_factory = str
-
-
-def head_of(link: Link) -> Head:
-    """The head that a sealed entry is. AuditDamaged where it does not read."""
-    try:
-        told = orjson.loads(link.body)
-        at = parse_rfc3339(told["at"])
-        return Head(
-            chain=told["chain"], number=link.number, digest=link.digest, at=at, run_id=told["run"], key=told["key"]
-        )
-    except (ValueError, KeyError, TypeError):
-        raise _unread() from None
-
-
 def _begins(key: AuditKey, head: Link) -> bool:
     """Whether the chain of this key has no entry yet."""
     return key.segment == key.first == head.segment + 1
-
-
-def _open_segment(head: Link) -> int:
-    return head.segment + 1 if head.kind == Kind.SEALED else head.segment
-
-
-def _head(connection: Connection) -> Link:
-    row = connection.execute(select(audit_log).order_by(_c.number.desc()).limit(1)).one_or_none()
-    return _link(row) if row is not None else ORIGIN
-
-
-def _newest(connection: Connection, *kinds: Kind) -> Link | None:
-    query = select(audit_log).where(MARKS, _c.kind.in_(kinds)).order_by(_c.number.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return _link(row) if row is not None else None
-
-
-def _mark(connection: Connection) -> Mark | None:
-    link = _newest(connection, Kind.BEGUN, Kind.SEALED)
-    try:
-        return Mark.of(link) if link is not None else None
-    except (ValueError, KeyError, TypeError):
-        raise _unread() from None
-
-
-def _unread() -> AuditDamaged:
-    return AuditDamaged(
-        "A seal of the audit trail does not read: nothing more is written.",
-        next_step="See `snowload audit verify`; when you know why, go on with `snowload audit begin`.",
-    )
-
-
-def _prunable(connection: Connection, before: datetime) -> Link | None:
-    """The newest of the oldest seals that is old enough, and not the newest of all."""
-    seals = select(audit_log).where(MARKS, _c.kind == Kind.SEALED).order_by(_c.number).limit(_SEALS_LOOKED_AT)
-    first = connection.scalar(select(func.min(_c.number))) or 0
-    found = [_link(row) for row in connection.execute(seals)]
-    old = [link for link in found[:-1] if link.number - first < PRUNED_AT_ONCE and head_of(link).at < before]
-    return old[-1] if old else None
-
-
-def _insert(connection: Connection, links: Sequence[Link]) -> None:
-    connection.execute(audit_log.insert(), [link._asdict() for link in links])
-
-
-_link = Link._make
-"""The columns of the table are the parts of a link, in that order."""
 
 
 def _lost(place: str) -> AuditDamaged:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from beast_dream_snow_loader.app.config import FeatureSettings
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.options import LoadOptions
+from beast_dream_snow_loader.app.section_config import FeatureSettings
 from beast_dream_snow_loader.app.wiring import mapping_rules
 from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.scope import Scope

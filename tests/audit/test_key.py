@@ -16,7 +16,8 @@ from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.state.audit_key import FORMER, FileKeys, SecretKeys, named_after
 from beast_dream_snow_loader.state.audit_log import Signing
 from beast_dream_snow_loader.state.store import Store, open_store
-from tests.audit.trails import NOON, Ticking, change, links_of, opened, run, settlement, verdict
+from tests.audit.trails import change, links_of, opened, run, settlement, verdict
+from tests.contracts.conftest import NOON, SteppingClock
 
 FILE = named_after("state.sqlite")
 UNWRITABLE = """
@@ -178,7 +179,7 @@ def test_after_a_lost_key_the_operator_begins_anew_and_what_was_there_stays_veri
 def test_hosts_that_share_a_secret_go_on_with_one_chain_and_keep_no_file(tmp_path: Path) -> None:
     def host() -> Store:
         keys = SecretKeys(lambda: Secret("correct horse battery staple"), "audit.key")
-        return open_store(f"sqlite:///{tmp_path / 'state.sqlite'}", Ticking(), signing=Signing(keys=keys))
+        return open_store(f"sqlite:///{tmp_path / 'state.sqlite'}", SteppingClock(), signing=Signing(keys=keys))
 
     with host() as one, host() as other:
         run(one, 1)
@@ -191,7 +192,7 @@ def test_hosts_that_share_a_secret_go_on_with_one_chain_and_keep_no_file(tmp_pat
 
 def test_a_long_run_is_sealed_on_the_way_and_goes_on_with_the_next_key(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'state.sqlite'}"
-    with open_store(url, Ticking(), signing=Signing(segment=5)) as long, opened(tmp_path) as other:
+    with open_store(url, SteppingClock(), signing=Signing(segment=5)) as long, opened(tmp_path) as other:
         for number in range(4):
             long.journal.intend("run-1", [change(10 * number + one) for one in range(5)])
             other.journal.intend("run-2", [change(500 + number)])
@@ -209,7 +210,7 @@ def test_another_hosts_chain_is_not_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_old_entries_go_and_what_is_left_verifies_with_later_heads(tmp_path: Path) -> None:
-    clock = Ticking()
+    clock = SteppingClock()
     with opened(tmp_path, clock) as store:
         heads = [run(store, number) for number in range(1, 5)]
         clock.sleep(timedelta(days=500).total_seconds())
@@ -224,7 +225,7 @@ def test_old_entries_go_and_what_is_left_verifies_with_later_heads(tmp_path: Pat
 
 @pytest.mark.parametrize("change_of_it", ["DELETE FROM audit_log WHERE number = 26", "UPDATE audit_log SET body = ''"])
 def test_what_is_left_after_old_entries_went_is_as_tamper_evident_as_before(tmp_path: Path, change_of_it: str) -> None:
-    clock = Ticking()
+    clock = SteppingClock()
     with opened(tmp_path, clock) as store:
         for number in range(1, 4):
             run(store, number)
@@ -239,7 +240,7 @@ def test_what_is_left_after_old_entries_went_is_as_tamper_evident_as_before(tmp_
 
 def test_two_databases_in_one_directory_keep_each_its_own_key(tmp_path: Path) -> None:
     def used(name: str, *numbers: int) -> bool:
-        with open_store(f"sqlite:///{tmp_path / name}", Ticking()) as store:
+        with open_store(f"sqlite:///{tmp_path / name}", SteppingClock()) as store:
             for number in numbers:
                 run(store, number)
             return verdict(store).whole
@@ -253,7 +254,7 @@ def test_two_databases_in_one_directory_keep_each_its_own_key(tmp_path: Path) ->
 def test_a_key_of_the_former_name_is_found_by_its_database_alone_and_goes_once_it_moved_on(tmp_path: Path) -> None:
     ended(tmp_path, 1)
     (tmp_path / FILE).rename(tmp_path / FORMER)
-    with open_store(f"sqlite:///{tmp_path / 'other.sqlite'}", Ticking()) as other:
+    with open_store(f"sqlite:///{tmp_path / 'other.sqlite'}", SteppingClock()) as other:
         run(other, 1)
     assert (tmp_path / FORMER).exists()
     assert whole(tmp_path)
@@ -265,7 +266,7 @@ def test_a_key_of_the_former_name_is_found_by_its_database_alone_and_goes_once_i
 def test_a_database_that_got_another_name_finds_its_key(tmp_path: Path) -> None:
     ended(tmp_path, 1)
     (tmp_path / "state.sqlite").rename(tmp_path / "renamed.sqlite")
-    with open_store(f"sqlite:///{tmp_path / 'renamed.sqlite'}", Ticking()) as store:
+    with open_store(f"sqlite:///{tmp_path / 'renamed.sqlite'}", SteppingClock()) as store:
         run(store, 2)
         found = verdict(store)
     assert (found.whole, found.proven, len(found.beginnings)) == (True, True, 1)

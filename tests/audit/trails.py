@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from beast_dream_snow_loader.core.audit import Head, Link
@@ -14,26 +13,9 @@ from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.operations.audit_check import Check, Verdict
 from beast_dream_snow_loader.state.store import Store, open_store
+from tests.contracts.conftest import SteppingClock
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FIELDS = ("name", "serial_number", "ip_address", "mac_address", "firmware_version", "model_number", "location")
-
-
-class Ticking:
-    """Every look at it is a second later."""
-
-    def __init__(self, start: datetime = NOON) -> None:
-        self.instant = start
-
-    def now(self) -> datetime:
-        self.instant += timedelta(seconds=1)
-        return self.instant
-
-    def monotonic(self) -> float:
-        return (self.instant - NOON).total_seconds()
-
-    def sleep(self, seconds: float) -> None:
-        self.instant += timedelta(seconds=seconds)
 
 
 def change(number: int, of: random.Random | None = None) -> ItemChange:
@@ -69,8 +51,8 @@ def run(store: Store, number: int, changes: int = 3) -> Head:
     return head
 
 
-def opened(directory: Path, clock: Ticking | None = None) -> Store:
-    return open_store(f"sqlite:///{directory / 'state.sqlite'}", clock or Ticking())
+def opened(directory: Path, clock: SteppingClock | None = None) -> Store:
+    return open_store(f"sqlite:///{directory / 'state.sqlite'}", clock or SteppingClock())
 
 
 def links_of(store: Store) -> list[Link]:

@@ -24,11 +24,6 @@ ROWS = {"SNOWLOAD_MAPPING": '{"create_manufacturer": true, "create_models": true
 
 
 @pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
-
-
-@pytest.fixture
 def heads(tmp_path: Path) -> Path:
     return tmp_path / "heads.jsonl"
 

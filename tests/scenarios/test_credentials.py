@@ -13,16 +13,10 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import OpenTown, findings, keeps
-from tests.scenarios.in_process import InProcess
 
 REFERENCE = "op://snowload/servicenow/password"
 PASSWORD = "snowload-demo"
 DEBUG = {"SNOWLOAD_LOGGING__LEVEL": "DEBUG"}
-
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 class Kept:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from pathlib import Path
 
 import pytest
 
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import HELD_BACK, LOAD, PLAN, REPLAY, OpenTown, away, keys, small
-from tests.scenarios.in_process import InProcess
 
 ELSEWHERE = {"SERVICENOW_INSTANCE": "dev99999"}
 OLD = "https://old.service-now.com"
-
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

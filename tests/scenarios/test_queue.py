@@ -33,14 +33,8 @@ from tests.scenarios.desk import (
     switch,
     switches,
 )
-from tests.scenarios.in_process import InProcess
 
 HOSTILE = "evil\x1b[31m\u202etxt"
-
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 @pytest.fixture

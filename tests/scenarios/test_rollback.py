@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +14,8 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, REPLAY, OpenTown, edges, key_of, rules, small, switches
-from tests.scenarios.in_process import InProcess
 
 MOVING = frozenset({"sys_mod_count", "sys_updated_on", "sys_updated_by", "last_discovered"})
-
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 def rollback(here: Town, run_id: str, *more: str, **variables: str) -> Any:

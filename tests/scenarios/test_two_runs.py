@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, WRITES, OpenTown, writing
-from tests.scenarios.in_process import InProcess
-
-
-@pytest.fixture
-def snowload(tmp_path: Path) -> InProcess:
-    return InProcess(tmp_path / "home")
 
 
 def begun(here: Town) -> subprocess.Popen[str]:

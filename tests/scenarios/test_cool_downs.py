@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -51,7 +52,8 @@ def test_the_doctor_sends_nothing_to_a_service_that_asked_another_run_to_wait(he
     assert doctor.code != 0
     assert here.sandbox.log.lines("servicenow") == ()
     (awake,) = (one for one in doctor.document["checks"] if one["name"] == "servicenow.awake")
-    assert (awake["status"], "left alone for 9m" in awake["found"]) == ("fail", True), awake
+    assert awake["status"] == "fail", awake
+    assert re.search(r"left alone for (9m\d+s|10m), until", awake["found"]), awake
     assert "snowload breakers reset servicenow" in awake["fix"]
     (login,) = (one for one in doctor.document["checks"] if one["name"] == "servicenow.login")
     assert login["status"] == "skipped"
@@ -67,7 +69,7 @@ def test_what_the_doctor_is_told_holds_for_the_next_command(here: Town) -> None:
 
 def test_a_wait_beyond_reason_is_a_day_and_the_run_says_for_how_long_and_what_to_do(here: Town) -> None:
     told = told_to_wait(here, "1000000000")
-    assert "left alone for 1d, until 20" in told["err"]
+    assert re.search(r"left alone for (23h59m\d+s|1d), until 20", told["err"]), told["err"]
     assert "snowload breakers list" in told["err"]
     (wait,) = breakers(here, "list")["cool_downs"]
     assert wait["service"] == "servicenow"
@@ -75,7 +77,7 @@ def test_a_wait_beyond_reason_is_a_day_and_the_run_says_for_how_long_and_what_to
     assert "1d is the most that is heeded" in wait["reason"]
     assert "cool-downs: 1 in force" in here.run("breakers", "list", "--env", "testing").out
     health = here.run(*HEALTH)
-    assert "left alone for 23h59m" in health.err
+    assert re.search(r"left alone for (23h59m\d+s|1d)", health.err), health.err
     assert "snowload breakers reset" in health.err
     assert here.sandbox.log.lines("servicenow") == ()
 
@@ -100,7 +102,7 @@ def test_a_429_without_a_word_is_kept_by_the_doctor_too(town: OpenTown) -> None:
     assert wait["service"].endswith(" login")
     here.sandbox.log.clear()
     doctor = here.run(*DOCTOR, "--check", "unifi")
-    assert "takes no more logins for now (1m" in doctor.out
+    assert re.search(r"takes no more logins for now \((1m\d+s|2m)", doctor.out), doctor.out
     assert "/api/auth/login" not in [one.path for one in here.sandbox.log.lines("console-2")]
     name = wait["service"].removesuffix(" login")
     assert breakers(here, "reset", name)["ended"] == [wait["service"]]

@@ -5,39 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shutil
-import subprocess
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
 
-from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.cli.render_report import written
 from beast_dream_snow_loader.cli.report_format import ReportFormat
-from beast_dream_snow_loader.core.digest import digest_of
-from beast_dream_snow_loader.core.overview import Past, overview
-from beast_dream_snow_loader.core.standing import Hanging, Standing
-from tests.history.generate import HOSTILE, fill, runs
-
-NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
-HANGING = [Hanging(key=f"device/{n:012x}", name=HOSTILE, kind="switch", above=f"device/{n - 1:012x}" if n else "")
-           for n in range(6)]  # fmt: skip
-STANDING = Standing(classes={"cmdb_ci_ip_switch": 6}, sites={HOSTILE: 6}, site=HOSTILE, tree=HANGING)
-
-
-def report_over(count: int, days: float = 30) -> Result:
-    history = list(runs(count, NOW, timedelta(days=days), seed=2))
-    digests = [digest_of(run) for run in reversed(history)]
-    waiting = {"waiting": 3, "unsettled": 0, "parked": 1}
-    past = Past(digests=digests, buckets=[], load=history[-1] if history else None, queue=waiting, queue_limit=1000,
-                inventory=STANDING.document())  # fmt: skip
-    body = overview(past)
-    failures = [{**one, "category": "network"} for one in body["failures"]]
-    told = {"since": "2026-10-28T12:00:00Z", "until": None, **body, "failures": failures}
-    return Result(command="report", status="ok", environment=HOSTILE, generated_at="2026-11-27T12:00:00Z", body=told)
+from tests.history.generate import fill
+from tests.history.page import HANGING, STANDING, a_page, report_over
 
 
 class Seen(HTMLParser):
@@ -63,7 +41,7 @@ class Seen(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return written(ReportFormat.HTML)(report_over(400)).decode()
+    return a_page(400)
 
 
 def test_names_of_devices_are_text_and_nothing_else(page: str) -> None:
@@ -157,22 +135,3 @@ def test_10000_runs_take_under_2_seconds_and_under_a_megabyte(snowload, tmp_path
         assert ended.code == 0, ended.err
     assert file.stat().st_size < 1_000_000
     assert min(spent) < 2.0, spent
-
-
-@pytest.mark.bench
-@pytest.mark.parametrize("scheme", [0, 1], ids=["dark", "light"])
-def test_a_browser_shows_the_page_without_a_word_on_its_console(page: str, tmp_path, scheme: int) -> None:
-    """Not in the suite because few machines have a browser."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium here")
-    file, picture = tmp_path / "page.html", tmp_path / "page.png"
-    file.write_text(page, encoding="utf-8")
-    done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-         f"--blink-settings=preferredColorScheme={scheme}", f"--user-data-dir={tmp_path / 'profile'}",
-         "--window-size=1240,2600", f"--screenshot={picture}", file.as_uri()],
-        capture_output=True, text=True, check=True, timeout=110,
-    )  # fmt: skip
-    assert "CONSOLE" not in done.stderr
-    assert picture.stat().st_size > 50_000

@@ -242,7 +242,7 @@ def _ranking(name: str, title: str, counts: Mapping[str, int]) -> Chart:
     for index, (label, count) in enumerate(shown):
         y, width = index * _ROW + 3, (WIDTH - 330) * count / most
         bars.append(Bar(x=270, y=y, width=_r(max(width, 1)), height=_ROW - 7, kind="c1", title=f"{label}: {count}"))
-        words.append(Word(x=262, y=y + 12, text=_cut(label, 38), anchor="end"))
+        words.append(Word(x=262, y=y + 12, text=_cut(label, 32), anchor="end"))
         words.append(Word(x=_r(276 + width), y=y + 12, text=str(count)))
     text = f"{sum(counts.values())} CIs in {len(rows)} {name}" + (
         f"; the {_BARS} largest." if len(rows) > _BARS else "."

@@ -65,7 +65,7 @@ def _cards(document: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
     yield "ended ok", "none yet" if rate is None else f"{rate:g} %"
     yield "a run, on average", "none yet" if took is None else f"{took:.1f} s"
     yield "created, updated, linked", f"{told['created']} / {told['updated']} / {told['linked']}"
-    yield "linking rate", "none" if told["linking_rate"] is None else f"{told['linking_rate']:.1%}"
+    yield "linking rate", "none" if told["linking_rate"] is None else f"{100 * told['linking_rate']:.1f} %"
     yield "failed records", told["failed"]
     yield "writes waiting, parked", f"{document['queue']['waiting']} / {document['queue']['parked']}"
     yield "last success", (told["last_success"] or "none").replace("T", " ")

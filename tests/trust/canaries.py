@@ -25,7 +25,7 @@ from beast_dream_snow_loader.sandbox.unifi.assembly import (
     PASSWORD,
     USERNAME,
 )
-from tests.conftest import Ended
+from tests.conftest import Ended, Snowload
 from tests.scenarios.conftest import Town
 from tests.scenarios.in_process import InProcess
 from tests.trust.doors import REPLIES, Door
@@ -65,9 +65,9 @@ PLACES = 10
 class Stage:
     """A town behind doors, its logins canaries."""
 
-    def __init__(self, home: Path, canaries: Sequence[str], plain: Sequence[str]) -> None:
+    def __init__(self, home: Path, canaries: Sequence[str], plain: Sequence[str], run: Snowload | None = None) -> None:
         self.home, self.canaries, self.plain = home, canaries, plain
-        self.town = Town(Estate.generate(seed=3, sites=1, devices=4), InProcess(home))
+        self.town = Town(Estate.generate(seed=3, sites=1, devices=4), run or InProcess(home))
         self.doors: list[Door] = []
         self.children = home / "children"
 

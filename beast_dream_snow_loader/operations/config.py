@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from beast_dream_snow_loader.errors import ConfigurationError
 
@@ -68,6 +68,14 @@ class OperationalConfig(BaseModel):
     health_check_interval_seconds: int = Field(default=300, ge=1)
     metrics_collection_enabled: bool = True
     audit_trail_enabled: bool = True
+
+    @field_validator("audit_trail_enabled")
+    @classmethod
+    def _always(cls, enabled: bool) -> bool:
+        """A change that cannot be written down is not made (R5.2), so there is nothing to switch off."""
+        if not enabled:
+            raise ValueError("the audit trail cannot be switched off: leave the line out")
+        return enabled
 
 
 _OVERRIDES: Mapping[Environment, Mapping[str, Mapping[str, object]]] = {

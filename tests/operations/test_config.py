@@ -52,3 +52,12 @@ def test_a_file_with_mistakes_names_them_all(tmp_path: Path) -> None:
     }
     with pytest.raises(ConfigurationError, match="does not exist"):
         ConfigurationManager.load_configuration(tmp_path / "none.toml", "testing", {})
+
+
+def test_the_audit_trail_cannot_be_switched_off(tmp_path: Path) -> None:
+    """R5.2: a change that is not in it is not made."""
+    file = tmp_path / "mine.toml"
+    file.write_text("audit_trail_enabled = false\n")
+    with pytest.raises(ConfigurationError) as error:
+        ConfigurationManager.load_configuration(file, "testing", {})
+    assert "cannot be switched off" in error.value.problems[0]

@@ -24,6 +24,7 @@ from beast_dream_snow_loader.cli.commands import (
     rollback,
     runs,
     sandbox,
+    schedule,
     validate,
 )
 from beast_dream_snow_loader.cli.optional_values import OptionalValues
@@ -72,6 +73,7 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(breakers.app, name="breakers")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
+app.add_typer(schedule.app, name="schedule")
 
 
 def run(commands: Callable[[], object] = app) -> None:

@@ -35,6 +35,7 @@ COMMANDS = [
     ("config", "check"),
     ("config", "schema"),
     ("config", "init"),
+    ("schedule", "print"),
 ]
 HEAVY = ("requests", "pydantic", "sqlalchemy", "structlog", "tenacity", "psutil", "alembic", "cryptography", "rich")
 

@@ -48,6 +48,7 @@ COMMANDS = (
     ("config", "check"),
     ("config", "schema"),
     ("config", "init"),
+    ("schedule", "print"),
     ("sandbox",),
 )
 

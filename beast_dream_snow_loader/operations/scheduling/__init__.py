@@ -1,0 +1,1 @@
+"""Ready-made units for whatever starts snowload on time."""

@@ -45,9 +45,7 @@ def verify(place: Place, heads: Sequence[Path], known: Sequence[int]) -> Result:
     try:
         given = [head for file in heads for head in _heads(file)]
         with ground(place) as here, opened(here) as store:
-            key = _key(store)
-            with store.audit.links() as (pruned, links):
-                verdict = Check(key=key, heads=given, known=known, pruned=pruned).run(links)
+            verdict, key = verdict_of(store, given, known)
             at = rfc3339(here.clock.now())
             told = _told(verdict, given, key)
             result = carried_out(_COMMAND, "verify", told, environment=here.environment, at=at)
@@ -89,6 +87,13 @@ def begin(place: Place) -> Result:
                 return closed(store, run, replace(result, run_id=run.id), here)
     except SnowloadError as error:
         return failed(_COMMAND, error, environment=place.environment or "")
+
+
+def verdict_of(store: Store, heads: Sequence[Head] = (), known: Sequence[int] = ()) -> tuple[Verdict, AuditKey | None]:
+    """What the whole trail comes to, and the key it was checked with."""
+    key = _key(store)
+    with store.audit.links() as (pruned, links):
+        return Check(key=key, heads=heads, known=known, pruned=pruned).run(links), key
 
 
 def _key(store: Store) -> AuditKey | None:

@@ -120,7 +120,7 @@ def _changes(result: Result) -> SnowloadError:
 
 
 def _ill(result: Result) -> SnowloadError:
-    bad = [one["name"] for one in result.body.get("checks", ()) if one.get("status") != "healthy"]
+    bad = result.body.get("causes", ())
     told = f"{result.status}: {', '.join(bad) or 'no check could be made'}."
     cooling = [one for one in result.body.get("checks", ()) if Throttled.code in one.get("details", {}).values()]
     if cooling:

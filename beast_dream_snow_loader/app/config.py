@@ -30,6 +30,7 @@ from beast_dream_snow_loader.app.section_config import (
     ClientSettings,
     CredentialSettings,
     FeatureSettings,
+    HealthSettings,
     LoggingSettings,
     PlanSettings,
     QueueSettings,
@@ -42,7 +43,7 @@ from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspel
 from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES
 from beast_dream_snow_loader.errors import ConfigurationError
-from beast_dream_snow_loader.operations.config import ConfigurationManager, Environment
+from beast_dream_snow_loader.operations.config import ConfigurationManager, Environment, OperationalConfig
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.unifi.config import UniFiSettings
@@ -70,6 +71,9 @@ class Settings(BaseModel):
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
     bulkhead: BulkheadSettings = BulkheadSettings()
+    health: HealthSettings = HealthSettings()
+    health_check_interval_seconds: int = Field(default=OperationalConfig().health_check_interval_seconds, ge=1)
+    """So long what a costly check found well is told again without another look."""
     mapping: Mapping[str, Any] = Field(default_factory=dict)
     bindings: Mapping[str, str] = Field(default_factory=dict)
     broker_url: str | None = None
@@ -95,6 +99,8 @@ class _Variables(BaseSettings):
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None
     bulkhead: BulkheadSettings | None = None
+    health: HealthSettings | None = None
+    health_check_interval_seconds: int | None = None
     mapping: dict[str, Any] | None = None
     bindings: dict[str, str] | None = None
 

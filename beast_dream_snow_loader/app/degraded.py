@@ -97,20 +97,40 @@ def of_error(error: SnowloadError, here: Ground) -> dict[str, Any]:
     return degradation(facts).document()
 
 
-def of_health(checks: Sequence[HealthCheck], here: Ground, store: Store) -> dict[str, Any]:
+def of_health(checks: Sequence[HealthCheck], here: Ground, store: Store | None) -> dict[str, Any]:
     """From what the checks found now, and what the last run had to do without (R6.4). What was not checked is well."""
     found = {check.name: check for check in checks}
-    unifi, servicenow = found.get("unifi"), found.get("servicenow")
-    unread = unifi is not None and unifi.status is HealthStatus.UNHEALTHY
+    shut, partial = _sources(checks)
+    lacked = () if store is None else _lacked(here, store)
     facts = Facts(
-        source=_unwell("source.unavailable", unifi),
-        target=_unwell("servicenow.unavailable", servicenow),
+        source=_unwell("source.unavailable", shut),
+        target=_unwell("servicenow.unavailable", _closed("servicenow", found)),
         held_back=here.settings.servicenow.read_only,
-        stale_seconds=_kept(here, store) if unread else None,
-        partial=unifi is not None and unifi.status is HealthStatus.DEGRADED,
-        lacks=(*_base_class(found.get("classes")), *_lacked(here, store), *switched_off(here.loaded)),
+        stale_seconds=_kept(here, store) if shut is not None and store is not None else None,
+        partial=partial,
+        lacks=(*_base_class(found.get("classes")), *lacked, *switched_off(here.loaded)),
     )
     return degradation(facts).document()
+
+
+def _sources(checks: Sequence[HealthCheck]) -> tuple[HealthCheck | None, bool]:
+    """Why no source of UniFi can be read, where none can; whether some can and others cannot."""
+    found = {check.name: check for check in checks}
+    closed = {name: _closed(name, found) for name in found if name.partition("[")[0] == "unifi"}
+    shut = [check for check in closed.values() if check is not None]
+    if shut and len(shut) == len(closed):
+        return shut[0], False
+    return None, bool(shut)
+
+
+def _closed(name: str, found: Mapping[str, HealthCheck]) -> HealthCheck | None:
+    """The check that says why this end cannot be worked with: it does not answer, or does not let us in."""
+    kind, bracket, rest = name.partition("[")
+    for asked in (kind, f"{kind}.authentication", f"{kind}.rights"):
+        check = found.get(f"{asked}{bracket}{rest}")
+        if check is not None and check.status is HealthStatus.UNHEALTHY:
+            return found.get(check.explained_by, check)
+    return None
 
 
 def of_doctor(lines: Sequence[Check], here: Ground, store: Store | None) -> dict[str, Any]:

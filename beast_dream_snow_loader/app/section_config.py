@@ -184,6 +184,39 @@ class RetrySettings(BaseModel):
     jitter: bool = True
 
 
+class HealthSettings(BaseModel):
+    """``[health]``: from where on ``health`` calls something degraded, or unhealthy (docs/guides/health.md). All but
+    numbers are durations.
+
+    ``expected_every`` None: loads are expected as often as they came before. ``most_load_per_core`` None: the load of
+    the machine is told and not judged.
+    """
+
+    model_config = FROZEN
+
+    expected_every: str | None = None
+    expires_warn: str = "21d"
+    expires_fail: str = "3d"
+    clock_warn: str = "30s"
+    clock_fail: str = "5m"
+    slow_answer: str = "2s"
+    queue_age_fail: str = "1d"
+    quota_warn_percent: float = Field(default=90.0, ge=0, le=100)
+    database_log_mb: float = Field(default=64.0, ge=0)
+    disk_free_mb: float = Field(default=500.0, ge=0)
+    memory_percent: float = Field(default=95.0, ge=0, le=100)
+    most_load_per_core: float | None = Field(default=None, gt=0)
+
+    @field_validator(
+        "expected_every", "expires_warn", "expires_fail", "clock_warn", "clock_fail", "slow_answer", "queue_age_fail"
+    )
+    @classmethod
+    def _a_duration(cls, text: str | None) -> str | None:
+        if text is not None and not parse_duration(text):
+            raise ValueError("expected a duration above nothing")
+        return text
+
+
 class BulkheadSettings(BaseModel):
     """``[bulkhead]``: how many requests to one service may wait for a place, and for how many seconds. What can be
     asked for again at any time (health) gets a tenth of the queue and a thirtieth of the patience."""

@@ -217,7 +217,7 @@ def wire(
         spare=spare,
         allowance=Allowance(max_requests, listener),
     )
-    source = UniFiSource(settings.unifi, making.unifi, ground.clock, listener, _sessions(settings, ground.clock))
+    source = UniFiSource(settings.unifi, making.unifi, ground.clock, listener, sessions_of(settings, ground.clock))
     rules = mapping_rules(settings)
     cmdb = ServiceNowAPIClient(
         settings.servicenow, making.servicenow(), ground.clock, listener, write_adapters=rules.write_adapters
@@ -240,7 +240,8 @@ def wire(
     )
 
 
-def _sessions(settings: Settings, clock: Clock) -> Sessions:
+def sessions_of(settings: Settings, clock: Clock) -> Sessions:
+    """Where sessions of consoles are kept from one command to the next."""
     if not settings.unifi.keep_sessions:
         return NoSessions()
     return KeptSessions(state_directory(settings) / "sessions", clock)

@@ -25,6 +25,8 @@ class Limit:
 
 CONNECTIONS, TOKEN, LOGIN = "connections.renewed", "token.renewed", "login.changed"
 LEDGER, DATABASE, QUEUE, CACHE = "ledger.repaired", "database.checked", "queue.drained", "cache.warmed"
+LEASE, LOG, FILES = "lease.released", "log.folded", "files.removed"
+"""Done by ``health``."""
 LIMITS: Mapping[str, Limit] = {
     CONNECTIONS: Limit(per_run=4, per_hour=20),
     TOKEN: Limit(per_run=10, per_hour=30),
@@ -33,6 +35,9 @@ LIMITS: Mapping[str, Limit] = {
     DATABASE: Limit(per_run=1, per_hour=10),
     QUEUE: Limit(per_run=1, per_hour=100),
     CACHE: Limit(per_run=1, per_hour=100),
+    LEASE: Limit(per_run=1, per_hour=60),
+    LOG: Limit(per_run=1, per_hour=60),
+    FILES: Limit(per_run=1, per_hour=60),
 }
 """Every healing there is (docs/explanation/degradation.md)."""
 

@@ -1,4 +1,5 @@
-"""Health: checks run at once under a time limit, and what they come to."""
+"""Health: checks run at once under a time limit, and what they come to. One that fails explains those that stand on it:
+they are not made (X7)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,11 +17,14 @@ from typing import Any, Protocol
 import psutil
 
 from beast_dream_snow_loader.clock import Clock, SystemClock
+from beast_dream_snow_loader.core.check_graph import CheckGraph, CheckNode
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.operations.correlation import carried
 
 LOW_DISK_BYTES = 500 * 1024 * 1024
 LOW_MEMORY_PERCENT = 95.0
+_CPU_SECONDS = 0.1
+"""So long the processor is watched: one moment alone says nothing."""
 
 
 class HealthStatus(Enum):
@@ -31,13 +35,39 @@ class HealthStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """``response_time_ms`` is how long the check took; ``details`` are plain values."""
+    """``response_time_ms`` is how long the check took; ``details`` are plain values, numbers where they are such.
+
+    ``explained_by`` names the check whose failure kept this one from being made: it is as ill, and counts no further.
+    ``recovered`` says what was put right on the way. ``as_of``: the result is that of an earlier look.
+    """
 
     name: str
     status: HealthStatus
     message: str
     response_time_ms: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+    explained_by: str = ""
+    recovered: str = ""
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """Everything one look found: each check under the one it stands on."""
+
+    checks: tuple[HealthCheck, ...]
+    at: datetime
+
+    @property
+    def status(self) -> HealthStatus:
+        return HealthMonitor.get_overall_status(self.checks)
+
+    @property
+    def causes(self) -> tuple[HealthCheck, ...]:
+        """What is not well by itself."""
+        ill = (check for check in self.checks if check.status is not HealthStatus.HEALTHY)
+        return tuple(check for check in ill if not check.explained_by)
 
 
 class Pingable(Protocol):
@@ -49,7 +79,8 @@ CheckFunction = Callable[[], HealthCheck]
 
 
 class HealthMonitor:
-    """Runs registered checks side by side; one that hangs or fails is a finding and costs only itself."""
+    """Runs registered checks side by side; one that hangs or fails is a finding and costs only itself and what stands
+    on it."""
 
     def __init__(
         self, client: Pingable | None, *, clock: Clock | None = None, timeout: timedelta = timedelta(seconds=10)
@@ -58,51 +89,89 @@ class HealthMonitor:
         self._clock = clock or SystemClock()
         self._timeout = timeout.total_seconds()
         self._checks: dict[str, CheckFunction] = {}
+        self._nodes: list[CheckNode] = []
 
-    def register_check(self, name: str, check_func: CheckFunction) -> None:
+    def register_check(
+        self,
+        name: str,
+        check_func: CheckFunction,
+        *,
+        parents: tuple[str, ...] = (),
+        after: tuple[str, ...] = (),
+        deep: bool = False,
+    ) -> None:
+        """As :class:`~.core.check_graph.CheckNode` says; what it stands on may be registered later."""
         self._checks[name] = check_func
+        self._nodes.append(CheckNode(name=name, parents=parents, after=after, deep=deep))
 
     @property
     def names(self) -> Sequence[str]:
         return tuple(self._checks)
 
-    async def run_all_checks(self, only: Sequence[str] = ()) -> list[HealthCheck]:
-        """All of them, or those named; in the order of registration."""
-        chosen = [name for name in self._checks if not only or name in only]
-        return list(await asyncio.gather(*(self._run(name) for name in chosen)))
+    def unknown(self, names: Sequence[str]) -> Sequence[str]:
+        """Those that no check is called."""
+        return CheckGraph(self._nodes).unknown(names)
+
+    async def run_all_checks(self, only: Sequence[str] = (), *, deep: bool = False) -> list[HealthCheck]:
+        """All of them, or those named with what they stand on; each under its first parent. ValueError for checks that
+        stand on nothing that is there, or on each other."""
+        chosen = CheckGraph(self._nodes).chosen(only, deep=deep)
+        tasks: dict[str, asyncio.Task[HealthCheck]] = {}
+        for node in chosen:
+            tasks[node.name] = asyncio.create_task(self._in_turn(node, tasks))
+        return list(await asyncio.gather(*tasks.values()))
 
     def check_servicenow_connectivity(self) -> HealthCheck:
         if self._client is None:
             return HealthCheck("servicenow", HealthStatus.UNHEALTHY, "no client")
         self._client.ping()
-        return HealthCheck("servicenow", HealthStatus.HEALTHY, "answers, and the login is accepted")
+        return HealthCheck("servicenow", HealthStatus.HEALTHY, "answers")
 
     def check_credential_availability(self, methods: Sequence[str] = ()) -> HealthCheck:
         if not methods:
             return HealthCheck("credentials", HealthStatus.UNHEALTHY, "no complete login is configured")
         return HealthCheck("credentials", HealthStatus.HEALTHY, f"tried in this order: {', '.join(methods)}")
 
-    def check_system_resources(self, directory: Path = Path()) -> HealthCheck:
-        """Free disk where state is kept, memory, CPU (R4.3)."""
-        free = shutil.disk_usage(directory).free
-        memory, cpu = psutil.virtual_memory().percent, psutil.cpu_percent()
-        details = {"disk_free_bytes": free, "memory_percent": memory, "cpu_percent": cpu}
+    def check_system_resources(
+        self,
+        directory: Path = Path(),
+        *,
+        low_disk_bytes: int = LOW_DISK_BYTES,
+        low_memory_percent: float = LOW_MEMORY_PERCENT,
+        most_load_per_core: float | None = None,
+    ) -> HealthCheck:
+        """Free disk where state is kept, memory, processor, and this process's share of them (R4.3)."""
+        measured = _measured(directory)
+        free, memory, load = (measured[name] for name in ("disk_free_bytes", "memory_percent", "load_per_core"))
         low = [
             name
-            for name, is_low in (("disk", free < LOW_DISK_BYTES), ("memory", memory > LOW_MEMORY_PERCENT))
+            for name, is_low in (
+                ("disk", free < low_disk_bytes),
+                ("memory", memory > low_memory_percent),
+                ("processor", most_load_per_core is not None and load > most_load_per_core),
+            )
             if is_low
         ]
+        told = f"{free / 1e9:.1f} GB free, memory {memory:.0f} % used, load {load:.2f} per core"
+        if low:
+            told = f"{' and '.join(low)} nearly used up: {told}"
         status = HealthStatus.DEGRADED if low else HealthStatus.HEALTHY
-        message = (
-            f"{' and '.join(low)} nearly used up" if low else f"{free / 1e9:.1f} GB free, memory {memory:.0f} % used"
-        )
-        return HealthCheck("system", status, message, details=details)
+        return HealthCheck("system", status, told, details=measured)
 
     @staticmethod
     def get_overall_status(checks: Sequence[HealthCheck]) -> HealthStatus:
-        """The worst of them."""
+        """The worst of them. What another one explains says nothing of its own."""
         order = (HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.UNHEALTHY)
-        return max((check.status for check in checks), key=order.index, default=HealthStatus.UNHEALTHY)
+        own = (check.status for check in checks if not check.explained_by)
+        return max(own, key=order.index, default=HealthStatus.UNHEALTHY)
+
+    async def _in_turn(self, node: CheckNode, tasks: Mapping[str, asyncio.Task[HealthCheck]]) -> HealthCheck:
+        """Once all it stands on, or waits for, is done. What was not chosen is not waited for."""
+        before = {name: await tasks[name] for name in (*node.parents, *node.after) if name in tasks}
+        for name in node.parents:
+            if before[name].status is HealthStatus.UNHEALTHY:
+                return _explained(node, before[name])
+        return replace(await self._run(node.name), parents=node.parents)
 
     async def _run(self, name: str) -> HealthCheck:
         started = self._clock.monotonic()
@@ -116,6 +185,28 @@ class HealthMonitor:
             found = HealthCheck(name, HealthStatus.UNHEALTHY, error.strerror or type(error).__name__)
         milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
         return replace(found, name=name, response_time_ms=milliseconds)
+
+
+def _explained(node: CheckNode, parent: HealthCheck) -> HealthCheck:
+    cause = parent.explained_by or parent.name
+    message = f"not checked: {cause} is unhealthy"
+    return HealthCheck(node.name, HealthStatus.UNHEALTHY, message, parents=node.parents, explained_by=cause)
+
+
+def _measured(directory: Path) -> dict[str, float]:
+    disk, memory, mine = shutil.disk_usage(directory), psutil.virtual_memory(), psutil.Process()
+    times = mine.cpu_times()
+    return {
+        "disk_free_bytes": disk.free,
+        "disk_used_percent": round(100 * disk.used / disk.total, 1) if disk.total else 0.0,
+        "memory_percent": memory.percent,
+        "memory_available_bytes": memory.available,
+        "cpu_percent": psutil.cpu_percent(interval=_CPU_SECONDS),
+        "load_per_core": round(psutil.getloadavg()[0] / (psutil.cpu_count() or 1), 2),
+        "process_memory_bytes": mine.memory_info().rss,
+        "process_cpu_seconds": round(times.user + times.system, 3),
+        "process_threads": mine.num_threads(),
+    }
 
 
 async def _in_thread(check: CheckFunction) -> HealthCheck:

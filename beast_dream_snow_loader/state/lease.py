@@ -104,6 +104,18 @@ def at_work(engine: Engine, clock: Clock, target: str) -> str | None:
     return row.run_id if row is not None and row.run_id and not _dead(row, clock, engine) else None
 
 
+def release_dead(engine: Engine, clock: Clock, target: str) -> str | None:
+    """Give the lease back for a holder that is dead, and say who that was; None when nobody holds it, or one who lives.
+    The row stays: tokens only ever go up."""
+    with writing(engine) as connection:
+        row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
+        if row is None or not row.run_id or not _dead(row, clock, engine):
+            return None
+        mine = update(leases).where(leases.c.target == target, leases.c.token == row.token)
+        connection.execute(mine.values(run_id=""))
+        return _described(row)
+
+
 def _acquired(engine: Engine, clock: Clock, target: str, run_id: str, timeout: float) -> Fence:
     deadline = clock.monotonic() + timeout
     while (fence := _try(engine, clock, target, run_id)) is None:

@@ -23,11 +23,13 @@ READING = "snowload_reading"
 """The execution option of a connection that will only read."""
 
 
-def fold_log(engine: Engine) -> None:
-    """The write-ahead log into the file, as far as nobody has to be waited for. What is wrong with the file is told by
-    whoever reads or writes it next."""
+def fold_log(engine: Engine) -> bool:
+    """The write-ahead log into the file, as far as nobody has to be waited for; whether all of it went. What is wrong
+    with the file is told by whoever reads or writes it next."""
     with closing(engine.raw_connection()) as raw, suppress(sqlite3.Error):
-        raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        busy, pages, folded = raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return not busy and pages == folded
+    return False
 
 
 @contextmanager

@@ -9,7 +9,7 @@ by the wait they stand for: after a step of the clock nobody waits longer than w
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -102,6 +102,13 @@ class SqlPacing:
         with hastily(self._engine, HASTE_SECONDS) as connection:
             connection.execute(cool_downs.delete().where(cool_downs.c.service.in_([self._name(s) for s in ended])))
         return ended
+
+    def used(self, service: str) -> Mapping[str, int]:
+        """Requests that were given out in the windows under way, by rule."""
+        name, c = self._name(service), request_quotas.c
+        query = select(request_quotas).where(c.service == name, c.until > self._clock.now()).order_by(c.rule)
+        with reading(self._engine) as connection:
+            return {row.rule: row.used for row in connection.execute(query)}
 
     def portion(self, service: str, rule: str, limit: int, seconds: float, wanted: int) -> int:
         name, c = self._name(service), request_quotas.c

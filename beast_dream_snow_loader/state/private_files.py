@@ -15,6 +15,9 @@ from beast_dream_snow_loader.state.faults import RIGHTS, telling, undone
 COMPANIONS = ("-wal", "-shm", "-journal")
 """What SQLite lays beside its file; it gives them the file's own mode."""
 
+_BESIDE = ".snowload-"
+"""Begins the name of a file that is written beside its target."""
+
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -66,7 +69,7 @@ def replace_private(target: Path, data: bytes | Iterable[bytes]) -> None:
     OSError when the system does not let us."""
     if not target.parent.exists():
         private_directory(target.parent)
-    descriptor, name = tempfile.mkstemp(prefix=".snowload-", dir=target.parent)  # new, mode 0600
+    descriptor, name = tempfile.mkstemp(prefix=_BESIDE, dir=target.parent)  # new, mode 0600
     beside = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -79,6 +82,21 @@ def replace_private(target: Path, data: bytes | Iterable[bytes]) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
+
+
+def left_behind(directory: Path, before: float) -> list[Path]:
+    """Files of ours that :func:`replace_private` had begun beside their targets, here or one folder below, and that
+    were last written before ``before`` (seconds since the epoch): their writer was killed."""
+    found = (file for pattern in (f"{_BESIDE}*", f"*/{_BESIDE}*") for file in directory.glob(pattern))
+    return sorted(file for file in found if _abandoned(file, before))
+
+
+def _abandoned(file: Path, before: float) -> bool:
+    try:
+        there = file.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(there.st_mode) and there.st_uid == _me() and there.st_mtime < before
 
 
 def _made_private(file: Path) -> None:

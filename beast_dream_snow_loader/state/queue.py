@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, Update, func, select, update
@@ -30,6 +31,17 @@ class SqlQueue:
         counted = select(journal.c.state, func.count().label("number")).where(STANDING).group_by(journal.c.state)
         with reading(self._engine) as connection:
             return {row.state: row.number for row in connection.execute(counted)}
+
+    def oldest(self, state: EntryState) -> datetime | None:
+        """When the change was first intended that has been in ``state`` longest; a change keeps its place however often
+        it was sent."""
+        c, first = journal.c, journal.alias()
+        mine = select(func.coalesce(c.origin, c.id)).where(STANDING, c.state == state)
+        with reading(self._engine) as connection:
+            found: datetime | None = connection.scalar(
+                select(func.min(first.c.intended_at)).where(first.c.id.in_(mine))
+            )
+        return found
 
     def entries(self, states: Sequence[EntryState], limit: int | None = None) -> Sequence[JournalEntry]:
         """In the order they were queued."""

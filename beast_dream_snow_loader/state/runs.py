@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.redaction import masked_values
@@ -55,6 +55,14 @@ class SqlRuns:
         with reading(self._engine) as connection:
             row = connection.execute(query.order_by(c.started_at.desc(), c.id.desc()).limit(1)).one_or_none()
             return run_of(row) if row is not None else None
+
+    def last_of_each_target(self, statuses: Collection[RunStatus], command: str = "load") -> Mapping[str, datetime]:
+        """When the newest run of ``command`` began that ended in one of ``statuses``, by target."""
+        c = runs.c
+        query = select(c.target, func.max(c.started_at).label("at")).where(c.command == command)
+        query = query.where(c.status.in_([one.value for one in statuses])).group_by(c.target)
+        with reading(self._engine) as connection:
+            return {row.target: row.at for row in connection.execute(query.order_by(c.target))}
 
     def _save(self, run: Run) -> None:
         run = replace(run, report=masked_values(run.report))

@@ -44,6 +44,12 @@ class SqlSnapshots:
             bodies = connection.scalars(select(_c.c.body).order_by(_c.c.console, _c.c.complete)).all()
         return [part for body in bodies if (part := _part(body)) is not None]
 
+    def taken(self) -> Mapping[str, datetime]:
+        """When the newest snapshot of each console was taken that is kept."""
+        query = select(_c.c.console, func.max(_c.c.taken_at).label("at")).group_by(_c.c.console)
+        with reading(self._engine) as connection:
+            return {row.console: row.at for row in connection.execute(query)}
+
     def stood_in(self, consoles: Iterable[str], at: datetime) -> None:
         """The first time counts."""
         names = list(consoles)

@@ -23,7 +23,8 @@ from beast_dream_snow_loader.state.breakers import SqlBreakers
 from beast_dream_snow_loader.state.damage import damaged, lacking, way_back_from
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading, writing
 from beast_dream_snow_loader.state.journal import SqlJournal
-from beast_dream_snow_loader.state.lease import Fence, at_work, leased, standing
+from beast_dream_snow_loader.state.kept_checks import SqlKeptChecks
+from beast_dream_snow_loader.state.lease import Fence, at_work, leased, release_dead, standing
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
@@ -56,6 +57,8 @@ class StoreCheck:
     kind: str
     revision: str
     size_bytes: int
+    log_bytes: int = 0
+    """Of that SQLite's write-ahead log."""
     open: int = 0
     unknown: int = 0
     later: int = 0
@@ -78,21 +81,30 @@ class Store:
         self.ledger = SqlLedger(engine)
         self.memory = SqlMemory(engine)
         self.breakers = SqlBreakers(engine, clock)
+        self.kept_checks = SqlKeptChecks(engine)
 
-    def check(self) -> StoreCheck:
-        """Read the whole database once: seconds for gigabytes. Does not raise for damage, which is in ``problems``."""
+    def check(self, *, quick: bool = False) -> StoreCheck:
+        """Read the whole database once: seconds for gigabytes. ``quick`` does not compare indices with their tables.
+        Does not raise for damage, which is in ``problems``."""
         try:
             with reading(self._engine) as connection:
                 revision = revision_of(connection) or ""
             pending, dead = self.journal.pending(), len(self.journal.parked())
-            problems = self._problems()
+            problems = self._problems("quick_check" if quick else "integrity_check")
         except StateDamaged as damage:
             return self._damaged((damage.message,), damage.next_step)
         if problems:
             return self._damaged(problems, way_back_from(self._engine.url), revision)
-        size = self._size()
+        size, log = self._size(), self._log_size()
         return StoreCheck(
-            kind=self._kind, revision=revision, size_bytes=size, problems=(), way_back="", dead=dead, **pending
+            kind=self._kind,
+            revision=revision,
+            size_bytes=size,
+            log_bytes=log,
+            dead=dead,
+            problems=(),
+            way_back="",
+            **pending,
         )
 
     def bonds(self) -> Mapping[Bond, str]:
@@ -126,6 +138,10 @@ class Store:
         """The run that holds ``target`` and is alive; None when nobody does."""
         return at_work(self._engine, self._clock, target)
 
+    def release_dead(self, target: str) -> str | None:
+        """The lease on ``target`` is given back for a holder that is dead: who that was; None: nobody, or it lives."""
+        return release_dead(self._engine, self._clock, target)
+
     def pacing(self, target: str) -> SqlPacing:
         """What processes that ask ``target`` tell each other."""
         return SqlPacing(self._engine, self._clock, target)
@@ -158,6 +174,10 @@ class Store:
         """On disk, SQLite's log included."""
         return self._size()
 
+    def fold_log(self) -> bool:
+        """SQLite's log into its file, as far as nobody has to be waited for; whether all of it went."""
+        return is_sqlite(self._engine.url) and fold_log(self._engine)
+
     def recover(self) -> None:
         """After a process was killed: SQLite's log is folded into its file, and all is read once. PostgreSQL does both
         by itself. StateDamaged, with the way back, when it is not whole."""
@@ -186,15 +206,21 @@ class Store:
     def _damaged(self, problems: tuple[str, ...], back: str, revision: str = "") -> StoreCheck:
         return StoreCheck(kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, way_back=back)
 
-    def _problems(self) -> tuple[str, ...]:
+    def _problems(self, pragma: str = "integrity_check") -> tuple[str, ...]:
         """PostgreSQL keeps page checksums itself and has no check that a client may run: of it only the schema."""
         with reading(self._engine) as connection:
             missing = [] if revision_of(connection) else ["its revision is gone (table alembic_version)"]
             missing += lacking(connection)
             if missing or not is_sqlite(self._engine.url):
                 return tuple(missing[:_PROBLEMS_SHOWN])
-            said = [str(word) for word in connection.scalars(text(f"PRAGMA integrity_check({_PROBLEMS_SHOWN})"))]
+            said = [str(word) for word in connection.scalars(text(f"PRAGMA {pragma}({_PROBLEMS_SHOWN})"))]
         return () if said == ["ok"] else tuple(said)
+
+    def _log_size(self) -> int:
+        if not is_sqlite(self._engine.url):
+            return 0
+        log = Path(f"{self._engine.url.database}-wal")
+        return log.stat().st_size if log.exists() else 0
 
     def _size(self) -> int:
         """Bytes on disk, SQLite's log included."""

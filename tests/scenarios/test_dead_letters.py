@@ -97,7 +97,7 @@ def test_a_replay_parks_too_and_leaves_the_queue_empty(poisoned: Town) -> None:
     assert one_switch(poisoned.estate) in {letter["key"] for letter in second.document["parked"]}
     assert second.code == 3
     sends_them(second)
-    assert poisoned.run("health", "--check", "queue", "--env", "testing", "--json").code == 1
+    assert poisoned.run("health", "--check", "dead-letters", "--env", "testing", "--json").code == 1
     keeps(second.document)
 
 

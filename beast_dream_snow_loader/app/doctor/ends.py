@@ -32,11 +32,15 @@ _LIMITS = "x-ratelimit-"
 
 @dataclass(slots=True)
 class Headers:
-    """What headers said, by service: how far its clock is off, which rate limits it names. Thread-safe."""
+    """What answers said beside what was asked, by service: how far its clock is off, which rate limits it names, how
+    long each took. Thread-safe."""
 
     clock: Clock
     skews: dict[str, timedelta] = field(default_factory=dict)
     limits: dict[str, str] = field(default_factory=dict)
+    quotas: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    """Requests an hour that a rule allows, and how many are left where the answer said so."""
+    milliseconds: dict[str, list[float]] = field(default_factory=dict)
     answers: int = 0
     throttled: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -44,11 +48,19 @@ class Headers:
     def note(self, service: str, response: Response) -> None:
         with self._lock:
             self.answers += 1
+            self.milliseconds.setdefault(service, []).append(response.milliseconds)
             self.throttled += response.status == 429
             self.limits |= {name: value for name, value in response.headers.items() if name.startswith(_LIMITS)}
+            self._note_quota(response)
             moment = _date(response.header("date"))
             if moment is not None:
                 self.skews[service] = moment - self.clock.now()
+
+    def _note_quota(self, response: Response) -> None:
+        rule, told = response.header("x-ratelimit-rule"), response.header("x-ratelimit-limit") or ""
+        left = response.header("x-ratelimit-remaining") or ""
+        if told.isdigit() and int(told):
+            self.quotas[rule or "requests"] = (int(told), int(left) if left.isdigit() else None)
 
 
 def _date(text: str | None) -> datetime | None:
@@ -72,7 +84,8 @@ class Noting:
 
 @dataclass(slots=True, kw_only=True)
 class Ends:
-    """The breakers are this command's own: who looks for a fault wants to be told what is wrong now. Cool-downs and
+    """The breakers are this command's own: who looks for a fault wants to be told what is wrong now. ``beside`` runs
+    they are those of every process, as for whoever asks every minute, and what is asked gives way. Cool-downs and
     quotas are those of every process on ``store`` (None where it does not open): they are the service's own word.
 
     Made end by end: an end whose secrets do not resolve leaves the other one to be looked at."""
@@ -83,11 +96,14 @@ class Ends:
     headers: Headers
     rules: MappingRules
     store: Store | None = None
+    beside: bool = False
     breakers: BreakerRegistry = field(init=False)
     restraints: Restraints = field(init=False)
 
     def __post_init__(self) -> None:
-        self.breakers = breakers_of(self.here.settings, self.here.clock, self.listener)
+        self.breakers = breakers_of(
+            self.here.settings, self.here.clock, self.listener, self.store if self.beside else None
+        )
         self.restraints = restraints(self.here, self.store)
 
     def transports(self, *, read_only: bool = True) -> Transports:
@@ -100,6 +116,7 @@ class Ends:
             healings=Healings(self.here.clock, self.listener),
             breakers=self.breakers,
             read_only=read_only,
+            spare=self.beside,
             hearing=lambda service, http: Noting(http, service, self.headers),
         )
 

@@ -1,0 +1,1 @@
+"""What ``snowload health`` looks at."""

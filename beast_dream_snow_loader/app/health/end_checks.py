@@ -1,0 +1,93 @@
+"""What is asked of either end alike: its certificate, its clock, how soon its secrets end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from statistics import median
+from urllib.parse import urlsplit
+
+from beast_dream_snow_loader.app.health.sight import Judged, Sight, graded, poor, well
+from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.expiry import expiry_of
+from beast_dream_snow_loader.operations.durations import parse_duration
+from beast_dream_snow_loader.operations.health import HealthCheck
+from beast_dream_snow_loader.redaction import Secret
+from beast_dream_snow_loader.transport.probing import Shown, reach
+
+
+def certificate(sight: Sight, name: str, service: str, url: str, verify: bool | str, timeout: float) -> HealthCheck:
+    """Until when it is valid. Raises NotSent, which says what is wrong with it, or with the way there."""
+    if urlsplit(url).scheme != "https":
+        return well("no TLS (loopback)")
+
+    def look() -> HealthCheck:
+        found = reach(service, url, verify, timeout=timeout)
+        if found.certificate is None:
+            return well(f"not looked at: reached through the proxy {found.proxy}")
+        return _valid(sight, found.certificate, checked=found.trust is None or found.trust.checked)
+
+    return sight.well_lately(name, (url, verify), look)
+
+
+def _valid(sight: Sight, shown: Shown, *, checked: bool) -> HealthCheck:
+    left = shown.ends - sight.here.clock.now()
+    days = round(left.total_seconds() / 86400, 1)
+    told = f"ended {-days:.1f} days ago" if days < 0 else f"{days:.1f} days left, until {rfc3339(shown.ends)}"
+    if not checked:
+        return poor(f"{told}; not verified: pin it with verify_tls = fingerprint:{shown.fingerprint}", days_left=days)
+    check = _soon(sight, left)
+    advice = "" if check is well else "; renew it, then pin the new one if it is pinned"
+    return check(f"{told}{advice}", days_left=days)
+
+
+def _soon(sight: Sight, left: timedelta) -> Judged:
+    """By what is left: less is worse."""
+    mine = sight.settings.health
+    return graded(-left, -parse_duration(mine.expires_warn), -parse_duration(mine.expires_fail))
+
+
+def clock_agrees(sight: Sight, service: str) -> HealthCheck:
+    """By the Date header of its last answer, which counts whole seconds."""
+    skew = sight.ends.headers.skews.get(service)
+    if skew is None:
+        return well("its answers carry no date: compare by hand with date -u")
+    mine, seconds = sight.settings.health, round(skew.total_seconds(), 1)
+    check = graded(abs(skew), parse_duration(mine.clock_warn), parse_duration(mine.clock_fail))
+    if check is well:
+        return well(f"within {max(1, round(abs(seconds)))} s", skew_seconds=seconds)
+    told = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this machine"
+    return check(f"{told}: set the one that is wrong by NTP (timedatectl set-ntp true)", skew_seconds=seconds)
+
+
+def ending(sight: Sight, secrets: Mapping[str, Secret | None], otherwise: str) -> HealthCheck:
+    """By the first of the tokens that say when they end. Of other secrets it is not known."""
+    ends = {name: at for name, secret in secrets.items() if secret is not None and (at := expiry_of(secret.reveal()))}
+    if not ends:
+        return well(f"{otherwise}; when its secrets end is not told by them")
+    name, at = min(ends.items(), key=lambda one: one[1])
+    left = at - sight.here.clock.now()
+    days = {f"{key}_days_left": _days(sight, one) for key, one in ends.items()}
+    check = _soon(sight, left)
+    if check is well:
+        return well(f"{otherwise}; {name} ends {rfc3339(at)}", **days)
+    past = "has ended" if left < timedelta() else "ends"
+    return check(f"{otherwise}; the token of {name} {past} {rfc3339(at)}: put a new one in its place", **days)
+
+
+def _days(sight: Sight, at: datetime) -> float:
+    return round((at - sight.here.clock.now()).total_seconds() / 86400, 1)
+
+
+def latency(sight: Sight, service: str) -> HealthCheck:
+    """The answers of this look, in the median."""
+    took = sight.ends.headers.milliseconds.get(service, [])
+    if not took:
+        return well("no answer was timed")
+    middle, longest = median(took), max(took)
+    slow = parse_duration(sight.settings.health.slow_answer)
+    details = {"median_ms": round(middle, 1), "longest_ms": round(longest, 1), "answers": len(took)}
+    told = f"{middle:.0f} ms in the median of {len(took)} answers, {longest:.0f} ms at most"
+    if timedelta(milliseconds=middle) > slow:
+        return poor(f"{told}: slower than health.slow_answer. See: snowload report --since 1d", **details)
+    return well(told, **details)

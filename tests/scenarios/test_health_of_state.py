@@ -1,0 +1,266 @@
+"""What ``snowload health`` says of the state, of past runs and of the machine, and what it puts right on the way."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beast_dream_snow_loader.clock import SystemClock
+from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.state.store import Store, open_store
+from tests.conftest import Ended, Snowload
+from tests.scenarios.conftest import Town
+from tests.scenarios.desk import LOAD, OpenTown, away, keeps, switch, unifi_away
+from tests.scenarios.in_process import InProcess
+
+HEALTH = ("health", "--env", "testing", "--json")
+Row = Mapping[str, Any]
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> Snowload:
+    return InProcess(tmp_path, far_apart=False)
+
+
+@pytest.fixture
+def here(town: OpenTown) -> Town:
+    return town(Estate.generate(seed=3, sites=1, devices=4))
+
+
+def looked(town: Town, *arguments: str, **variables: str) -> Ended:
+    ended = town.run(*HEALTH, *arguments, **variables)
+    keeps(ended.document)
+    return ended
+
+
+def row(town: Town, name: str, *arguments: str, **variables: str) -> Row:
+    ended = looked(town, "--check", name, *arguments, **variables)
+    return next(one for one in ended.document["checks"] if one["name"] == name)
+
+
+def file_of(town: Town) -> Path:
+    return next(town.run.home.rglob("state.sqlite"))
+
+
+def sql(town: Town, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(file_of(town))) as database, database:
+        database.execute(statement, values)
+
+
+@contextmanager
+def state(town: Town) -> Iterator[Store]:
+    with open_store(f"sqlite:///{file_of(town)}", SystemClock()) as store:
+        yield store
+
+
+def loads(town: Town, *ages: timedelta, **report: Any) -> None:
+    """Loads that began so long ago, a minute each."""
+    looked(town, "--check", "database")
+    target = town.run.variables["SERVICENOW_INSTANCE"]
+    with state(town) as store:
+        for number, age in enumerate(ages):
+            began = datetime.now(UTC) - age
+            ended = Run(
+                id=f"run-{number}",
+                command="load",
+                environment="testing",
+                target=target,
+                started_at=began,
+                finished_at=began + timedelta(minutes=1),
+                status=RunStatus.OK,
+                exit_code=0,
+                report=report,
+            )
+            store.memory.finish_run(ended)
+
+
+def test_a_database_that_does_not_open_is_the_one_cause_and_both_ends_are_looked_at_all_the_same(here: Town) -> None:
+    """R4.1, X7."""
+    assert looked(here, "--check", "database").code == 0
+    file_of(here).write_bytes(b"not a database" * 100)
+    ended = looked(here)
+    assert (ended.code, ended.document["causes"]) == (2, ["database"])
+    found = {one["name"]: one for one in ended.document["checks"]}
+    assert {name for name, one in found.items() if one["explained_by"] == "database"} == {
+        *("lock", "queue", "dead-letters", "snapshots", "breakers", "classes"),
+        *("last-success", "overdue", "forecast"),
+    }
+    assert found["servicenow.rights"]["status"] == found["unifi[site-manager]"]["status"] == "healthy"
+    assert "damaged" in ended.err
+
+
+def test_only_a_deep_look_compares_the_database_with_its_indices_and_reads_the_audit_trail(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    deep = looked(here, "--deep")
+    found = {one["name"]: one for one in deep.document["checks"]}
+    assert "every page and index read" in found["database"]["message"]
+    assert (found["audit"]["status"], found["audit"]["details"]["entries"] > 0) == ("healthy", True)
+    assert "every page read" in row(here, "database")["message"]
+    sql(here, "UPDATE audit_log SET body = replace(body, 'create', 'update') WHERE number = 2")
+    ill = row(here, "audit")
+    assert ill["status"] == "unhealthy"
+    assert "snowload audit verify" in ill["message"]
+    assert "audit" not in [one["name"] for one in looked(here).document["checks"]]
+
+
+def test_a_log_that_nobody_could_fold_is_folded_and_with_no_recover_only_told(here: Town) -> None:
+    """X5."""
+    limit = {"SNOWLOAD_HEALTH__DATABASE_LOG_MB": "0"}
+    looked(here, "--check", "database")
+    with closing(sqlite3.connect(file_of(here))) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint = 0")
+        with writer:
+            writer.execute("INSERT INTO meta VALUES ('canary', 'x')")
+        told = row(here, "database", "--no-recover", **limit)
+        assert (told["status"], told["recovered"]) == ("degraded", None)
+        assert told["details"]["log_bytes"] > 0
+        folded = row(here, "database", **limit)
+    assert folded["status"] == "healthy"
+    assert "folded in now" in folded["recovered"]
+
+
+def test_the_lease_of_a_run_that_was_killed_is_given_back_and_that_of_a_living_one_is_left(here: Town) -> None:
+    """X5."""
+    looked(here, "--check", "database")
+    with state(here) as store, store.lease(here.run.variables["SERVICENOW_INSTANCE"], "run-alive"):
+        assert "held by run run-alive" in row(here, "lock")["message"]
+        sql(here, "UPDATE leases SET process_started = 1.0")
+        told = row(here, "lock", "--no-recover")
+        assert (told["status"], told["recovered"]) == ("degraded", None)
+        assert "run-alive" in told["message"]
+        released = row(here, "lock")
+        assert (released["status"], released["recovered"]) == ("healthy", "its lease is given back")
+    assert row(here, "lock")["message"] == "free"
+    assert here.run(*LOAD).code == 0
+
+
+def test_files_that_a_killed_process_left_half_written_are_removed_and_younger_ones_are_not(here: Town) -> None:
+    """X5."""
+    looked(here, "--check", "database")
+    folder = file_of(here).parent
+    old, young = folder / ".snowload-old", folder / ".snowload-young"
+    for file in (old, young):
+        file.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    told = row(here, "files", "--no-recover")
+    assert (told["status"], told["details"]["left_behind"], old.exists()) == ("degraded", 1, True)
+    removed = row(here, "files")
+    assert (removed["status"], old.exists(), young.exists()) == ("healthy", False, True)
+    assert "1 files were left half-written" in removed["recovered"]
+
+
+def test_writes_that_wait_are_degraded_and_when_they_wait_for_too_long_unhealthy(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    assert row(here, "queue")["message"] == "empty"
+    here.estate.rename_device(switch(here.estate).mac, "renamed-while-away")
+    away(here)
+    assert here.run(*LOAD).code == 8
+    waits = row(here, "queue")
+    assert (waits["status"], waits["details"]["queued"]) == ("degraded", 1)
+    assert "snowload replay-queue" in waits["message"]
+    sql(here, "UPDATE journal SET intended_at = '2026-01-01T00:00:00.000000Z' WHERE state = 'later'")
+    late = row(here, "queue")
+    assert (late["status"], late["details"]["oldest_seconds"] > 86400) == ("unhealthy", True)
+    assert row(here, "queue", SNOWLOAD_HEALTH__QUEUE_AGE_FAIL="9000w")["status"] == "degraded"
+    assert row(here, "queue", SNOWLOAD_QUEUE__MAX_ENTRIES="1")["status"] == "unhealthy"
+    sql(here, "UPDATE journal SET state = 'open' WHERE state = 'later'")
+    assert "1 writes have no known outcome" in row(here, "queue")["message"]
+    sql(here, "UPDATE journal SET state = 'dead' WHERE state = 'open'")
+    assert (row(here, "dead-letters")["status"], row(here, "queue")["status"]) == ("degraded", "healthy")
+
+
+def test_a_console_that_is_worked_from_memory_or_whose_snapshot_is_too_old_is_degraded(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    assert row(here, "snapshots")["details"]["consoles"] == 1
+    unifi_away(here)
+    assert here.run(*LOAD).code == 0
+    standing = row(here, "snapshots")
+    assert (standing["status"], standing["details"]["standing_in"]) == ("degraded", 1)
+    sql(here, "UPDATE console_snapshots SET standing_in_since = NULL, taken_at = '2026-01-01T00:00:00.000000Z'")
+    old = row(here, "snapshots")
+    assert old["status"] == "degraded"
+    assert "can stand in no longer" in old["message"]
+
+
+def test_a_breaker_whose_wait_is_over_is_closed_by_a_probe_of_the_look_unless_nothing_may_be_put_right(
+    here: Town,
+) -> None:
+    """X1, X5."""
+    looked(here, "--check", "database")
+    broken = {
+        "SNOWLOAD_CIRCUIT_BREAKER__FAILURE_THRESHOLD": "1",
+        "SNOWLOAD_CIRCUIT_BREAKER__FIRST_WAIT_SECONDS": "0.01",
+        "SNOWLOAD_CIRCUIT_BREAKER__HALF_OPEN_THEN_CALLS": "0",
+    }
+    away(here)
+    assert looked(here, **broken).code == 2
+    here.sandbox.servicenow.faults.clear()
+    here.sandbox.log.clear()
+    untouched = looked(here, "--no-recover", **broken)
+    assert "servicenow" in untouched.document["causes"]
+    assert here.sandbox.log.lines("servicenow") == ()
+    probed = looked(here, **broken)
+    assert probed.code == 0, probed.document["causes"]
+    (found,) = [one for one in probed.document["checks"] if one["name"] == "breakers"]
+    assert "servicenow.table" in found["recovered"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "given", "status", "told"),
+    [
+        ((7, 6, 5, 4, 3, 2, 1), "", "healthy", "they come every 60 minutes in the median"),
+        ((9, 8, 7, 6, 5, 4, 2), "", "degraded", "see whether its timer runs"),
+        ((16, 15, 14, 13, 12, 11, 10), "", "unhealthy", "see whether its timer runs"),
+        ((2, 1), "", "healthy", "too few loads to say"),
+        ((2, 1), "30m", "degraded", "expected every 30m (health.expected_every)"),
+        ((), "6h", "degraded", "no load has gone through"),
+        ((), "", "healthy", "no load has gone through yet"),
+    ],
+)
+def test_loads_that_come_later_than_they_did_or_should_are_overdue(
+    here: Town, hours: tuple[int, ...], given: str, status: str, told: str
+) -> None:
+    loads(here, *(timedelta(hours=hour) for hour in hours))
+    asked = {"SNOWLOAD_HEALTH__EXPECTED_EVERY": given} if given else {}
+    found = row(here, "overdue", **asked)
+    assert (found["status"], told in found["message"]) == (status, True), found["message"]
+
+
+def test_what_the_report_sees_coming_is_a_check_too(here: Town) -> None:
+    """X8."""
+    loads(here, *(timedelta(days=day) for day in range(12)), queued=5)
+    assert row(here, "forecast")["status"] == "healthy"
+    found = row(here, "forecast", SNOWLOAD_QUEUE__MAX_ENTRIES="1")
+    assert found["status"] == "degraded"
+    assert "queued_writes is above 1 writes" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "what"),
+    [("DISK_FREE_MB", "1e12", "disk"), ("MEMORY_PERCENT", "0", "memory"), ("MOST_LOAD_PER_CORE", "1e-9", "processor")],
+)
+def test_a_machine_with_too_little_left_is_degraded(here: Town, setting: str, value: str, what: str) -> None:
+    """R4.3."""
+    found = row(here, "system", **{f"SNOWLOAD_HEALTH__{setting}": value})
+    assert found["status"] == "degraded"
+    assert found["message"].startswith(f"{what} nearly used up")
+
+
+def test_settings_that_no_load_could_work_with_or_that_others_may_read_are_told(here: Town, tmp_path: Path) -> None:
+    ill = row(here, "configuration", SNOWLOAD_MAPPING='{"nonsense": 1}')
+    assert ill["status"] == "unhealthy"
+    assert "snowload config check" in ill["message"]
+    file = tmp_path / "open.toml"
+    file.write_text('[servicenow]\npassword = "as it is"\n', encoding="utf-8")
+    file.chmod(0o644)
+    told = row(here, "configuration", SNOWLOAD_CONFIG=str(file), SERVICENOW_PASSWORD="")
+    assert told["status"] == "degraded"
+    assert "chmod 600" in told["message"]

@@ -14,7 +14,8 @@ from beast_dream_snow_loader.operations.config import CircuitBreakerConfig
 from beast_dream_snow_loader.servicenow.families import FAMILIES
 
 SERVICENOW, UNIFI, ONE_PASSWORD, DATABASE = "servicenow", "unifi", "op", "database"
-FIXED = (SERVICENOW, *(f"{SERVICENOW}.{family}" for family in FAMILIES), UNIFI, ONE_PASSWORD, DATABASE)
+NOTIFY = tuple(f"notify.{channel}" for channel in ("webhook", "smtp", "apprise"))
+FIXED = (SERVICENOW, *(f"{SERVICENOW}.{family}" for family in FAMILIES), UNIFI, ONE_PASSWORD, DATABASE, *NOTIFY)
 """Names that do not depend on the configuration. ``unifi`` stands for all of its sources, and is no breaker itself."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from beast_dream_snow_loader.app.breaker_config import DATABASE, FIXED, ONE_PASSWORD, UNIFI
+from beast_dream_snow_loader.app.breaker_config import DATABASE, FIXED, NOTIFY, ONE_PASSWORD, UNIFI
 from beast_dream_snow_loader.app.breakers import breaker_name
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.failing import failed
@@ -123,7 +123,8 @@ def _refuse_unknown(here: Ground, store: Store, name: str) -> None:
 
 def _names(settings: Settings) -> Iterator[str]:
     """One for each dependency; of the consoles behind Site Manager only those are known that failed."""
-    yield from (name for name in FIXED if name not in (UNIFI, DATABASE))
+    yield from (name for name in FIXED if name not in (UNIFI, DATABASE, *NOTIFY))
+    yield from (name for name in NOTIFY if name.removeprefix("notify.") in settings.notify.channels)
     if settings.unifi.api_key is not None:
         yield SITE_MANAGER
     yield from (f"{UNIFI}:{address(console)}" for console in settings.unifi.consoles)

@@ -12,7 +12,7 @@ from beast_dream_snow_loader.redaction import Secret
 
 VARIABLE = "environment variable"
 """The name of the layers that come from the environment."""
-_SECTIONS = ("unifi", "servicenow", "audit")
+_SECTIONS = ("unifi", "servicenow", "audit", "notify")
 _WITHOUT_FALLBACK = ("audit",)
 """Another key would begin another trail."""
 

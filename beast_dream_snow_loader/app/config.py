@@ -23,6 +23,7 @@ from beast_dream_snow_loader.app.config_problems import sentences, source_of, to
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.layers import Layer, installed_files, merge, origins, read_toml
 from beast_dream_snow_loader.app.logins import missing_logins
+from beast_dream_snow_loader.app.notify_config import NotifySettings
 from beast_dream_snow_loader.app.section_config import (
     FROZEN,
     AuditSettings,
@@ -74,6 +75,7 @@ class Settings(BaseModel):
     health: HealthSettings = HealthSettings()
     health_check_interval_seconds: int = Field(default=OperationalConfig().health_check_interval_seconds, ge=1)
     """So long what a costly check found well is told again without another look."""
+    notify: NotifySettings = NotifySettings()
     mapping: Mapping[str, Any] = Field(default_factory=dict)
     bindings: Mapping[str, str] = Field(default_factory=dict)
     broker_url: str | None = None
@@ -101,6 +103,7 @@ class _Variables(BaseSettings):
     bulkhead: BulkheadSettings | None = None
     health: HealthSettings | None = None
     health_check_interval_seconds: int | None = None
+    notify: NotifySettings | None = None
     mapping: dict[str, Any] | None = None
     bindings: dict[str, str] | None = None
 

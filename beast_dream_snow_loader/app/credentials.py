@@ -99,7 +99,7 @@ class Credentials:
 
 
 def _secrets(settings: Settings) -> Iterator[Secret]:
-    for section in (settings.servicenow, settings.audit, settings.unifi, *settings.unifi.consoles):
+    for section in (settings.servicenow, settings.audit, settings.notify, settings.unifi, *settings.unifi.consoles):
         values = (getattr(section, name) for name in type(section).model_fields)
         yield from (value for value in values if isinstance(value, Secret))
 

@@ -157,6 +157,7 @@ class FeatureSettings(BaseModel):
     verify: bool = True
     healing: bool = True
     log_file: bool = True
+    notifications: bool = True
 
 
 class CredentialSettings(BaseModel):

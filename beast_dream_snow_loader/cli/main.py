@@ -17,6 +17,7 @@ from beast_dream_snow_loader.cli.commands import (
     explain,
     health,
     load,
+    notify,
     plan,
     queue,
     replay,
@@ -73,6 +74,7 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(breakers.app, name="breakers")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
+app.add_typer(notify.app, name="notify")
 app.add_typer(schedule.app, name="schedule")
 
 

@@ -81,6 +81,10 @@ EVENTS: Mapping[str, LogEvent] = {
         meaning="something was put right without a person, and looked at; `undone` says why it was taken back",
         level="INFO", values=("healing", "subject", "detected", "done", "verified", "undone"),
         raised="warning when `verified` is false"),
+    "notice.sent": LogEvent(
+        meaning="a message, or a ping, was handed over", level="INFO", values=("channel",)),
+    "notice.failed": LogEvent(
+        meaning="it was not; a message waits for the next run", level="WARNING", values=("channel", "code", "message")),
     "listener.failed": LogEvent(
         meaning="a part that only listens to a run broke; the run goes on", level="ERROR", values=("error",)),
     "library.spoke": LogEvent(

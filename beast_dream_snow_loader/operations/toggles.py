@@ -35,6 +35,7 @@ TOGGLES: tuple[Toggle, ...] = (
     Toggle(name="class upgrade", setting="servicenow.allow_upgrade", usual=False, does="CIs move to better classes"),
     Toggle(name="connector", setting="unifi.use_connector", does="consoles are read through Site Manager"),
     Toggle(name="sessions", setting="unifi.keep_sessions", does="sessions of consoles are used again"),
+    Toggle(name="notifications", setting="features.notifications", does="people are told of what loads come to"),
     Toggle(name="log file", setting="features.log_file", does="JSON lines go to a rotated file"),
 )
 

@@ -35,7 +35,7 @@ class Migrations:
     head: str
 
 
-PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0011")
+PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0012")
 
 
 def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED) -> None:

@@ -238,6 +238,28 @@ breakers = Table(
     Column("since", UtcTime, nullable=False),
 )
 
+notices_told = Table(
+    "notices_told",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("condition", Text, primary_key=True),
+    Column("cause", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("told_at", UtcTime, nullable=False),
+)
+
+notice_outbox = Table(
+    "notice_outbox",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_until", UtcTime),  # by a process that is about to send it
+)
+
 MARKS = text("kind IN ('begun', 'sealed', 'pruned')")
 """Entries of the audit trail that are about the trail itself; written out as :data:`STANDING` is."""
 

@@ -28,6 +28,7 @@ from beast_dream_snow_loader.state.lease import Fence, at_work, leased, release_
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
+from beast_dream_snow_loader.state.notices import SqlNotices
 from beast_dream_snow_loader.state.on_sqlite import fold_log
 from beast_dream_snow_loader.state.pacing import SqlPacing
 from beast_dream_snow_loader.state.private_files import COMPANIONS
@@ -82,6 +83,7 @@ class Store:
         self.memory = SqlMemory(engine)
         self.breakers = SqlBreakers(engine, clock)
         self.kept_checks = SqlKeptChecks(engine)
+        self.notices = SqlNotices(engine, clock)
 
     def check(self, *, quick: bool = False) -> StoreCheck:
         """Read the whole database once: seconds for gigabytes. ``quick`` does not compare indices with their tables.

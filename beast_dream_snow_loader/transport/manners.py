@@ -33,7 +33,7 @@ def refuse_unsafe(service: str, url: str) -> None:
             f"{service} would be called at the link-local address {address.hostname}.",
             next_step="Name the machine by its name or by an address of its network.",
         )
-    if address.scheme == "https" or (address.scheme == "http" and _is_loopback(address.hostname or "")):
+    if address.scheme == "https" or (address.scheme == "http" and is_loopback(address.hostname or "")):
         return
     raise ConfigurationError(
         f"{service} would be called over {address.scheme or 'no scheme'} at {address.hostname or 'no host'}: "
@@ -51,7 +51,7 @@ def is_link_local(host: str) -> bool:
     return bool(inner.is_link_local)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

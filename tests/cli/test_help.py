@@ -36,6 +36,7 @@ COMMANDS = [
     ("config", "schema"),
     ("config", "init"),
     ("schedule", "print"),
+    ("notify", "test"),
 ]
 HEAVY = ("requests", "pydantic", "sqlalchemy", "structlog", "tenacity", "psutil", "alembic", "cryptography", "rich")
 

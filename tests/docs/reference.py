@@ -49,6 +49,7 @@ COMMANDS = (
     ("config", "schema"),
     ("config", "init"),
     ("schedule", "print"),
+    ("notify", "test"),
     ("sandbox",),
 )
 
@@ -91,6 +92,8 @@ def _default(value: object) -> str:
         return ""
     if isinstance(value, tuple) and not value:
         return "none"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{one}`" for one in value)
     return f"`{value}`"
 
 

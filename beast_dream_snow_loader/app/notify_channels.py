@@ -1,0 +1,210 @@
+"""The channels: each sends one message, by its own way and under its own breaker, and is waited for so long at most."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from beast_dream_snow_loader.app.credentials import Credentials
+from beast_dream_snow_loader.app.notify_config import NotifySettings
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.shown import shown
+from beast_dream_snow_loader.errors import (
+    ConfigurationError,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+    SnowloadError,
+)
+from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
+from beast_dream_snow_loader.operations.correlation import carried
+from beast_dream_snow_loader.operations.retry import RetryPolicy
+from beast_dream_snow_loader.redaction import Secret, masked
+from beast_dream_snow_loader.transport.apprise_door import send_by_apprise
+from beast_dream_snow_loader.transport.breaking import Breakers
+from beast_dream_snow_loader.transport.http import HttpTransport, ResilientHTTPClient
+from beast_dream_snow_loader.transport.mail import Mailbox, send_mail
+from beast_dream_snow_loader.transport.messages import Response
+from beast_dream_snow_loader.transport.reading import Limits
+
+STEP_SECONDS = 5.0
+"""To connect, and for an answer."""
+ALL_SECONDS = 20.0
+"""For all channels together, which are used side by side: so much later at most a run ends because of them."""
+_ANSWER_BYTES = 65536
+_POLICY = RetryPolicy(max_attempts=2, base_delay_seconds=0.5, deadline_seconds=STEP_SECONDS)
+_FAILURES = (NotSent, OutcomeUnknown)
+
+Message = Mapping[str, Any]
+"""The document of a message, as its schema says (schemas/notice.schema.json)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of one message on one channel: ``error`` None when it was handed over."""
+
+    channel: str
+    error: SnowloadError | None = None
+
+    def document(self) -> dict[str, str]:
+        """Its row: nothing of an address that may be a secret."""
+        if self.error is None:
+            return {"channel": self.channel, "outcome": "sent", "message": "", "next_step": ""}
+        message, step = (shown(masked(text), 500) for text in (self.error.message, self.error.next_step))
+        return {"channel": self.channel, "outcome": "failed", "message": message, "next_step": step}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """The channels of the settings. ``registry`` has their breakers, by the names ``notify.<channel>``."""
+
+    settings: NotifySettings
+    credentials: Credentials
+    clock: Clock
+    listener: Listener
+    registry: BreakerRegistry = field(default_factory=BreakerRegistry)
+
+    def send(self, letters: Sequence[tuple[str, Message]]) -> list[Delivery]:
+        """Every letter (channel, message), side by side; one that is not through in time counts as not sent. Raises
+        nothing that a channel does."""
+        found: list[Delivery | None] = [None] * len(letters)
+        working = []
+        for place, (channel, message) in enumerate(letters):
+            work = carried(self._into)
+            thread = threading.Thread(target=work, args=(found, place, channel, message), daemon=True)
+            thread.start()
+            working.append(thread)
+        ends = self.clock.monotonic() + ALL_SECONDS
+        for thread in working:
+            thread.join(max(0.0, ends - self.clock.monotonic()))
+        late = NotSent(f"It took longer than {ALL_SECONDS:.0f} s.", next_step="Run: snowload notify test")
+        return [one or Delivery(channel=channel, error=late) for one, (channel, _) in zip(found, letters, strict=True)]
+
+    def ping(self, suffix: str, params: Sequence[tuple[str, str]], text: str) -> SnowloadError | None:
+        """Tell the dead man's switch; what kept it from being told."""
+        try:
+            mine = self._secrets("ping_url")
+            if mine.ping_url is None:
+                return None
+            url = _held(mine.ping_url).rstrip("/")
+            client = self._client("notify.ping", RetryPolicy(max_attempts=1, deadline_seconds=STEP_SECONDS))
+            _accepted("notify.ping", client.post(f"{url}{suffix}", params=params, body=text.encode()))
+        except SnowloadError as error:
+            return error
+        return None
+
+    def _into(self, found: list[Delivery | None], place: int, channel: str, message: Message) -> None:
+        sending: Mapping[str, Callable[[Message], None]] = {
+            "webhook": self._webhook,
+            "smtp": self._smtp,
+            "apprise": self._apprise,
+        }
+        try:
+            sending[channel](message)
+        except SnowloadError as error:
+            found[place] = Delivery(channel=channel, error=error)
+            return
+        found[place] = Delivery(channel=channel)
+
+    def _secrets(self, *names: str) -> NotifySettings:
+        return self.credentials.resolved(self.settings.only(*names), "notify", self.listener)
+
+    def _client(self, name: str, policy: RetryPolicy = _POLICY) -> ResilientHTTPClient:
+        http = HttpTransport(
+            name,
+            verify=str(self.settings.ca_file) if self.settings.ca_file else True,
+            connect_timeout=STEP_SECONDS,
+            read_timeout=STEP_SECONDS,
+            limits=Limits(body_bytes=_ANSWER_BYTES, total_seconds=STEP_SECONDS),
+            listener=self.listener,
+            clock=self.clock,
+        )
+        return ResilientHTTPClient(
+            name,
+            http=http,
+            policy=policy,
+            listener=self.listener,
+            clock=self.clock,
+            breakers=Breakers(self.registry.get(name)),
+        )
+
+    def _webhook(self, message: Message) -> None:
+        mine = self._secrets("webhook_url", "webhook_secret")
+        if mine.webhook_url is None:
+            return
+        body = json.dumps(message, ensure_ascii=True).encode("ascii")
+        headers = {"Content-Type": "application/json", "X-Snowload-Notice": str(message["id"])}
+        if mine.webhook_secret is not None:
+            moment = str(int(self.clock.now().timestamp()))
+            headers |= {
+                "X-Snowload-Timestamp": moment,
+                "X-Snowload-Signature": signed(mine.webhook_secret, moment, body),
+            }
+        answer = self._client("notify.webhook").post(
+            _held(mine.webhook_url), headers=headers, body=body, operation="notify.webhook", repeatable=True
+        )
+        _accepted("notify.webhook", answer)
+
+    def _smtp(self, message: Message) -> None:
+        mine = self._secrets("smtp_password")
+        mailbox = Mailbox(
+            host=mine.smtp_host or "",
+            port=mine.port,
+            security=mine.smtp_security,
+            sender=mine.smtp_sender or "",
+            recipients=mine.smtp_recipients,
+            username=mine.smtp_username or "",
+            password=mine.smtp_password,
+            ca_file=mine.ca_file,
+            timeout=STEP_SECONDS,
+        )
+        title, text, name = str(message["title"]), str(message["text"]), str(message["id"])
+        self._under("notify.smtp", lambda: send_mail(mailbox, title, text, name))
+
+    def _apprise(self, message: Message) -> None:
+        mine = self._secrets("apprise_url")
+        if (urls := mine.apprise_url) is not None:
+            title, text = str(message["title"]), str(message["text"])
+            self._under("notify.apprise", lambda: send_by_apprise(urls, title, text))
+
+    def _under(self, name: str, work: Callable[[], None]) -> None:
+        self.registry.get(name).call(work, name, failures=_FAILURES, patient=True)
+
+
+def signed(secret: Secret, moment: str, body: bytes) -> str:
+    """``sha256=<hex>``: HMAC-SHA256 of ``<timestamp>.<body>``, so that an old message cannot be sent again."""
+    digest = hmac.new(secret.reveal().encode(), f"{moment}.".encode() + body, hashlib.sha256)
+    return f"sha256={digest.hexdigest()}"
+
+
+def _held(url: Secret) -> str:
+    """The address, of which no part is shown from now on: a path alone may be the whole secret."""
+    text = url.reveal()
+    try:
+        path = urlsplit(text).path
+    except ValueError:
+        raise ConfigurationError(
+            "An address of [notify] cannot be read.", next_step="Check it, then run: snowload notify test"
+        ) from None
+    if len(path) > 1:
+        Secret(path.rstrip("/"))
+    return text
+
+
+def _accepted(service: str, answer: Response) -> None:
+    """Rejected for whatever is no success; a redirect is not followed, for it may lead anywhere."""
+    if 200 <= answer.status < 300:
+        return
+    why = "it redirects, which is not followed" if 300 <= answer.status < 400 else f"it answered {answer.status}"
+    raise Rejected(
+        f"{service} did not take the message: {why}.",
+        next_step="Check the address, then run: snowload notify test",
+        status=answer.status,
+    )

@@ -47,7 +47,7 @@ class CheckGraph:
             wanted = [node.name for node in self._nodes if node.called(names)]
         else:
             wanted = [node.name for node in self._nodes if deep or not node.deep]
-        needed = self._with_parents(wanted)
+        needed = self.with_parents(wanted)
         roots = [node for node in self._nodes if not node.parents]
         return [node for root in roots for node in self._under(root) if node.name in needed]
 
@@ -56,7 +56,8 @@ class CheckGraph:
         there = set(self._by_name) | {node.kind for node in self._nodes}
         return sorted(set(names) - there)
 
-    def _with_parents(self, names: Iterable[str]) -> set[str]:
+    def with_parents(self, names: Iterable[str]) -> set[str]:
+        """These checks and all that they stand on."""
         waiting, needed = list(names), set[str]()
         while waiting:
             name = waiting.pop()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.check_graph import CheckGraph, CheckNode
 from beast_dream_snow_loader.core.checkup import Check, CheckStatus, fail, failed
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.operations.correlation import carried
@@ -44,14 +45,8 @@ class Exam:
 def chosen(exams: Sequence[Exam], names: Iterable[str]) -> list[Exam]:
     """Those of a name or a group (all when none is named), with everything they depend on, in order."""
     wanted = set(names)
-    by_key = {exam.key: exam for exam in exams}
-    keys = [exam.key for exam in exams if not wanted or {exam.name, exam.group} & wanted]
-    needed: set[str] = set()
-    while keys:
-        key = keys.pop()
-        if key not in needed and key in by_key:
-            needed.add(key)
-            keys.extend(by_key[key].after)
+    graph = CheckGraph(CheckNode(name=exam.key, parents=exam.after) for exam in exams)
+    needed = graph.with_parents(exam.key for exam in exams if not wanted or {exam.name, exam.group} & wanted)
     return [exam for exam in exams if exam.key in needed]
 
 

@@ -112,3 +112,16 @@ def test_a_lease_given_back_is_free_and_its_token_never_comes_again(place):
             with store.lease("dev1", f"run-{number}") as fence:
                 tokens.append(fence.token)
     assert tokens == [1, 2, 3]
+
+
+def test_only_the_lease_of_a_dead_holder_is_given_back_for_it(place, holder):
+    with open_store(place.url, SystemClock(), signing=place.signing) as store:
+        assert store.release_dead("dev2") is None
+        assert store.release_dead("dev1") is None
+        assert store.at_work("dev1") == "run-1"
+        holder.kill()
+        holder.wait()
+        assert "run run-1" in store.release_dead("dev1")
+        assert store.holder("dev1") is None
+        with store.lease("dev1", "run-2") as fence:
+            assert fence.token == 2

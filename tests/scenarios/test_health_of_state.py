@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -91,7 +92,7 @@ def test_a_database_that_does_not_open_is_the_one_cause_and_both_ends_are_looked
     found = {one["name"]: one for one in ended.document["checks"]}
     assert {name for name, one in found.items() if one["explained_by"] == "database"} == {
         *("lock", "queue", "dead-letters", "snapshots", "breakers", "classes"),
-        *("last-success", "overdue", "forecast"),
+        *("last-success", "overdue", "forecast", "growth"),
     }
     assert found["servicenow.rights"]["status"] == found["unifi[site-manager]"]["status"] == "healthy"
     assert "damaged" in ended.err
@@ -241,6 +242,16 @@ def test_what_the_report_sees_coming_is_a_check_too(here: Town) -> None:
     found = row(here, "forecast", SNOWLOAD_QUEUE__MAX_ENTRIES="1")
     assert found["status"] == "degraded"
     assert "queued_writes is above 1 writes" in found["message"]
+
+
+@pytest.mark.parametrize(("a_day", "status"), [(0, "healthy"), (10**12, "degraded")])
+def test_a_state_that_grows_until_its_disk_is_full_is_seen_coming(here: Town, a_day: int, status: str) -> None:
+    assert "10 days are needed" in row(here, "growth")["message"]
+    today = datetime.now(UTC).date().toordinal()
+    sizes = [[today - 14 + day, 10**6 - (14 - day) * a_day] for day in range(14)]
+    sql(here, "UPDATE meta SET value = ? WHERE key LIKE 'health growth %'", json.dumps(sizes))
+    found = row(here, "growth")
+    assert (found["status"], found["details"]["days"]) == (status, 15)
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+
+import orjson
 
 from beast_dream_snow_loader.app.health.sight import Sight, graded, poor, well
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.buckets import Bucket, Grain, buckets_of
 from beast_dream_snow_loader.core.digest import Digest
-from beast_dream_snow_loader.core.forecast import WINDOWS, Forecast
+from beast_dream_snow_loader.core.forecast import FEWEST, WINDOWS, Forecast, Series, forecast
 from beast_dream_snow_loader.core.performance import alerts
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import age, shown
 from beast_dream_snow_loader.core.trends import forecasts, usual_gap
+from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.operations.health import HealthCheck
 
@@ -80,6 +84,39 @@ class Past:
         if told:
             return poor(f"{'; '.join(told)}. See: snowload report --since 28d", **details)
         return well("nothing is seen coming", **details)
+
+
+def growth(sight: Sight, free_bytes: int) -> HealthCheck:
+    """Whether the state will fill the disk: its size of each day, as looks like this one have seen it."""
+    size, key, now = sight.state.size_bytes, f"growth {sight.here.target}", sight.here.clock.now()
+    days = _days(sight.state.kept_checks.look(key))
+    today = now.date().toordinal()
+    days = {day: bytes_ for day, bytes_ in days.items() if today - max(WINDOWS) < day < today} | {today: float(size)}
+    with suppress(StateError):  # then this day is missing
+        sight.state.kept_checks.keep(key, orjson.dumps(sorted(days.items())).decode())
+    series = Series(
+        name="state", unit="bytes", limit=float(size + free_bytes), advice=_ROOM, values=sorted(days.items())
+    )
+    found = forecast(series)
+    details = {"size_bytes": size, "disk_free_bytes": free_bytes, "days": len(days)}
+    if found.slope_per_day is not None:
+        details["bytes_per_day"] = round(found.slope_per_day)
+    if found.warning:
+        when = f" in {found.breach_in_days:.1f} days" if found.breach_in_days is not None else ""
+        return poor(f"the state fills its disk{when} as it grows now. {_ROOM}", **details)
+    told = f"{size / 1e6:.1f} MB, {free_bytes / 1e9:.1f} GB free"
+    return well(told if found.enough else f"{told}; {FEWEST} days are needed to see it grow", **details)
+
+
+def _days(text: str | None) -> dict[int, float]:
+    """Size by day; empty where what was kept does not read."""
+    try:
+        return {int(day): float(size) for day, size in orjson.loads(text or "[]")}
+    except (TypeError, ValueError):
+        return {}
+
+
+_ROOM = "Give it room, or keep less: state.keep_runs_days, state.keep_audit_days"
 
 
 def _told(one: Forecast) -> str:

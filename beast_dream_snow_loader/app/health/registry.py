@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from functools import partial
 
 from beast_dream_snow_loader.app.health import end_checks, machine_checks, state_checks
-from beast_dream_snow_loader.app.health.history_checks import Past
+from beast_dream_snow_loader.app.health.history_checks import Past, growth
 from beast_dream_snow_loader.app.health.servicenow_checks import ServiceNow
 from beast_dream_snow_loader.app.health.sight import Sight, ill
 from beast_dream_snow_loader.app.health.unifi_checks import Source, sources
@@ -82,6 +83,7 @@ def _state(monitor: HealthMonitor, sight: Sight, broken: StateError | None, afte
     add("last-success", partial(state_checks.last_success, sight), parents=on)
     add("overdue", past.overdue, parents=on)
     add("forecast", past.forecast, parents=on)
+    add("growth", partial(_growth, sight), parents=on)
     add("audit", partial(state_checks.audit, sight), parents=on, deep=True)
 
 
@@ -89,6 +91,10 @@ def _database(sight: Sight, broken: StateError | None) -> HealthCheck:
     if broken is not None:
         raise broken
     return state_checks.database(sight)
+
+
+def _growth(sight: Sight) -> HealthCheck:
+    return growth(sight, shutil.disk_usage(private_directory(state_directory(sight.settings))).free)
 
 
 def _machine(monitor: HealthMonitor, sight: Sight) -> None:

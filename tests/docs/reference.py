@@ -111,19 +111,31 @@ def events() -> str:
     )
 
 
+_HELP = """
+import json, sys
+from typer.main import get_command
+from beast_dream_snow_loader.cli.main import app
+commands = get_command(app)
+for command in json.loads(sys.argv[1]):
+    try:
+        commands([*command, "--help"], prog_name="snowload")
+    except SystemExit:
+        print(end="\\0")
+"""
+
+
 def commands() -> str:
+    """All of them in one process of its own, in which nothing is known of the terminal."""
+    done = subprocess.run(
+        [sys.executable, "-c", _HELP, json.dumps(COMMANDS)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"COLUMNS": "100", "PATH": "", "LANG": "C.UTF-8"},
+    )
     parts = ["# Commands\n"]
-    for command in COMMANDS:
-        shown = " ".join(("snowload", *command))
-        done = subprocess.run(
-            [sys.executable, "-m", "beast_dream_snow_loader", *command, "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"COLUMNS": "100", "PATH": "", "LANG": "C.UTF-8"},
-        )
-        text = done.stdout.replace("python -m beast_dream_snow_loader", "snowload").strip()
-        parts.append(f"## {shown}\n\n```text\n{text}\n```\n")
+    for command, text in zip(COMMANDS, done.stdout.split("\0"), strict=False):
+        parts.append(f"## {' '.join(('snowload', *command))}\n\n```text\n{text.strip()}\n```\n")
     return "\n".join(parts)
 
 

@@ -93,7 +93,7 @@ def _visible(text: str) -> str:
     return _ACTIVE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
-def usage_as_json() -> None:
+def usage_as_json(code: int) -> None:
     """Arguments that the parser refused still get their one document; the words are on stderr already."""
     if printed:
         return
@@ -101,10 +101,10 @@ def usage_as_json() -> None:
 
     error = BadArgument("The arguments are not of the command's form.", next_step="See: snowload --help")
     now = rfc3339(SystemClock().now())
-    _print_json(Result(command="error", status="failed", exit_code=2, generated_at=now, error=error))
+    _print_json(Result(command="error", status="failed", exit_code=code, generated_at=now, error=error))
 
 
-def unexpected(error: Exception, *, as_json: bool, debug: bool) -> None:
+def unexpected(error: Exception, *, as_json: bool, debug: bool, code: int = 1) -> None:
     """A defect of ours: what kind, and where to tell; its trace only on demand, because it may quote data."""
     from beast_dream_snow_loader.clock import SystemClock, rfc3339
 
@@ -114,7 +114,7 @@ def unexpected(error: Exception, *, as_json: bool, debug: bool) -> None:
     )
     if as_json:
         now = rfc3339(SystemClock().now())
-        _print_json(Result(command="error", status="failed", exit_code=1, generated_at=now, error=trouble))
+        _print_json(Result(command="error", status="failed", exit_code=code, generated_at=now, error=trouble))
     explain(trouble)
     if debug:
         import traceback

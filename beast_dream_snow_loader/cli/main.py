@@ -28,6 +28,7 @@ from beast_dream_snow_loader.cli.commands import (
     schedule,
     validate,
 )
+from beast_dream_snow_loader.cli.monitor import NAME, Monitor, code_of_a_defect
 from beast_dream_snow_loader.cli.optional_values import OptionalValues
 from beast_dream_snow_loader.redaction import held_within
 
@@ -63,7 +64,7 @@ app.command("load", cls=OptionalValues, epilog=load.EXAMPLES)(load.load)
 app.command("plan", epilog=plan.EXAMPLES)(plan.plan)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
-app.command("health", epilog=health.EXAMPLES)(health.health)
+app.command(NAME, cls=Monitor, epilog=health.EXAMPLES)(health.health)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("replay-queue", epilog=replay.EXAMPLES)(replay.replay_queue)
@@ -94,13 +95,14 @@ def _run(commands: Callable[[], object]) -> None:
     try:
         commands()
     except SystemExit as ended:
-        if ended.code == 2 and "--json" in sys.argv:
+        if ended.code in (2, 3) and "--json" in sys.argv:
             from beast_dream_snow_loader.cli.conclude import usage_as_json
 
-            usage_as_json()
+            usage_as_json(ended.code)
         raise
     except Exception as error:  # noqa: BLE001 - the last line: a defect is told without a trace of the data
         from beast_dream_snow_loader.cli.conclude import unexpected
 
-        unexpected(error, as_json="--json" in sys.argv, debug="-vv" in sys.argv)
-        sys.exit(1)
+        code = code_of_a_defect()
+        unexpected(error, code=code, as_json="--json" in sys.argv, debug="-vv" in sys.argv)
+        sys.exit(code)

@@ -234,3 +234,9 @@ def test_arguments_that_do_not_parse_give_a_document_too(snowload: Snowload, arg
     ended = snowload(*arguments, "--json")
     assert (ended.code, ended.document["exit_code"]) == (2, 2)
     assert ended.err
+
+
+def test_arguments_that_health_does_not_take_are_unknown_to_a_monitor_and_not_unhealthy(snowload: Snowload) -> None:
+    ended = snowload("health", "--nope", "--json")
+    assert (ended.code, ended.document["exit_code"]) == (3, 3)
+    assert "--nope" in ended.err

@@ -68,7 +68,18 @@ def test_only_the_windows_under_way_count_as_used(store: Store, place: Place) ->
 def test_every_check_of_the_state_is_made_on_this_database(place: Place, tmp_path: Path) -> None:
     snowload = InProcess(tmp_path)
     given = {"SNOWLOAD_STATE_URL": place.url, "SNOWLOAD_HEALTH__DATABASE_LOG_MB": "0"}
-    names = ("lock", "queue", "dead-letters", "snapshots", "classes", "last-success", "overdue", "forecast", "growth")
+    names = (
+        "lock",
+        "belonging",
+        "queue",
+        "dead-letters",
+        "snapshots",
+        "classes",
+        "last-success",
+        "overdue",
+        "forecast",
+        "growth",
+    )
     chosen = [part for name in (*names, "audit") for part in ("--check", name)]
     ended = snowload("health", "--env", "testing", "--json", "--deep", *chosen, **given)
     assert ended.code == 0, ended.out

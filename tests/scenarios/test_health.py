@@ -78,7 +78,7 @@ def test_on_a_loaded_town_in_which_nothing_is_amiss_every_check_is_healthy(here:
         *(f"unifi.{kind}[site-manager]" for kind in ("certificate", "clock", "authentication")),
         *(f"credentials[{at}]", f"unifi[{at}]"),
         *(f"unifi.{kind}[{at}]" for kind in ("certificate", "clock", "authentication")),
-        *("database", "lock", "queue", "dead-letters", "snapshots", "breakers", "classes"),
+        *("database", "lock", "belonging", "queue", "dead-letters", "snapshots", "breakers", "classes"),
         *("last-success", "overdue", "forecast", "growth"),
     }
     numbers = rows(ended)["system"]["details"]
@@ -199,6 +199,15 @@ def test_an_engine_that_the_last_load_found_closed_is_told_without_asking_it_and
     assert rows(deep)["classes"]["status"] == "degraded"
     here.sandbox.servicenow.faults.clear()
     assert row(here, "servicenow.simulation")["status"] == "healthy"
+
+
+def test_a_discovery_source_that_is_no_choice_is_found_by_a_deep_look(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=4, sites=1, devices=2), sources=())
+    found = row(here, "servicenow.simulation")
+    assert found["status"] == "unhealthy"
+    assert "doctor --register-source" in found["message"]
+    assert here.run(*LOAD).code == 6
+    assert row(here, "servicenow.engine")["status"] == "unhealthy"
 
 
 def test_a_deep_look_finds_what_an_account_without_roles_may_not_do(here: Town) -> None:
@@ -346,6 +355,12 @@ def test_one_check_is_looked_at_with_all_it_stands_on_and_an_unknown_one_is_refu
     refused = looked(here, "--check", "nosuch")
     assert (refused.code, refused.document["status"]) == (3, "unknown")
     assert "servicenow.rights" in refused.err
+
+
+@pytest.mark.parametrize("limit", ["banana", "0s"])
+def test_a_time_limit_that_is_none_says_nothing_of_what_is_looked_at(here: Town, limit: str) -> None:
+    ended = looked(here, "--timeout", limit)
+    assert (ended.code, ended.document["status"]) == (3, "unknown")
 
 
 @pytest.mark.bench

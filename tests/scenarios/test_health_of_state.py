@@ -91,7 +91,7 @@ def test_a_database_that_does_not_open_is_the_one_cause_and_both_ends_are_looked
     assert (ended.code, ended.document["causes"]) == (2, ["database"])
     found = {one["name"]: one for one in ended.document["checks"]}
     assert {name for name, one in found.items() if one["explained_by"] == "database"} == {
-        *("lock", "queue", "dead-letters", "snapshots", "breakers", "classes"),
+        *("lock", "belonging", "queue", "dead-letters", "snapshots", "breakers", "classes"),
         *("last-success", "overdue", "forecast", "growth"),
     }
     assert found["servicenow.rights"]["status"] == found["unifi[site-manager]"]["status"] == "healthy"
@@ -156,6 +156,15 @@ def test_files_that_a_killed_process_left_half_written_are_removed_and_younger_o
     removed = row(here, "files")
     assert (removed["status"], old.exists(), young.exists()) == ("healthy", False, True)
     assert "1 files were left half-written" in removed["recovered"]
+
+
+def test_a_state_of_another_instance_or_source_is_told_because_loads_are_refused(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    found = row(here, "belonging", SERVICENOW_DATA_SOURCE="Other")
+    assert found["status"] == "unhealthy"
+    assert "SERVICENOW_DATA_SOURCE=UniFi" in found["message"]
+    sql(here, "UPDATE meta SET value = 'https://other.example' WHERE key = 'instance'")
+    assert "loads are refused" in row(here, "belonging")["message"]
 
 
 def test_writes_that_wait_are_degraded_and_when_they_wait_for_too_long_unhealthy(here: Town) -> None:

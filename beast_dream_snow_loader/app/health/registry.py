@@ -75,6 +75,7 @@ def _state(monitor: HealthMonitor, sight: Sight, broken: StateError | None, afte
     past, add, on = Past(sight=sight), monitor.register_check, (DATABASE,)
     add(DATABASE, partial(_database, sight, broken))
     add("lock", partial(state_checks.lock, sight), parents=on)
+    add("belonging", partial(state_checks.belonging, sight), parents=on)
     add("queue", partial(state_checks.queue, sight), parents=on)
     add("dead-letters", partial(state_checks.dead_letters, sight), parents=on)
     add("snapshots", partial(state_checks.snapshots, sight), parents=on)

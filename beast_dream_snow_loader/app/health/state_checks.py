@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from beast_dream_snow_loader.app.audit import verdict_of
+from beast_dream_snow_loader.app.doctor import setup_checks
 from beast_dream_snow_loader.app.health.sight import Sight, ill, poor, put_right, well
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
@@ -60,6 +61,16 @@ def lock(sight: Sight) -> HealthCheck:
     released = sight.state.release_dead(sight.here.target)
     healing.helped()
     return put_right(well(told), "its lease is given back" if released else "somebody else has taken its place")
+
+
+def belonging(sight: Sight) -> HealthCheck:
+    """Whether the state is of the instance and the discovery source that are set now: else loads are refused."""
+    lines = (
+        setup_checks.instance(sight.here, sight.state),
+        setup_checks.data_source(sight.here, sight.state),
+    )
+    told = [f"{line.found}. {line.fix}" for line in lines if line.fix]
+    return ill(" ".join(told)) if told else well("of this instance and discovery source")
 
 
 def queue(sight: Sight) -> HealthCheck:

@@ -1,0 +1,31 @@
+"""A command that monitors run: what keeps it from running is *unknown* (3), and never a state of what it looks at."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from beast_dream_snow_loader.core.exit_codes import ExitCode, HealthCode
+
+_USAGE: Any = typer.BadParameter.__bases__[0]
+"""What the parser raises for any arguments that it does not take."""
+NAME = "health"
+
+
+class Monitor(TyperCommand):
+    """Bad arguments end it with :attr:`HealthCode.UNKNOWN`: 2 would be *unhealthy*."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **named)
+        except _USAGE as error:
+            error.exit_code = int(HealthCode.UNKNOWN)
+            raise
+
+
+def code_of_a_defect() -> int:
+    """How this process ends when we are to blame: to a monitor 1 would be *degraded*."""
+    return int(HealthCode.UNKNOWN if sys.argv[1:2] == [NAME] else ExitCode.ERROR)

@@ -172,6 +172,11 @@ class Store:
         return half_gone(self._engine, target, run_id)
 
     @property
+    def directory(self) -> Path | None:
+        """Where SQLite's file is; None for a server, whose disk is not seen from here."""
+        return Path(str(self._engine.url.database)).parent if is_sqlite(self._engine.url) else None
+
+    @property
     def size_bytes(self) -> int:
         """On disk, SQLite's log included."""
         return self._size()

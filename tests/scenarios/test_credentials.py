@@ -120,9 +120,15 @@ def test_health_and_doctor_say_whether_1password_can_be_asked(here: Kept) -> Non
     here.op(f"printf {PASSWORD}")
     told = {check["name"]: check for check in here.run("health").document["checks"]}
     assert "secrets from 1Password as a signed-in user" in told["credentials"]["message"]
+    assert told["servicenow.rights"]["status"] == "healthy"
     here.op(f"printf {PASSWORD}", "exit 1")
     told = {check["name"]: check for check in here.run("health").document["checks"]}
     assert told["credentials"]["status"] == "degraded"
+    here.op("exit 1", "exit 1")
+    told = {check["name"]: check for check in here.run("health", SERVICENOW_PASSWORD=PASSWORD).document["checks"]}
+    assert told["credentials"]["status"] == "degraded"
+    assert "The environment's value is used" in told["credentials"]["message"]
+    assert told["servicenow.authentication"]["status"] == "healthy"
     ended = here.run("doctor", "--check", "configuration")
     (check,) = [one for one in ended.document["checks"] if one["name"] == "configuration.1password"]
     assert "op signin" in json.dumps(check)

@@ -161,6 +161,22 @@ def test_credentials_that_are_missing_or_do_not_resolve_leave_the_rest_to_be_loo
     assert (none.code, none.document["causes"]) == (2, ["unifi"])
 
 
+def test_every_end_is_asked_with_the_secret_behind_a_reference(here: Town) -> None:
+    """R5.1."""
+    given = here.run.variables
+    (only,) = json.loads(given["SNOWLOAD_UNIFI__CONSOLES"])
+    references = {
+        "SERVICENOW_PASSWORD": "env:KEPT_PASSWORD",
+        "UNIFI_API_KEY": "env:KEPT_KEY",
+        "SNOWLOAD_UNIFI__CONSOLES": json.dumps([{**only, "api_key": "env:KEPT_CONSOLE"}]),
+        "KEPT_PASSWORD": given["SERVICENOW_PASSWORD"],
+        "KEPT_KEY": given["UNIFI_API_KEY"],
+        "KEPT_CONSOLE": only["api_key"],
+    }
+    ended = looked(here, "--deep", **references)
+    assert ended.code == 0, ended.document["causes"]
+
+
 def test_one_console_that_is_away_costs_its_own_checks_only(here: Town) -> None:
     here.sandbox.consoles[0].server.faults.add(Fault(effect=Effect.STATUS, status=503, path="*"))
     ended = looked(here)

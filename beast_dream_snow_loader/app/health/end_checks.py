@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import median
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel
 
 from beast_dream_snow_loader.app.health.sight import Judged, Sight, graded, poor, well
 from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.events import Event, FindingRaised
 from beast_dream_snow_loader.core.expiry import expiry_of
 from beast_dream_snow_loader.operations.durations import parse_duration
-from beast_dream_snow_loader.operations.health import HealthCheck
+from beast_dream_snow_loader.operations.health import HealthCheck, HealthStatus
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.transport.probing import Shown, reach
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def certificate(sight: Sight, name: str, service: str, url: str, verify: bool | str, timeout: float) -> HealthCheck:
@@ -60,7 +67,27 @@ def clock_agrees(sight: Sight, service: str) -> HealthCheck:
     return check(f"{told}: set the one that is wrong by NTP (timedatectl set-ntp true)", skew_seconds=seconds)
 
 
-def ending(sight: Sight, secrets: Mapping[str, Secret | None], otherwise: str) -> HealthCheck:
+def resolved(sight: Sight, section: M, path: str) -> tuple[M, list[str]]:
+    """One section with its secrets, and what is odd about where they came from. Raises ConfigurationError."""
+    odd: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, FindingRaised):
+            odd.append(event.finding.message.removesuffix("."))
+
+    return sight.here.credentials.resolved(section, path, hear), odd
+
+
+def logins(sight: Sight, secrets: Mapping[str, Secret | None], ways: str, odd: Sequence[str]) -> HealthCheck:
+    """By when tokens end, and degraded at least where something is ``odd``."""
+    found = _ending(sight, secrets, ways)
+    if not odd:
+        return found
+    status = HealthStatus.DEGRADED if found.status is HealthStatus.HEALTHY else found.status
+    return replace(found, status=status, message="; ".join((found.message, *odd)))
+
+
+def _ending(sight: Sight, secrets: Mapping[str, Secret | None], otherwise: str) -> HealthCheck:
     """By the first of the tokens that say when they end. Of other secrets it is not known."""
     ends = {name: at for name, secret in secrets.items() if secret is not None and (at := expiry_of(secret.reveal()))}
     if not ends:

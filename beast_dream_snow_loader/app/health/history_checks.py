@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -86,18 +87,13 @@ class Past:
         return well("nothing is seen coming", **details)
 
 
-def growth(sight: Sight, free_bytes: int) -> HealthCheck:
-    """Whether the state will fill the disk: its size of each day, as looks like this one have seen it."""
-    size, key, now = sight.state.size_bytes, f"growth {sight.here.target}", sight.here.clock.now()
-    days = _days(sight.state.kept_checks.look(key))
-    today = now.date().toordinal()
-    days = {day: bytes_ for day, bytes_ in days.items() if today - max(WINDOWS) < day < today} | {today: float(size)}
-    with suppress(StateError):  # then this day is missing
-        sight.state.kept_checks.keep(key, orjson.dumps(sorted(days.items())).decode())
-    series = Series(
-        name="state", unit="bytes", limit=float(size + free_bytes), advice=_ROOM, values=sorted(days.items())
-    )
-    found = forecast(series)
+def growth(sight: Sight) -> HealthCheck:
+    """Whether the state will fill its disk: its size of each day, as looks like this one have seen it."""
+    size, directory = sight.state.size_bytes, sight.state.directory
+    if directory is None:
+        return well(f"{size / 1e6:.1f} MB on a server, whose disk is not seen from here", size_bytes=size)
+    free_bytes, days = shutil.disk_usage(directory).free, _remembered(sight, size)
+    found = forecast(Series(name="state", unit="bytes", limit=float(size + free_bytes), advice=_ROOM, values=days))
     details = {"size_bytes": size, "disk_free_bytes": free_bytes, "days": len(days)}
     if found.slope_per_day is not None:
         details["bytes_per_day"] = round(found.slope_per_day)
@@ -106,6 +102,18 @@ def growth(sight: Sight, free_bytes: int) -> HealthCheck:
         return poor(f"the state fills its disk{when} as it grows now. {_ROOM}", **details)
     told = f"{size / 1e6:.1f} MB, {free_bytes / 1e9:.1f} GB free"
     return well(told if found.enough else f"{told}; {FEWEST} days are needed to see it grow", **details)
+
+
+def _remembered(sight: Sight, size: int) -> list[tuple[int, float]]:
+    """The size of each day that a look has seen, today's included; from now on that is kept too."""
+    key, today = f"growth {sight.here.target}", sight.here.clock.now().date().toordinal()
+    before = _days(sight.state.kept_checks.look(key))
+    young = {day: bytes_ for day, bytes_ in before.items() if today - max(WINDOWS) < day < today}
+    days = sorted((young | {today: float(size)}).items())
+    if before.get(today) != size:
+        with suppress(StateError):  # then this day is missing
+            sight.state.kept_checks.keep(key, orjson.dumps(days).decode())
+    return days
 
 
 def _days(text: str | None) -> dict[int, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 from functools import partial
 
@@ -84,7 +83,7 @@ def _state(monitor: HealthMonitor, sight: Sight, broken: StateError | None, afte
     add("last-success", partial(state_checks.last_success, sight), parents=on)
     add("overdue", past.overdue, parents=on)
     add("forecast", past.forecast, parents=on)
-    add("growth", partial(_growth, sight), parents=on)
+    add("growth", partial(growth, sight), parents=on)
     add("audit", partial(state_checks.audit, sight), parents=on, deep=True)
 
 
@@ -92,10 +91,6 @@ def _database(sight: Sight, broken: StateError | None) -> HealthCheck:
     if broken is not None:
         raise broken
     return state_checks.database(sight)
-
-
-def _growth(sight: Sight) -> HealthCheck:
-    return growth(sight, shutil.disk_usage(private_directory(state_directory(sight.settings))).free)
 
 
 def _machine(monitor: HealthMonitor, sight: Sight) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
-from beast_dream_snow_loader.app.health.end_checks import certificate, ending
+from beast_dream_snow_loader.app.health.end_checks import certificate, logins, resolved
 from beast_dream_snow_loader.app.health.sight import Sight, folded, ill, poor, well
 from beast_dream_snow_loader.app.logins import servicenow_methods, servicenow_problems
 from beast_dream_snow_loader.app.wiring import SERVICENOW
@@ -14,7 +14,7 @@ from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.checkup import Check
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import NotAuthenticated, NotAuthorised, SnowloadError
-from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor, HealthStatus
+from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor
 from beast_dream_snow_loader.operations.pace import how_long
 from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
@@ -40,26 +40,22 @@ class ServiceNow:
         mine, credentials = self.sight.settings.servicenow, self.sight.here.credentials
         if problems := servicenow_problems(mine):
             return ill("; ".join(problems))
-        found = monitor.check_credential_availability(servicenow_methods(mine))
-        command = credentials.resolver.one_password
-        why = command.unusable() or command.warning() if credentials.in_1password else ""
-        self._settings = credentials.resolved(mine, "servicenow")
-        ways = found.message
-        if credentials.in_1password and not why:
-            ways = f"{ways}; secrets from 1Password as {command.account()}"
-        ends = ending(self.sight, {"oauth_token": self._settings.oauth_token, "api_key": self._settings.api_key}, ways)
-        if why:
-            worst = HealthStatus.DEGRADED if ends.status is HealthStatus.HEALTHY else ends.status
-            return replace(ends, status=worst, message=f"{ends.message}; {why}")
-        return ends
+        ways = monitor.check_credential_availability(servicenow_methods(mine)).message
+        self._settings, odd = resolved(self.sight, mine, "servicenow")
+        if credentials.in_1password:
+            command = credentials.resolver.one_password
+            why = command.unusable() or command.warning()
+            odd += [why] if why else []
+            ways = ways if why else f"{ways}; secrets from 1Password as {command.account()}"
+        tokens = {"oauth_token": self._settings.oauth_token, "api_key": self._settings.api_key}
+        return logins(self.sight, tokens, ways, odd)
 
     def ping(self) -> None:
         """One small read with the login. A refusal is an answer: it is told by :meth:`authentication`."""
-        settings, ends = self._resolved, self.sight.ends
-        transport = ends.transports().servicenow()
-        self._instance = replace(ends.instance(settings), transport=transport)
+        settings = self._resolved
+        self._instance = self.sight.ends.instance(settings)
         try:
-            ServiceNowAPIClient(settings, transport, self.sight.here.clock).ping()
+            ServiceNowAPIClient(settings, self._instance.transport, self.sight.here.clock).ping()
         except (NotAuthenticated, NotAuthorised) as error:
             self._refused = error
 
@@ -77,12 +73,12 @@ class ServiceNow:
         """Which tables of those that a load reads the account may read."""
         if self._refused is not None:
             raise self._refused
-        logins = (self._resolved.instance, self._resolved.username, servicenow_methods(self._resolved))
+        account = (self._resolved.instance, self._resolved.username, servicenow_methods(self._resolved))
 
         def look() -> HealthCheck:
             return folded(access.tables(self.instance), f"{len(access.NEEDED)} tables are readable")
 
-        return self.sight.well_lately(f"{SERVICENOW}.rights", logins, look)
+        return self.sight.well_lately(f"{SERVICENOW}.rights", account, look)
 
     def engine(self) -> HealthCheck:
         """What the last load found: a look that asks the engine itself is :meth:`simulation`."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from beast_dream_snow_loader.app.health.end_checks import certificate, ending
+from beast_dream_snow_loader.app.health.end_checks import certificate, logins, resolved
 from beast_dream_snow_loader.app.health.sight import Sight, folded, ill, well
 from beast_dream_snow_loader.app.logins import unifi_problems
 from beast_dream_snow_loader.app.wiring import sessions_of
@@ -50,18 +50,18 @@ class Source:
 
     def credentials(self) -> HealthCheck:
         """Its secrets, read from where they are kept. Raises ConfigurationError for one that does not resolve."""
-        settings, credentials = self.sight.settings.unifi, self.sight.here.credentials
+        settings = self.sight.settings.unifi
         if self.console is None:
-            self._unifi = credentials.resolved(settings, "unifi")
-            return ending(self.sight, {"api_key": self._unifi.api_key}, "an API key")
+            self._unifi, odd = resolved(self.sight, settings, "unifi")
+            return logins(self.sight, {"api_key": self._unifi.api_key}, "an API key", odd)
         alone = settings.model_copy(update={"consoles": (self.console,), "api_key": None})
         if problems := unifi_problems(alone):
             return ill("; ".join(problems))
         self._unifi = settings
-        self._console = credentials.resolved(self.console, f"unifi.consoles.{self.place}")
+        self._console, odd = resolved(self.sight, self.console, f"unifi.consoles.{self.place}")
         ways = ("an account", self._console.username), ("an API key", self._console.api_key)
         named = " and ".join(name for name, there in ways if there)
-        return ending(self.sight, {"api_key": self._console.api_key}, named)
+        return logins(self.sight, {"api_key": self._console.api_key}, named, odd)
 
     def answers(self) -> HealthCheck:
         """One cheap question with the login. A refusal is an answer: it is told by :meth:`authentication`."""

@@ -22,6 +22,7 @@ from beast_dream_snow_loader.state.store import Store
 
 _LONGEST = 500
 _LOOK_BACK = timedelta(days=30)
+_JUST_NOW = timedelta(minutes=1)
 
 
 def facts_of(result: Result, coming: Sequence[str] | None) -> RunFacts:
@@ -93,7 +94,8 @@ def trial_message(here: Ground, message_id: str) -> dict[str, Any]:
 
 
 def _line(notice: Notice, now: datetime) -> str:
-    since = f" (since {rfc3339(notice.since)})" if not notice.recovered and notice.since < now else ""
+    lasts = not notice.recovered and now - notice.since > _JUST_NOW
+    since = f" (since {rfc3339(notice.since)})" if lasts else ""
     step = f" {notice.next_step}" if notice.next_step else ""
     return f"- {notice.condition.value.replace('_', ' ')}{since}: {notice.message}{step}"
 

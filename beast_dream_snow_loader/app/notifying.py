@@ -11,7 +11,7 @@ import secrets
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -110,12 +110,16 @@ class Watch:
         deliveries += self._told(self._ping(_channels(here), suffix, params, f"{result.status} ({code})"))
         if not here.settings.notify.channels:
             return
+        remembered = False
         try:
             with opened(here) as store:
-                deliveries += self._told(_by_memory(here, store, result))
+                _remember(here, store, result)
+                remembered = True
+                deliveries += self._told(_outbox_sent(here, store))
         except StateError as error:
             self._told([Delivery(channel="memory", error=error)])
-            deliveries += self._told(_without_memory(here, result))
+            if not remembered:
+                deliveries += self._told(_sent(here, None, _without_memory(here, result)))
 
     def _ping(
         self, channels: Channels, suffix: str, params: Sequence[tuple[str, str]], text: str = ""
@@ -156,25 +160,30 @@ def _channels(here: Ground, store: Store | None = None) -> Channels:
     )
 
 
-def _by_memory(here: Ground, store: Store, result: Result) -> list[Delivery]:
-    """What is new since the last run, and what earlier runs could not send; what cannot be sent waits for the next."""
+def _remember(here: Ground, store: Store, result: Result) -> None:
+    """What is new since the last run goes into the outbox, and counts as told."""
     looks = int(result.exit_code) in _LOOKED and Condition.FORECAST in here.settings.notify.on
     decide, letters = _deciding(here, result, coming(here, store) if looks else None)
     store.notices.decide(here.target, decide, letters)
+
+
+def _outbox_sent(here: Ground, store: Store) -> list[Delivery]:
+    """Also what earlier runs could not send; what cannot be sent waits for the next."""
     claimed = store.notices.claim(here.target, here.settings.notify.channels)
     deliveries = _sent(here, store, claimed)
     outcome = list(zip(claimed, deliveries, strict=True))
-    store.notices.settle(
-        sent=[letter for letter, one in outcome if one.error is None],
-        unsent=[letter for letter, one in outcome if one.error is not None],
-    )
+    with suppress(StateError):  # sent all the same; what is not written down now is sent again, under the same id
+        store.notices.settle(
+            sent=[letter for letter, one in outcome if one.error is None],
+            unsent=[letter for letter, one in outcome if one.error is not None],
+        )
     return deliveries
 
 
-def _without_memory(here: Ground, result: Result) -> list[Delivery]:
+def _without_memory(here: Ground, result: Result) -> list[Letter]:
     """The state itself is broken: told each time rather than never, and not kept."""
     decide, letters = _deciding(here, result, None)
-    return _sent(here, None, list(letters(decide({}))))
+    return list(letters(decide({})))
 
 
 def _deciding(

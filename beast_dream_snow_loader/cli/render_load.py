@@ -29,6 +29,9 @@ def render(result: Result) -> None:
     _undone(body.get("rollback"))
     if body.get("report_file"):
         line(f"report: {body['report_file']}")
+    for one in body.get("notifications", ()):
+        if one["outcome"] == "failed":
+            line(f"not told by {one['channel']}: {one['message']} {one['next_step']}".rstrip())
 
 
 def render_replay(result: Result) -> None:

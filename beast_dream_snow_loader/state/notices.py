@@ -17,6 +17,8 @@ MOST_WAITING = 20
 """Messages of one channel that wait; older ones are let go."""
 MOST_ATTEMPTS = 10
 OLDEST = timedelta(days=7)
+AT_ONCE = 5
+"""Letters of one channel that one run sends."""
 _CLAIM = timedelta(seconds=120)
 """Longer than a sender takes. A process that was killed meanwhile leaves its messages to the next one."""
 _HASTE_SECONDS = 5.0
@@ -57,14 +59,17 @@ class SqlNotices:
             return decision, self._let_go(connection, target)
 
     def claim(self, target: str, channels: Collection[str]) -> Sequence[Letter]:
-        """The letters of these channels, the oldest first: for two minutes nobody else gets them."""
+        """The oldest letters of each of these channels: for two minutes nobody else gets them."""
         now, c = self._clock.now(), notice_outbox.c
         free = or_(c.claimed_until.is_(None), c.claimed_until < now)
         mine = (c.target == target) & c.channel.in_(list(channels)) & free
         with hastily(self._engine, _HASTE_SECONDS) as connection:
             rows = connection.execute(select(notice_outbox).where(mine).order_by(c.made_at, c.id)).all()
-            connection.execute(update(notice_outbox).where(mine).values(claimed_until=now + _CLAIM))
-        return [Letter(id=row.id, channel=row.channel, body=row.body, attempts=row.attempts) for row in rows]
+            waiting = [Letter(id=row.id, channel=row.channel, body=row.body, attempts=row.attempts) for row in rows]
+            claimed = [one for name in channels for one in [x for x in waiting if x.channel == name][:AT_ONCE]]
+            for letter in claimed:
+                connection.execute(update(notice_outbox).where(_is(letter)).values(claimed_until=now + _CLAIM))
+        return claimed
 
     def settle(self, sent: Iterable[Letter], unsent: Iterable[Letter]) -> None:
         """Those that were sent are gone; the others wait for the next run."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from beast_dream_snow_loader.core.notices import Condition, Decision, Notice, Rules, RunFacts, Told, notices_of
-from beast_dream_snow_loader.state.notices import MOST_ATTEMPTS, MOST_WAITING, OLDEST, Letter
+from beast_dream_snow_loader.state.notices import AT_ONCE, MOST_ATTEMPTS, MOST_WAITING, OLDEST, Letter
 from beast_dream_snow_loader.state.store import Store
 from tests.contracts.conftest import NOON, Place
 
@@ -84,7 +84,7 @@ def test_what_was_sent_is_gone_and_the_rest_waits(store: Store) -> None:
 def test_the_outbox_does_not_grow_without_end(place: Place, store: Store) -> None:
     names = [f"{number:03}" for number in range(MOST_WAITING + 5)]
     assert sum(posted(store, name) for name in names) == 5
-    assert [letter.id for letter in store.notices.claim(TARGET, ["webhook"])] == names[5:]
+    assert [letter.id for letter in store.notices.claim(TARGET, ["webhook"])] == names[5 : 5 + AT_ONCE]
     place.clock.sleep(OLDEST.total_seconds() + 1)
     assert posted(store) == MOST_WAITING
 

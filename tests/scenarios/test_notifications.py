@@ -252,6 +252,24 @@ def test_a_channel_that_fails_changes_no_exit_code_and_the_next_run_sends_what_w
     assert receiver.messages()[0]["id"] == receiver.messages()[1]["id"]
 
 
+def test_a_channel_that_cannot_be_reached_is_left_alone_for_a_while(here: Town, receiver: Receiver) -> None:
+    """X1: the next process knows of it, and a person can see it."""
+    here.run.far_apart = False  # type: ignore[attr-defined]
+    one = {"SNOWLOAD_CIRCUIT_BREAKER__NOTIFY__WEBHOOK__FAILURE_THRESHOLD": "1", "SNOWLOAD_NOTIFY__REPEAT_AFTER": "0s"}
+    one["SNOWLOAD_CIRCUIT_BREAKER__NOTIFY__WEBHOOK__FIRST_WAIT_SECONDS"] = "3600"
+    one["SNOWLOAD_CIRCUIT_BREAKER__NOTIFY__WEBHOOK__RECOVERY_TIMEOUT_SECONDS"] = "3600"
+    refusing(here)
+    receiver.status = 503
+    ended = here.run("load", "--env", "testing", **one)
+    assert ended.code == 3
+    assert "not told by webhook" in ended.out
+    asked = len(receiver.got)
+    assert rows(here.run(*LOAD, **one)) == {"webhook": "failed"}
+    assert len(receiver.got) == asked > 0
+    listed = here.run("breakers", "list", "--env", "testing", "--json").document["breakers"]
+    assert ("notify.webhook", "open") in [(breaker["name"], breaker["state"]) for breaker in listed]
+
+
 def test_a_redirect_is_not_followed(here: Town, receiver: Receiver, hook: Server) -> None:
     """S8."""
     receiver.status, receiver.headers = 307, (("Location", f"{hook.url}/elsewhere"),)
@@ -274,10 +292,10 @@ def test_a_receiver_that_hangs_does_not_hold_a_load_up_for_longer_than_was_promi
 def test_devices_with_hostile_names_do_nothing_in_a_message(
     here: Town, receiver: Receiver, mail: MailServer, by_mail: dict[str, str]
 ) -> None:
-    """S5: what a site is called reaches the message through an error, and makes no line and no header there."""
+    """S5: a name reaches the message through an error as it is, and makes no line and no header there."""
     name = "x\r\nBcc: all@example.com\r\n\r\n\x1b[2J\u202e<script>"
-    ended = here.run(*LOAD, "--site", name, **by_mail)
-    assert ended.code == 2
+    ended = here.run(*LOAD, "--resume", name, **by_mail)
+    assert (ended.code, name in ended.document["error"]["message"]) == (2, True)
     (message,) = receiver.messages()
     assert all(character.isprintable() or character == "\n" for character in message["text"])
     assert "\nBcc" not in message["text"]

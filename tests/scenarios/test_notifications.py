@@ -356,6 +356,16 @@ def test_no_secret_of_a_channel_is_in_any_output(
         assert not [ended for ended in ends if secret in ended.out or secret in ended.err]
 
 
+def test_the_doctor_says_which_secret_of_a_channel_does_not_resolve(here: Town) -> None:
+    ended = here.run("doctor", "--env", "testing", "--json", "--check", "configuration.secrets")
+    mine = {"SNOWLOAD_NOTIFY__PING_URL": "env:NOT_THERE"}
+    wrong = here.run("doctor", "--env", "testing", "--json", "--check", "configuration.secrets", **mine)
+    keeps(wrong.document)
+    assert ended.code == 0
+    assert wrong.code == 6
+    assert "notify.ping_url" in json.dumps(wrong.document["checks"])
+
+
 def pings(receiver: Receiver) -> list[tuple[str, dict[str, str]]]:
     return [(request.path, dict(request.query)) for request in receiver.got]
 

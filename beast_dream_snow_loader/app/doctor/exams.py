@@ -67,6 +67,9 @@ class Exams:
         servicenow, lines = self._resolved(settings.servicenow, "servicenow")
         self._add("configuration.secrets", lambda: lines, "servicenow", ("configuration.logins[servicenow]",))
         self.secrets |= setup_checks.passwords_in_urls(settings)
+        if setup_checks.secrets_of(settings.notify):
+            told = self._resolved(settings.notify, "notify")[1]
+            self._add("configuration.secrets", lambda: told, "notify")
         self._servicenow(servicenow or settings.servicenow)
         self._unifi(settings.unifi)
         return sorted(self._found, key=lambda exam: _GROUPS.index(exam.group))

@@ -32,10 +32,6 @@ LATEST_SEED = 55
 _LATEST = 0.85
 """Of it, so that the machine's own delays do not count."""
 _PATHS = {"engine": "/api/now/identifyreconcile/enhanced", "table": "/api/now/table/cmdb*"}
-_STORIES = {
-    "engine": FIRST,
-    "table": replace(BASE_CLASS, variables={"SNOWLOAD_SERVICENOW__QUARANTINE_SECONDS": str(MINUTE)}),
-}
 
 
 class Mishap(StrEnum):
@@ -61,11 +57,12 @@ class Late:
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """One path to ServiceNow, with what a load of it looks like call by call."""
+    """One path to ServiceNow, with what a load of it looks like call by call. ``minute``: as :data:`MINUTE`."""
 
     sweep: Sweep
     forge: Forge
     path: str
+    minute: float = MINUTE
 
     @cached_property
     def told(self) -> Sequence[str]:
@@ -78,7 +75,7 @@ class Bench:
 
     def trial(self, seed: int, into: Late, mishap: Mishap | None = None) -> None:
         chosen = random.Random(seed)
-        drawn, seconds = chosen.choice(list(Mishap)), chosen.uniform(0.0, MINUTE * _LATEST)
+        drawn, seconds = chosen.choice(list(Mishap)), chosen.uniform(0.0, self.minute * _LATEST)
         mishap, nth = mishap or drawn, chosen.randrange(len(self.sent)) + 1
         into.trials[f"{self.path}: {mishap}"] += 1
         with Place(estate=self.sweep.estate()) as place:
@@ -102,7 +99,7 @@ class Bench:
             yield "nothing happened to it"
         second = stage.run(*LOAD)
         plan.remove(number)
-        time.sleep(max(0.0, begun + MINUTE - time.monotonic()))  # whatever is still under way has arrived
+        time.sleep(max(0.0, begun + self.minute - time.monotonic()))  # whatever is still under way has arrived
         third = stage.run(*LOAD)
         twice = list(doubled(stage.place))
         if mishap is Mishap.TWICE and self.path == "table":
@@ -140,11 +137,13 @@ def _fault(mishap: Mishap, path: str, nth: int, seconds: float) -> Fault:
 
 
 @contextmanager
-def bench(path: str, sweep: Sweep | None = None) -> Iterator[Bench]:
+def bench(path: str, sweep: Sweep | None = None, minute: float = MINUTE) -> Iterator[Bench]:
     """A fork server for one path. ``sweep``: with another estate or another program."""
-    chosen = replace(sweep or Sweep(devices=6), story=_STORIES[path])
+    known = {"SNOWLOAD_SERVICENOW__QUARANTINE_SECONDS": str(minute)}
+    story = FIRST if path == "engine" else replace(BASE_CLASS, variables=known)
+    chosen = replace(sweep or Sweep(devices=6), story=story)
     with chosen.forge() as forge:
-        yield Bench(sweep=chosen, forge=forge, path=path)
+        yield Bench(sweep=chosen, forge=forge, path=path, minute=minute)
 
 
 def main() -> int:

@@ -11,6 +11,18 @@ import pytest
 
 from tests.cli.logins import CREDENTIALS
 from tests.conftest import Snowload
+from tests.scenarios.in_process import InProcess
+
+
+@pytest.fixture
+def snowload(tmp_path: Path) -> Snowload:
+    return InProcess(tmp_path)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Snowload:
+    """A real one, which has printed nothing before."""
+    return Snowload(tmp_path)
 
 
 @pytest.mark.parametrize("command", ["load", "validate", "health", "doctor", "report", "replay-queue"])
@@ -230,13 +242,13 @@ def test_a_truncated_payload_is_named_with_its_file(snowload: Snowload, tmp_path
 @pytest.mark.parametrize(
     "arguments", [("load", "--nope"), ("load", "--workers", "0"), ("runs", "list", "--limit", "0")]
 )
-def test_arguments_that_do_not_parse_give_a_document_too(snowload: Snowload, arguments: tuple[str, ...]) -> None:
-    ended = snowload(*arguments, "--json")
+def test_arguments_that_do_not_parse_give_a_document_too(process: Snowload, arguments: tuple[str, ...]) -> None:
+    ended = process(*arguments, "--json")
     assert (ended.code, ended.document["exit_code"]) == (2, 2)
     assert ended.err
 
 
-def test_arguments_that_health_does_not_take_are_unknown_to_a_monitor_and_not_unhealthy(snowload: Snowload) -> None:
-    ended = snowload("health", "--nope", "--json")
+def test_arguments_that_health_does_not_take_are_unknown_to_a_monitor_and_not_unhealthy(process: Snowload) -> None:
+    ended = process("health", "--nope", "--json")
     assert (ended.code, ended.document["exit_code"]) == (3, 3)
     assert "--nope" in ended.err

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from beast_dream_snow_loader.app.auditing import prepare
+from beast_dream_snow_loader.app.auditing import prepare, verdict_of
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import ground
 from beast_dream_snow_loader.app.history import instant
@@ -23,10 +23,9 @@ from beast_dream_snow_loader.clock import parse_rfc3339, rfc3339
 from beast_dream_snow_loader.core.audit import Head, Link
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.run import RunStatus
-from beast_dream_snow_loader.errors import AuditDamaged, BadArgument, ConfigurationError, SnowloadError
+from beast_dream_snow_loader.errors import AuditDamaged, BadArgument, SnowloadError
 from beast_dream_snow_loader.operations.audit import AuditKey
-from beast_dream_snow_loader.operations.audit_check import Check, Verdict
-from beast_dream_snow_loader.state.store import Store
+from beast_dream_snow_loader.operations.audit_check import Verdict
 
 _COMMAND = "audit"
 NO_HEAD = (
@@ -87,21 +86,6 @@ def begin(place: Place) -> Result:
                 return closed(store, run, replace(result, run_id=run.id), here)
     except SnowloadError as error:
         return failed(_COMMAND, error, environment=place.environment or "")
-
-
-def verdict_of(store: Store, heads: Sequence[Head] = (), known: Sequence[int] = ()) -> tuple[Verdict, AuditKey | None]:
-    """What the whole trail comes to, and the key it was checked with."""
-    key = _key(store)
-    with store.audit.links() as (pruned, links):
-        return Check(key=key, heads=heads, known=known, pruned=pruned).run(links), key
-
-
-def _key(store: Store) -> AuditKey | None:
-    """None where it is a secret that cannot be read here: what is sealed is checked without it."""
-    try:
-        return store.audit.key()
-    except ConfigurationError:
-        return None
 
 
 def _told(verdict: Verdict, given: Sequence[Head], key: AuditKey | None) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""The audit trail of a run: who works, with which key, and at its end the seal and the head for elsewhere (R5.2)."""
+"""The audit trail of a run: who works, with which key, and at its end the seal and the head for elsewhere; and what the
+whole of it comes to (R5.2)."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from beast_dream_snow_loader.app.private_files import append_private, refuse_una
 from beast_dream_snow_loader.core.audit import Author, Head
 from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+from beast_dream_snow_loader.operations.audit import AuditKey
+from beast_dream_snow_loader.operations.audit_check import Check, Verdict
 from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
@@ -105,3 +109,18 @@ def _user() -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:  # a container's user often has no name
         return str(number)
+
+
+def verdict_of(store: Store, heads: Sequence[Head] = (), known: Sequence[int] = ()) -> tuple[Verdict, AuditKey | None]:
+    """What the whole trail comes to, and the key it was checked with."""
+    key = _key(store)
+    with store.audit.links() as (pruned, links):
+        return Check(key=key, heads=heads, known=known, pruned=pruned).run(links), key
+
+
+def _key(store: Store) -> AuditKey | None:
+    """None where it is a secret that cannot be read here: what is sealed is checked without it."""
+    try:
+        return store.audit.key()
+    except ConfigurationError:
+        return None

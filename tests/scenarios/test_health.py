@@ -321,6 +321,18 @@ def test_a_certificate_that_is_not_trusted_or_not_verified_is_told(here: Town) -
     assert f"fingerprint:{pin}" in unverified["message"]
 
 
+def test_the_certificate_of_the_instance_is_judged_by_the_authorities_of_the_system(here: Town, tmp_path: Path) -> None:
+    almost = self_signed(now=datetime.now(UTC) - timedelta(days=350))
+    file = tmp_path / "authorities.pem"
+    file.write_bytes(almost.certificate_pem)
+    with Server(here.sandbox.servicenow.application, tls=almost) as secure:
+        found = row(here, "servicenow.certificate", SERVICENOW_INSTANCE=secure.url, SSL_CERT_FILE=str(file))
+        unknown = looked(here, "--check", "servicenow.certificate", SERVICENOW_INSTANCE=secure.url)
+    assert (found["status"], found["details"]["days_left"]) == ("degraded", 15.0)
+    assert unknown.document["causes"] == ["servicenow"]
+    assert "not trusted" in rows(unknown)["servicenow"]["message"]
+
+
 def token(days: float) -> str:
     """A JSON Web Token that ends so many days from now."""
     told = {"exp": int((datetime.now(UTC) + timedelta(days=days)).timestamp())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from beast_dream_snow_loader.app.audit import verdict_of
+from beast_dream_snow_loader.app.auditing import verdict_of
 from beast_dream_snow_loader.app.doctor import setup_checks
 from beast_dream_snow_loader.app.health.sight import Sight, ill, poor, put_right, well
 from beast_dream_snow_loader.clock import rfc3339

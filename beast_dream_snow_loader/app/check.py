@@ -17,16 +17,19 @@ from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.features import feature_rows
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.layers import installation
+from beast_dream_snow_loader.app.listening import metrics_on
 from beast_dream_snow_loader.app.logins import require_logins
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.textfile import Watched, with_textfile
+from beast_dream_snow_loader.app.tracing import collector
 from beast_dream_snow_loader.app.wiring import mapping_rules, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.desired import DesiredState
-from beast_dream_snow_loader.core.events import ignore
+from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.fitting import fit
@@ -43,21 +46,31 @@ from beast_dream_snow_loader.errors import (
     SourceUnavailable,
     TransportError,
 )
+from beast_dream_snow_loader.operations.listeners import to_metrics
+from beast_dream_snow_loader.operations.metrics import MetricsCollector
 from beast_dream_snow_loader.pipeline.prepare import unregistered
 from beast_dream_snow_loader.pipeline.steps.fetch import fetch
 from beast_dream_snow_loader.redaction import HIDDEN, Secret, without_password
+from beast_dream_snow_loader.state.store import Store
 from beast_dream_snow_loader.unifi.offline import read_saved
 
 
 def validate(place: Place, payloads: Path | None) -> Result:
     """Settings, mapping and data. With ``payloads`` offline, else from a live read of both ends; writes nothing."""
+    watched = Watched(command="validate", place=place)
+    return with_textfile(watched, lambda: _validated(place, payloads, watched))
+
+
+def _validated(place: Place, payloads: Path | None, watched: Watched) -> Result:
     try:
         with ground(place) as here:
             rules = mapping_rules(here.settings)
             if payloads is None:
-                return _validated_live(here)
-            snapshot = read_saved(payloads)
-            return _verdict(here, snapshot, map_snapshot(snapshot, rules))
+                with opened(here) as store, watched.at(here, store):
+                    return _validated_live(here, store)
+            with watched.at(here):
+                snapshot = read_saved(payloads)
+                return _verdict(here, snapshot, map_snapshot(snapshot, rules))
     except SnowloadError as error:
         return failed("validate", error, environment=place.environment or "")
 
@@ -68,6 +81,7 @@ def check_config(place: Place) -> Result:
         with ground(place) as here:
             problems = [
                 *_problems(lambda: require_logins(here.settings)),
+                *_problems(lambda: collector(here.settings)),
                 *_problems(lambda: mapping_rules(here.settings)),
                 *_problems(lambda: read_bindings(here.settings.bindings)),
             ]
@@ -109,29 +123,34 @@ def starter_file(file: Path | None) -> str:
     return f"wrote {file}; use it with: snowload load --config {file} --env development"
 
 
-def _validated_live(here: Ground) -> Result:
+def _validated_live(here: Ground, store: Store) -> Result:
     """With how much could be looked at, also when an end that cannot be worked with stopped it."""
+    counted = MetricsCollector(clock=here.clock)
     try:
-        snapshot, desired = _live(here)
+        snapshot, desired = _live(here, store, to_metrics(counted) if metrics_on(here.settings) else ignore)
     except (SourceUnavailable, TransportError, CmdbAsleep) as error:
         told = failed("validate", error, environment=here.environment)
-        return replace(told, body={degraded.NAME: degraded.of_error(error, here)})
+        return replace(told, body={degraded.NAME: degraded.of_error(error, here), **_operations(counted)})
     result = _verdict(here, snapshot, desired)
-    return replace(result, body={**result.body, degraded.NAME: degraded.of_snapshot(snapshot, here)})
+    told_level = {degraded.NAME: degraded.of_snapshot(snapshot, here)}
+    return replace(result, body={**result.body, **told_level, **_operations(counted)})
 
 
-def _live(here: Ground) -> tuple[Snapshot, DesiredState]:
-    with opened(here) as store:
-        refuse_foreign_state(here, store)
-        wiring = wire(here, store, ignore, dry_run=True)
-        rules = mapping_rules(here.settings)
-        fetched = fetch(wiring.world, usual_order(here, "", dry_run=True))
-        snapshot = replace(fetched.snapshot, findings=(*fetched.findings, *fetched.snapshot.findings))
-        desired = map_snapshot(snapshot, rules)
-        facts = wiring.cmdb.facts(wishes(desired, rules))
-        if facts.unregistered:
-            raise unregistered(facts.unregistered)
-        return snapshot, fit(desired, facts, rules)
+def _operations(counted: MetricsCollector) -> dict[str, Any]:
+    return {"operations": [one.document() for one in counted.operations()]}
+
+
+def _live(here: Ground, store: Store, listener: Listener) -> tuple[Snapshot, DesiredState]:
+    refuse_foreign_state(here, store)
+    wiring = wire(here, store, listener, dry_run=True)
+    rules = mapping_rules(here.settings)
+    fetched = fetch(wiring.world, usual_order(here, "", dry_run=True))
+    snapshot = replace(fetched.snapshot, findings=(*fetched.findings, *fetched.snapshot.findings))
+    desired = map_snapshot(snapshot, rules)
+    facts = wiring.cmdb.facts(wishes(desired, rules))
+    if facts.unregistered:
+        raise unregistered(facts.unregistered)
+    return snapshot, fit(desired, facts, rules)
 
 
 def _verdict(here: Ground, snapshot: Snapshot, desired: DesiredState) -> Result:

@@ -100,6 +100,9 @@ def _retry_parked(ids: Sequence[int]) -> str:
 def _interrupted(result: Result) -> SnowloadError:
     done = sum(result.body.get("written", {}).values())
     step = f"Finish it with: snowload load --resume {result.run_id}"
+    if result.command == "metrics":
+        step = "Serve them again: snowload metrics --listen 127.0.0.1:9464"
+        return SnowloadError("Metrics are no longer served: a signal ended it.", next_step=step)
     if result.command == "rollback":
         step = f"Run it again: snowload rollback {result.body.get('undoes')}"
     elif result.command != "load":

@@ -33,12 +33,14 @@ from beast_dream_snow_loader.app.section_config import (
     FeatureSettings,
     HealthSettings,
     LoggingSettings,
+    MetricsSettings,
     PlanSettings,
     QueueSettings,
     RetireSettings,
     RetrySettings,
     RollbackSettings,
     StateSettings,
+    TelemetrySettings,
 )
 from beast_dream_snow_loader.app.variables import PREFIX, common_values, misspelt
 from beast_dream_snow_loader.core.bindings import read_bindings
@@ -69,6 +71,8 @@ class Settings(BaseModel):
     features: FeatureSettings = FeatureSettings()
     credentials: CredentialSettings = CredentialSettings()
     logging: LoggingSettings = LoggingSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     retry: RetrySettings = RetrySettings()
     circuit_breaker: BreakerSettings = BreakerSettings()
     bulkhead: BulkheadSettings = BulkheadSettings()
@@ -98,6 +102,8 @@ class _Variables(BaseSettings):
     features: FeatureSettings | None = None
     credentials: CredentialSettings | None = None
     logging: LoggingSettings | None = None
+    metrics: MetricsSettings | None = None
+    telemetry: TelemetrySettings | None = None
     retry: RetrySettings | None = None
     circuit_breaker: BreakerSettings | None = None
     bulkhead: BulkheadSettings | None = None
@@ -136,6 +142,18 @@ def load_settings(
     if settings.credentials.by_1password(named):
         settings, where, fallbacks = by_1password(settings, where, layers)
     return LoadedSettings(settings=settings, origins=where, fallbacks=fallbacks)
+
+
+def setting_as_written(path: str, *, environment: str | None, config_file: Path | None) -> object:
+    """What the layers that can be read say of one setting, unchecked: for a command whose settings are refused. None
+    when they say nothing, or no environment is named."""
+    try:
+        found: object = merge(_layers(ConfigurationManager.resolve_environment(environment), config_file, {}, []))
+    except ConfigurationError:
+        return None
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
 
 
 def setting_paths() -> Iterator[str]:

@@ -48,6 +48,8 @@ def ground(place: Place, flags: Mapping[str, Any] | None = None) -> Iterator[Gro
         given = dict(flags or {})
         if log := {k: str(v) for k, v in (("file", place.log_file), ("format", place.log_format)) if v is not None}:
             given["logging"] = log
+        if place.textfile is not None:
+            given["metrics"] = {"textfile": str(place.textfile)}
         environment = place.environment
         if place.sandbox:
             environment = environment or "development"

@@ -13,6 +13,7 @@ from beast_dream_snow_loader.app.errors_told import tell_incidents
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import log_file
+from beast_dream_snow_loader.app.tracing import traced
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.events import BreakerChanged, Event, FindingRaised, Listener
 from beast_dream_snow_loader.core.findings import Finding
@@ -68,8 +69,10 @@ def listening(
         stack.enter_context(logging_to(config, sys.stderr, console=console, libraries=libraries))
         logger = StructuredLogger("snowload", logging.getLevelName(level))
         heard.troubles = Troubles(here.clock, environment=here.environment, logger=logger)
+        traces = stack.enter_context(traced(here, run_id, command, heard))
         stack.enter_context(_told(logger, here, run_id, heard, command))
-        yield fan_out(progress, to_log(logger), heard.append_of, heard.troubles, to_metrics(heard.metrics))
+        counted = [to_metrics(heard.metrics)] if metrics_on(here.settings) else []
+        yield fan_out(progress, to_log(logger), heard.append_of, heard.troubles, *counted, *traces)
 
 
 def log_config(here: Ground, verbosity: int = 0) -> LoggingConfig:
@@ -153,6 +156,12 @@ def _measured(logger: StructuredLogger, heard: Heard) -> None:
         named = {"name": one.operation_name}
         logger.log_performance_metric("request.p95", one.p95_response_time_ms, "ms", named)
         logger.log_performance_metric("request.failed", one.error_rate_percent, "%", named)
+
+
+def metrics_on(settings: Settings) -> bool:
+    """Whether anything is counted: as the environment has it, unless a setting says otherwise."""
+    usual = ConfigurationManager.load_configuration(environment=settings.environment.value)
+    return usual.metrics_collection_enabled if settings.metrics.enabled is None else settings.metrics.enabled
 
 
 def retry_config(settings: Settings) -> RetryConfig:

@@ -22,6 +22,8 @@ class Place:
     quiet: bool = False
     log_file: Path | None = None
     log_format: str | None = None
+    textfile: Path | None = None
+    """Where to leave the metrics of this command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

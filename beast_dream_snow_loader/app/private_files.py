@@ -78,8 +78,8 @@ def append_private(file: Path, line: bytes) -> None:
         raise unwritten(file, error) from None
 
 
-def write_private(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one. Mode 0600.
+def write_private(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
+    """Write beside, then rename: a reader sees the old file or the new one. ``mode``: for what is no secret.
 
     A link of ours is followed, and a device or a pipe is written through: neither is replaced by a file. Raises
     StateError naming the file when it cannot be written, or is another user's link.
@@ -91,7 +91,7 @@ def write_private(path: Path, data: bytes | Iterable[bytes]) -> None:
             with target.open("wb") as file:
                 file.writelines([data] if isinstance(data, bytes) else data)
         else:
-            replace_private(target, data)
+            replace_private(target, data, mode)
     except OSError as error:
         raise unwritten(path, error) from None
     except RuntimeError:

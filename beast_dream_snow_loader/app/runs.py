@@ -129,6 +129,7 @@ def report_of(
         errors=told.errors,
         errors_omitted=told.omitted,
         incidents=told.incidents,
+        operations=[one.document() for one in wiring.heard.metrics.operations()],
     )
     wiring.heard.report = report
     return report

@@ -146,6 +146,25 @@ class LoggingSettings(BaseModel):
     backups: int = Field(default=5, ge=0, le=1000)
 
 
+class MetricsSettings(BaseModel):
+    """``[metrics]``. ``enabled`` false: nothing is counted and no file written; None: as the environment has it.
+    ``textfile``: for the textfile collector of node_exporter, written after every run (docs/guides/metrics.md)."""
+
+    model_config = FROZEN
+
+    enabled: bool | None = None
+    textfile: Path | None = None
+
+
+class TelemetrySettings(BaseModel):
+    """``[telemetry]``. Where traces go by OTLP over HTTP: the base address of a collector, to which ``/v1/traces`` is
+    added; empty: nowhere. Needs the extra ``otel`` (docs/guides/metrics.md)."""
+
+    model_config = FROZEN
+
+    otlp_endpoint: str = ""
+
+
 class FeatureSettings(BaseModel):
     """``[features]``: optional parts that no other setting switches; ``config show`` lists them all
     (docs/explanation/degradation.md)."""

@@ -30,6 +30,7 @@ from beast_dream_snow_loader.app.rollback import undo_run
 from beast_dream_snow_loader.app.runs import begun, closed, healings_of, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.sweeping import swept
+from beast_dream_snow_loader.app.textfile import Watched, with_textfile
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
@@ -63,13 +64,18 @@ class Task:
 
 def load(options: LoadOptions, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
-    result = _attempted(options, listener)
+    watched = Watched(command="load", place=options.place, recorded=not options.dry_run)
+    return with_textfile(watched, lambda: _with_errors(options, listener, watched))
+
+
+def _with_errors(options: LoadOptions, listener: Listener, watched: Watched) -> Result:
+    result = _attempted(options, listener, watched)
     if options.errors_file is None or isinstance(result.error, BadArgument):
         return result
     return _kept(result, options.errors_file, as_lines(result))
 
 
-def _attempted(options: LoadOptions, listener: Listener) -> Result:
+def _attempted(options: LoadOptions, listener: Listener, watched: Watched) -> Result:
     with Watch("load", options.place, mute=options.dry_run) as watch:
         try:
             refuse_unwritable(options.report_file, options.errors_file)
@@ -77,7 +83,7 @@ def _attempted(options: LoadOptions, listener: Listener) -> Result:
             file = _plan_file(options)
             with ground(options.place) as here:
                 watch.begins(here)
-                with opened(here) as store, stop_on_signals(here.clock) as stop:
+                with opened(here) as store, watched.at(here, store), stop_on_signals(here.clock) as stop:
                     return watch.ended(_load(_task(options, file, here, store), here, store, stop, listener, watch))
         except SnowloadError as error:
             return watch.ended(failed("load", error, environment=options.place.environment or ""))

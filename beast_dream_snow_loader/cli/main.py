@@ -17,6 +17,7 @@ from beast_dream_snow_loader.cli.commands import (
     explain,
     health,
     load,
+    metrics,
     notify,
     plan,
     queue,
@@ -66,6 +67,7 @@ app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
 app.command(NAME, cls=Monitor, epilog=health.EXAMPLES)(health.health)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("metrics", epilog=metrics.EXAMPLES)(metrics.metrics)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("replay-queue", epilog=replay.EXAMPLES)(replay.replay_queue)
 app.command("rollback", epilog=rollback.EXAMPLES)(rollback.rollback)

@@ -47,6 +47,9 @@ LogFormat = Annotated[
     Literal["auto", "console", "json"] | None,
     typer.Option("--log-format", help="Log lines on stderr too, in this form.", show_default=False),
 ]
+Textfile = Annotated[
+    Path | None, typer.Option("--textfile", help="Leave metrics in this file, for node_exporter.", show_default=False)
+]
 LockTimeout = Annotated[
     str, typer.Option("--lock-timeout", metavar="DURATION", help="Wait this long for another run on the target.")
 ]

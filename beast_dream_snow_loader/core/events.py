@@ -62,7 +62,8 @@ class ChangeSettled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFinished:
-    """One HTTP exchange. ``status`` is None when there was no answer; ``attempt`` counts from 1."""
+    """One HTTP exchange. ``status`` is None when there was no answer; ``attempt`` counts from 1. ``origin`` is where it
+    went, without path (``https://host:443``); ``span_id`` is in its ``traceparent``."""
 
     service: str
     operation: str
@@ -71,6 +72,8 @@ class RequestFinished:
     milliseconds: float
     attempt: int = 1
     error: str = ""
+    origin: str = ""
+    span_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

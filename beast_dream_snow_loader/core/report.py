@@ -77,6 +77,8 @@ class RunReport:
     errors: Sequence[Mapping[str, Any]] = ()
     errors_omitted: int = 0
     incidents: Sequence[Mapping[str, Any]] = ()
+    operations: Sequence[Mapping[str, Any]] = ()
+    """Requests by operation; none when metrics are off."""
 
     def document(self) -> dict[str, Any]:
         """The part of the JSON document that is the load's own; the envelope is put around it by the command line."""
@@ -90,6 +92,7 @@ class RunReport:
             "findings": [told_finding(finding) for finding in self.findings],
             "plan": planned(self.plan),
             "written": written(self.settlements),
+            "items": _items(self.settlements),
             "attendance": self.attendance.counts() if self.attendance is not None else {},
             "failed": [_failed(settlement) for settlement in self.settlements if _is_failed(settlement)],
             "held": [_held(record) for record in self.held],
@@ -99,6 +102,7 @@ class RunReport:
             "queued_because": _because(self),
             "links": links(self),
             "requests": dict(self.requests),
+            "operations": list(self.operations),
             "breakers": _breakers(self.breakers),
             "steps": [_step(step) for step in self.steps],
             "verify": {
@@ -206,6 +210,13 @@ def written(settlements: Iterable[Settlement]) -> dict[str, int]:
         "links_unchanged": drawn[True],
         "unlinked": sum(1 for s in done if s.receipt.operation is Operation.UNLINKED),
     }
+
+
+def _items(settlements: Iterable[Settlement]) -> list[dict[str, Any]]:
+    """CIs that were sent, counted by kind of gear and outcome."""
+    sent = [(s.change, s.receipt) for s in settlements]
+    counts = Counter((one.item.kind, str(told.outcome)) for one, told in sent if isinstance(one, ItemChange))
+    return [{"kind": kind, "outcome": outcome, "count": count} for (kind, outcome), count in sorted(counts.items())]
 
 
 def _retires(change: Change) -> bool:

@@ -14,6 +14,7 @@ R = TypeVar("R")
 
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
+_span: ContextVar[str] = ContextVar("span_id", default="")
 
 
 def correlation_id() -> str:
@@ -29,6 +30,17 @@ def correlated(correlation: str) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def spanning() -> Iterator[str]:
+    """The id of the span of one request, sixteen hexadecimal digits: it goes out in ``traceparent``."""
+    span = secrets.token_hex(8)
+    token = _span.set(span)
+    try:
+        yield span
+    finally:
+        _span.reset(token)
 
 
 def carried(work: Callable[..., R]) -> Callable[..., R]:
@@ -55,5 +67,5 @@ def trace_id(correlation: str) -> str:
 
 
 def traceparent(correlation: str) -> str:
-    """The ``traceparent`` header (W3C Trace Context, version 00): the id as trace, a new span for this request."""
-    return f"00-{trace_id(correlation)}-{secrets.token_hex(8)}-01"
+    """The ``traceparent`` header (W3C Trace Context, version 00): the id as trace, the span of this request."""
+    return f"00-{trace_id(correlation)}-{_span.get() or secrets.token_hex(8)}-01"

@@ -68,9 +68,10 @@ def to_metrics(collector: MetricsCollector) -> Listener:
         if not isinstance(event, RequestFinished):
             return
         if event.status is None:
-            collector.record_error(event.method, event.operation, event.error)
+            collector.record_error(event.method, event.operation, event.error, again=event.attempt > 1)
         else:
-            collector.record_request(event.method, event.operation, event.status, event.milliseconds)
+            milliseconds, again = event.milliseconds, event.attempt > 1
+            collector.record_request(event.method, event.operation, event.status, milliseconds, again=again)
 
     return listen
 

@@ -36,6 +36,7 @@ TOGGLES: tuple[Toggle, ...] = (
     Toggle(name="connector", setting="unifi.use_connector", does="consoles are read through Site Manager"),
     Toggle(name="sessions", setting="unifi.keep_sessions", does="sessions of consoles are used again"),
     Toggle(name="notifications", setting="features.notifications", does="people are told of what loads come to"),
+    Toggle(name="metrics", setting="metrics.enabled", does="requests and their times are counted and exposed"),
     Toggle(name="log file", setting="features.log_file", does="JSON lines go to a rotated file"),
 )
 

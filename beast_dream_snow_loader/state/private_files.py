@@ -64,8 +64,8 @@ def private_file(file: Path) -> None:
         _made_private(file)
 
 
-def replace_private(target: Path, data: bytes | Iterable[bytes]) -> None:
-    """``target`` anew with mode 0600: written beside, then renamed, so that a reader sees the old file or the new one.
+def replace_private(target: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
+    """``target`` anew with this mode: written beside, then renamed, so that a reader sees the old file or the new one.
     OSError when the system does not let us."""
     if not target.parent.exists():
         private_directory(target.parent)
@@ -74,7 +74,7 @@ def replace_private(target: Path, data: bytes | Iterable[bytes]) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             if hasattr(os, "fchmod"):
-                os.fchmod(descriptor, 0o600)  # a umask may have taken even the owner's rights
+                os.fchmod(descriptor, mode)  # a umask may have taken even the owner's rights
             file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())

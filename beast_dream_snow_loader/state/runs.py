@@ -14,7 +14,7 @@ from beast_dream_snow_loader.state.codec import encode_document
 from beast_dream_snow_loader.state.engine import reading, writing
 from beast_dream_snow_loader.state.history import remember
 from beast_dream_snow_loader.state.run_rows import run_of
-from beast_dream_snow_loader.state.schema import runs
+from beast_dream_snow_loader.state.schema import history, runs
 from beast_dream_snow_loader.state.statements import upsert
 
 
@@ -63,6 +63,27 @@ class SqlRuns:
         query = query.where(c.status.in_([one.value for one in statuses])).group_by(c.target)
         with reading(self._engine) as connection:
             return {row.target: row.at for row in connection.execute(query.order_by(c.target))}
+
+    def last_ended(self, target: str, command: str | None = None) -> Run | None:
+        """The newest run against ``target``, of ``command`` or of any, that came to an end by itself."""
+        c = runs.c
+        query = select(runs).where(c.target == target, c.exit_code.is_not(None))
+        query = query.where(c.command == command) if command is not None else query
+        with reading(self._engine) as connection:
+            row = connection.execute(query.order_by(c.started_at.desc(), c.id.desc()).limit(1)).one_or_none()
+            return run_of(row) if row is not None else None
+
+    def ends(self, target: str, status: RunStatus | None = None) -> Mapping[str, datetime]:
+        """When each command last ended against ``target``, with ``status`` or in any way; also of runs that only the
+        history knows any more."""
+        found: dict[str, datetime] = {}
+        with reading(self._engine) as connection:
+            for c in (runs.c, history.c):
+                query = select(c.command, func.max(c.finished_at).label("ended"))
+                query = query.where(c.target == target, c.finished_at.is_not(None)).group_by(c.command)
+                for row in connection.execute(query.where(c.status == status) if status is not None else query):
+                    found[row.command] = max(row.ended, found.get(row.command, row.ended))
+        return found
 
     def _save(self, run: Run) -> None:
         run = replace(run, report=masked_values(run.report))

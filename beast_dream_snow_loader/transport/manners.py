@@ -42,6 +42,12 @@ def refuse_unsafe(service: str, url: str) -> None:
     )
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port: nothing of a login, of the path or of the query."""
+    address = urlsplit(url)
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
+
+
 def is_link_local(host: str) -> bool:
     try:
         found = ipaddress.ip_address(host.partition("%")[0])

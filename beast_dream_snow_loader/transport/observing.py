@@ -8,7 +8,9 @@ from collections import Counter
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener, RequestFinished
 from beast_dream_snow_loader.errors import TransportError
+from beast_dream_snow_loader.operations.correlation import spanning
 from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.manners import origin_of
 from beast_dream_snow_loader.transport.messages import Request, Response
 
 _COUNTED = ("servicenow", "unifi", "retries", "retries_refused", "waits", "rejected")
@@ -44,17 +46,21 @@ class Observing:
 
     def send(self, request: Request) -> Response:
         self._meter.count(self._service.partition(":")[0])
+        with spanning() as span:
+            return self._observed(request, span)
+
+    def _observed(self, request: Request, span: str) -> Response:
         started = self._clock.monotonic()
         try:
             response = self._inner.send(request)
         except TransportError as error:
             spent = round((self._clock.monotonic() - started) * 1000, 3)
-            self._tell(request, None, spent, error.code)
+            self._tell(request, span, None, spent, error.code)
             raise
-        self._tell(request, response.status, response.milliseconds, "")
+        self._tell(request, span, response.status, response.milliseconds)
         return response
 
-    def _tell(self, request: Request, status: int | None, milliseconds: float, error: str) -> None:
+    def _tell(self, request: Request, span: str, status: int | None, milliseconds: float, error: str = "") -> None:
         self._listener(
             RequestFinished(
                 service=self._service,
@@ -64,5 +70,7 @@ class Observing:
                 milliseconds=milliseconds,
                 attempt=request.attempt,
                 error=error,
+                origin=origin_of(request.url),
+                span_id=span,
             )
         )

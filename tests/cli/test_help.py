@@ -18,6 +18,7 @@ COMMANDS = [
     ("validate",),
     ("health",),
     ("doctor",),
+    ("metrics",),
     ("report",),
     ("replay-queue",),
     ("sandbox",),
@@ -38,7 +39,18 @@ COMMANDS = [
     ("schedule", "print"),
     ("notify", "test"),
 ]
-HEAVY = ("requests", "pydantic", "sqlalchemy", "structlog", "tenacity", "psutil", "alembic", "cryptography", "rich")
+HEAVY = (
+    "prometheus_client",
+    "requests",
+    "pydantic",
+    "sqlalchemy",
+    "structlog",
+    "tenacity",
+    "psutil",
+    "alembic",
+    "cryptography",
+    "rich",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -65,6 +65,24 @@ def test_the_last_success_is_a_load_of_that_target_that_ended_well(store, run):
     assert store.memory.last_success("https://dev3.example") is None
 
 
+def test_when_each_command_ended_last_is_known_by_how_it_ended_and_a_run_under_way_has_not(store, run):
+    runs = [
+        finished(run, 1, hours=1),
+        finished(run, 2, hours=2, status=RunStatus.FAILED),
+        finished(run, 3, hours=3, target="https://dev2.example"),
+        finished(run, 4, hours=4, command="replay-queue"),
+    ]
+    for one in runs:
+        store.memory.finish_run(one)
+    store.memory.start_run(replace(finished(run, 5, hours=5), finished_at=None, exit_code=None))
+    ended = {"load": runs[1].finished_at, "replay-queue": runs[3].finished_at}
+    assert store.memory.ends(run.target) == ended
+    assert store.memory.ends(run.target, RunStatus.OK) == {**ended, "load": runs[0].finished_at}
+    assert store.memory.last_ended(run.target).id == "run-4"
+    assert store.memory.last_ended(run.target, "load").id == "run-2"
+    assert store.memory.last_ended(run.target, "rollback") is None
+
+
 def part(make, console, hours, *lacks):
     return Part(
         console=Console(key=console, name="HQ", address="192.0.2.1:443"),

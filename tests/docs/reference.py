@@ -15,6 +15,8 @@ from beast_dream_snow_loader.app.breaker_config import BreakerSettings
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.variables import COMMON, ONE_CONSOLE
 from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.core.measures import COMMON as COMMON_LABELS
+from beast_dream_snow_loader.core.measures import MEASURES
 from beast_dream_snow_loader.core.saved_plan import SavedPlan
 from beast_dream_snow_loader.operations.log_events import ENVELOPE, EVENTS
 from tests.docs.mapping_page import mapping
@@ -29,6 +31,7 @@ COMMANDS = (
     ("validate",),
     ("health",),
     ("doctor",),
+    ("metrics",),
     ("report",),
     ("replay-queue",),
     ("queue", "list"),
@@ -111,6 +114,20 @@ def events() -> str:
     )
 
 
+def metrics() -> str:
+    common = ", ".join(f"`{label}`" for label in COMMON_LABELS)
+    rows = [
+        (f"`{one.name}`", one.type, one.unit, ", ".join(f"`{label}`" for label in one.labels), one.help)
+        for one in MEASURES
+    ]
+    return (
+        "# Metrics\n\nHow to have them collected is in the guide, `docs/guides/metrics.md`. Every series also has "
+        f"{common}: the instance's host, or `sandbox`. A summary has the quantiles 0.5, 0.95 and 0.99. Within this "
+        "major version metrics and values of labels may be added; none is removed, renamed or given other labels.\n\n"
+        f"{table(('name', 'type', 'unit', 'labels', 'meaning'), rows)}\n"
+    )
+
+
 _HELP = """
 import json, sys
 from typer.main import get_command
@@ -158,6 +175,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "mapping.md": mapping,
     "commands.md": commands,
     "events.md": events,
+    "metrics.md": metrics,
     PLAN_SCHEMA: plan_schema,
 }
 

@@ -16,7 +16,7 @@ from beast_dream_snow_loader.core.events import RequestFinished
 from beast_dream_snow_loader.errors import NotAuthenticated
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor, HealthStatus
 from beast_dream_snow_loader.operations.listeners import to_metrics
-from beast_dream_snow_loader.operations.metrics import MetricsCollector, percentile
+from beast_dream_snow_loader.operations.metrics import MetricsCollector, percentiles
 
 
 def test_requests_are_summed_by_method_and_path_without_ids(clock) -> None:
@@ -30,13 +30,14 @@ def test_requests_are_summed_by_method_and_path_without_ids(clock) -> None:
     assert found.operation_name == "GET /api/now/table/cmdb_ci/{id}"
     assert (found.total_requests, found.successful_requests, found.failed_requests) == (101, 90, 11)
     assert (found.average_response_time_ms, found.p95_response_time_ms) == (50.5, 95.0)
+    assert (found.p50_response_time_ms, found.p99_response_time_ms, found.answered) == (50.0, 99.0, 100)
     assert found.error_rate_percent == pytest.approx(10.89)
     assert found.last_updated == clock.now()
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=200), st.floats(0.01, 1))
 def test_a_percentile_is_the_smallest_value_not_exceeded_by_its_share(values: list[float], share: float) -> None:
-    found = percentile(values, share)  # type: ignore[arg-type]
+    (found,) = percentiles(values, [share])
     assert sum(value <= found for value in values) >= math.floor(share * len(values))
     assert sum(value < found for value in values) < share * len(values)
 

@@ -26,6 +26,7 @@ def test_every_document_keeps_to_its_schema(town: Callable[[Estate], Town]) -> N
         ("queue", "list"),
         ("audit", "verify"),
         ("config", "show"),
+        ("metrics",),
     ]
     for command in commands:
         keeps(here.run(*command, *ENDS).document)

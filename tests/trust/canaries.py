@@ -38,6 +38,8 @@ COMMANDS: Sequence[tuple[str, ...]] = (
     ("plan", "--out", "{home}/plan.json"),
     ("plan", "--format", "markdown"),
     ("validate",),
+    ("validate", "--textfile", "{home}/metrics.prom"),
+    ("metrics",),
     ("health",),
     ("doctor", "--bundle", "{home}/bundle.zip"),
     ("report",),

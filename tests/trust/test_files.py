@@ -63,7 +63,7 @@ def test_every_file_with_data_is_0600_and_every_directory_of_ours_0700_whatever_
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can lay a link for another user")
-@pytest.mark.parametrize("flag", ["--report", "--log-file"])
+@pytest.mark.parametrize("flag", ["--report", "--log-file", "--textfile"])
 def test_a_link_that_another_user_laid_is_not_followed(here: Town, tmp_path: Path, flag: str) -> None:
     aim, link = tmp_path / "aim", tmp_path / "link"
     aim.write_text("precious")

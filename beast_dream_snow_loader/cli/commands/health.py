@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, Env, Json, Quiet, UseSandbox
+from beast_dream_snow_loader.cli.options import Config, Env, Json, Quiet, Textfile, UseSandbox
 
 EXAMPLES = "Examples: snowload health --env production --json | snowload health --env production --deep"
 
@@ -24,6 +24,7 @@ def health(
     sandbox: UseSandbox = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    textfile: Textfile = None,
 ) -> None:
     """Check all that a load depends on: both ends, the state, this machine. A failed check explains those under it.
 
@@ -35,7 +36,7 @@ def health(
     from beast_dream_snow_loader.cli.conclude import conclude
     from beast_dream_snow_loader.cli.render_health import render
 
-    place = Place(environment=env, config_file=config, sandbox=sandbox)
+    place = Place(environment=env, config_file=config, sandbox=sandbox, textfile=textfile)
     options = HealthOptions(place=place, only=tuple(check or ()), timeout=timeout, deep=deep, recover=not no_recover)
     result = use_case(options)
     conclude(result, as_json=as_json, quiet=quiet, render=render)

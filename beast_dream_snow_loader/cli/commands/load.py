@@ -24,6 +24,7 @@ from beast_dream_snow_loader.cli.options import (
     Quiet,
     Sites,
     Strict,
+    Textfile,
     UseSandbox,
     Verbose,
 )
@@ -74,6 +75,7 @@ def load(
     verbose: Verbose = 0,
     log_file: LogFile = None,
     log_format: LogFormat = None,
+    textfile: Textfile = None,
 ) -> None:
     """Read UniFi, compare, write the difference to the CMDB, link, verify, report.
 
@@ -94,6 +96,7 @@ def load(
             log_file=log_file,
             log_format=log_format,
             quiet=quiet,
+            textfile=textfile,
         ),
         dry_run=dry_run,
         plan_file=plan,

@@ -15,6 +15,7 @@ from beast_dream_snow_loader.cli.options import (
     LogFormat,
     MaxRequests,
     Quiet,
+    Textfile,
     UseSandbox,
     Verbose,
 )
@@ -34,6 +35,7 @@ def replay_queue(
     verbose: Verbose = 0,
     log_file: LogFile = None,
     log_format: LogFormat = None,
+    textfile: Textfile = None,
 ) -> None:
     """Send queued writes, each once, in the order they were queued."""
     from beast_dream_snow_loader.app.drain import replay_queue as use_case
@@ -51,6 +53,7 @@ def replay_queue(
             log_file=log_file,
             log_format=log_format,
             quiet=quiet,
+            textfile=textfile,
         )
         result = use_case(place, dry_run=dry_run, limit=limit, listener=listener, max_requests=max_requests)
     conclude(result, as_json=as_json, quiet=quiet, render=render_replay)

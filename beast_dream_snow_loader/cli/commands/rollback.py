@@ -14,6 +14,7 @@ from beast_dream_snow_loader.cli.options import (
     LogFile,
     LogFormat,
     Quiet,
+    Textfile,
     UseSandbox,
     Verbose,
 )
@@ -39,6 +40,7 @@ def rollback(
     verbose: Verbose = 0,
     log_file: LogFile = None,
     log_format: LogFormat = None,
+    textfile: Textfile = None,
 ) -> None:
     """Put back what a run changed, from what was there before it.
 
@@ -58,6 +60,7 @@ def rollback(
         log_file=log_file,
         log_format=log_format,
         quiet=quiet,
+        textfile=textfile,
     )
     with progress(quiet=quiet or as_json) as listener:
         result = use_case(place, run, dry_run=dry_run, created=created, listener=listener)

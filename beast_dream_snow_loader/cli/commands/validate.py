@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from beast_dream_snow_loader.cli.options import Config, Env, Json, Quiet, UseSandbox
+from beast_dream_snow_loader.cli.options import Config, Env, Json, Quiet, Textfile, UseSandbox
 
 EXAMPLES = "Examples: snowload validate --env production | snowload validate --env testing --input payloads/"
 
@@ -21,6 +21,7 @@ def validate(
     sandbox: UseSandbox = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    textfile: Textfile = None,
 ) -> None:
     """Check configuration, mapping and data: every finding with its record, field and rule."""
     from beast_dream_snow_loader.app.check import validate as use_case
@@ -28,5 +29,5 @@ def validate(
     from beast_dream_snow_loader.cli.conclude import conclude
     from beast_dream_snow_loader.cli.render_findings import render
 
-    result = use_case(Place(environment=env, config_file=config, sandbox=sandbox), payloads)
+    result = use_case(Place(environment=env, config_file=config, sandbox=sandbox, textfile=textfile), payloads)
     conclude(result, as_json=as_json, quiet=quiet, render=render)

@@ -196,6 +196,13 @@ def test_a_load_that_cannot_work_is_told_of(
     assert receiver.messages()[0]["exit_code"] == code
 
 
+def test_a_load_that_a_guard_refused_is_told_of(here: Town, receiver: Receiver, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    assert here.run("plan", "--env", "testing", "--out", str(file)).code == 0
+    assert here.run(*LOAD, "--plan", str(file), SNOWLOAD_FEATURES__LINKS="false").code == 4
+    assert receiver.told() == [[("refused", False)]]
+
+
 def test_a_source_without_a_snapshot_is_told_of(here: Town, receiver: Receiver) -> None:
     unifi_away(here)
     assert here.run(*LOAD).code == 5

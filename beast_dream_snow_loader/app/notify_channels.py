@@ -72,20 +72,22 @@ class Channels:
     registry: BreakerRegistry = field(default_factory=BreakerRegistry)
 
     def send(self, letters: Sequence[tuple[str, Message]]) -> list[Delivery]:
-        """Every letter (channel, message), side by side; one that is not through in time counts as not sent. Raises
-        nothing that a channel does."""
+        """Every letter (channel, message): the channels side by side, the letters of each in their order. One that is
+        not through in time counts as not sent. Raises nothing that a channel does."""
         found: list[Delivery | None] = [None] * len(letters)
-        working = []
-        for place, (channel, message) in enumerate(letters):
-            work = carried(self._into)
-            thread = threading.Thread(target=work, args=(found, place, channel, message), daemon=True)
+        working, over = [], threading.Event()
+        for channel in dict.fromkeys(channel for channel, _ in letters):
+            mine = [(place, message) for place, (name, message) in enumerate(letters) if name == channel]
+            thread = threading.Thread(target=carried(self._into), args=(found, channel, mine, over), daemon=True)
             thread.start()
             working.append(thread)
         ends = self.clock.monotonic() + ALL_SECONDS
         for thread in working:
             thread.join(max(0.0, ends - self.clock.monotonic()))
+        over.set()
         late = NotSent(f"It took longer than {ALL_SECONDS:.0f} s.", next_step="Run: snowload notify test")
-        return [one or Delivery(channel=channel, error=late) for one, (channel, _) in zip(found, letters, strict=True)]
+        told = tuple(found)  # what a late thread is just sending is not waited for
+        return [one or Delivery(channel=channel, error=late) for one, (channel, _) in zip(told, letters, strict=True)]
 
     def ping(self, suffix: str, params: Sequence[tuple[str, str]], text: str) -> SnowloadError | None:
         """Tell the dead man's switch; what kept it from being told."""
@@ -100,18 +102,23 @@ class Channels:
             return error
         return None
 
-    def _into(self, found: list[Delivery | None], place: int, channel: str, message: Message) -> None:
+    def _into(
+        self, found: list[Delivery | None], channel: str, letters: Sequence[tuple[int, Message]], over: threading.Event
+    ) -> None:
         sending: Mapping[str, Callable[[Message], None]] = {
             "webhook": self._webhook,
             "smtp": self._smtp,
             "apprise": self._apprise,
         }
-        try:
-            sending[channel](message)
-        except SnowloadError as error:
+        for place, message in letters:
+            if over.is_set():
+                return
+            error: SnowloadError | None = None
+            try:
+                sending[channel](message)
+            except SnowloadError as why:
+                error = why
             found[place] = Delivery(channel=channel, error=error)
-            return
-        found[place] = Delivery(channel=channel)
 
     def _secrets(self, *names: str) -> NotifySettings:
         return self.credentials.resolved(self.settings.only(*names), "notify", self.listener)

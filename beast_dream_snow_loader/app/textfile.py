@@ -80,6 +80,7 @@ class Watched:
             if self._ground is None:
                 self._salvage()
             if self._file is not None:
+                self._use(self._file, self._common)  # another command may have written it meanwhile
                 self._write(self._file, result)
         except SnowloadError as error:
             code = HealthCode.UNKNOWN if self.command == _HEALTH else exit_code_of(error)

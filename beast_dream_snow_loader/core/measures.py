@@ -95,7 +95,7 @@ MEASURES: tuple[Measure, ...] = (
     _of_run("breaker_openings", "How often a circuit breaker opened."),
     # Of the last look with `snowload health --textfile`.
     Measure(name="snowload_health_status", labels=("command", "check"),
-            help="What a health check found: 0 healthy, 1 degraded, 2 unhealthy."),
+            help="What a health check found, of several sources the worst: 0 healthy, 1 degraded, 2 unhealthy."),
     Measure(name="snowload_health_duration_seconds", labels=("command", "check"), unit="seconds",
             help="How long a health check took."),
     # Of `snowload metrics --listen` alone.

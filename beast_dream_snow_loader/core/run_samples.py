@@ -93,11 +93,13 @@ def _requests(document: Mapping[str, Any]) -> Iterator[Sample]:
 
 
 def _health(document: Mapping[str, Any]) -> Iterator[Sample]:
+    """A check that is made of each source (``unifi[10.0.0.1]``) is told once, by the worst of them."""
+    status, seconds = dict[str, float](), dict[str, float]()
     for check in document.get("checks", ()):
-        if (status := _STATUS.get(check.get("status", ""))) is None:
-            continue
-        labels = {"check": check["name"]}
-        yield Sample(name="snowload_health_status", value=status, labels=labels)
-        taken = check.get("response_time_ms")
-        if taken is not None:
-            yield Sample(name="snowload_health_duration_seconds", value=taken / 1000, labels=labels)
+        name = check["name"].partition("[")[0]
+        if check["status"] in _STATUS:
+            status[name] = max(_STATUS[check["status"]], status.get(name, 0.0))
+            seconds[name] = max((check.get("response_time_ms") or 0.0) / 1000, seconds.get(name, 0.0))
+    for name, value in status.items():
+        yield Sample(name="snowload_health_status", value=value, labels={"check": name})
+        yield Sample(name="snowload_health_duration_seconds", value=round(seconds[name], 6), labels={"check": name})

@@ -130,6 +130,10 @@ def test_the_file_is_as_prometheus_wants_it_and_names_nothing_of_the_network(her
     devices = [d for console in here.estate.consoles() for d in here.estate.devices(console.host_id)]
     words = {word.lower() for d in devices for word in (d.name, d.mac) if word and len(word) > 3}
     words |= {console.name.lower() for console in here.estate.consoles() if len(console.name) > 3}
+    words |= {
+        server.url.partition("//")[2]
+        for server in (here.sandbox.site_manager, *(c.server for c in here.sandbox.consoles))
+    }
     assert len(words) > 8
     assert [word for word in words if word in text.lower()] == []
 
@@ -275,6 +279,19 @@ def test_data_checked_without_a_state_says_nothing_of_it(here: Town, file: Path,
     here.run("validate", "--env", "testing", "--input", str(tmp_path / "none"), "--textfile", str(file))
     assert read(file.read_text("utf-8"), "snowload_run_exit_code", command="validate") is not None
     assert read(file.read_text("utf-8"), "snowload_state_up") is None
+
+
+def test_what_another_command_left_while_a_load_ran_stays(here: Town, file: Path) -> None:
+    load(here, file)
+    here.sandbox.log.clear()
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=4))
+    process = running(here, *LOAD, "--full", "--textfile", str(file))
+    when(here.writes, "no write was sent")
+    here.run("health", "--env", "testing", "--check", "database", "--textfile", str(file))
+    process.communicate(timeout=60)
+    text = file.read_text("utf-8")
+    assert read(text, "snowload_health_status", check="database") == 0
+    assert read(text, "snowload_run_exit_code", command="load") == 0
 
 
 def test_a_dry_run_leaves_no_metrics(here: Town, file: Path) -> None:

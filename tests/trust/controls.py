@@ -138,7 +138,7 @@ CONTROLS: Sequence[Control] = (
              "    def __format__(self, spec: str) -> str:\n        return self._value"),
     _control("14.2.7", "files with data are their owner's alone",
              "trust/test_files.py::test_every_file_with_data_is_0600_and_every_directory_of_ours_0700_whatever_the_umask[0o277]",
-             "state/private_files.py", "                os.fchmod(descriptor, 0o600)  # a umask", "                pass  # a umask"),
+             "state/private_files.py", "                os.fchmod(descriptor, mode)  # a umask", "                pass  # a umask"),
     _control("15.3.3", "a setting that is none is refused",
              "trust/test_settings.py::test_a_setting_that_is_none_is_refused",
              "servicenow/config.py", 'extra="forbid", ', 'extra="allow", '),

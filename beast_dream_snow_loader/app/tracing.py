@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.ground import Ground
@@ -25,12 +26,17 @@ class _Ended(Protocol):
 
 
 def collector(settings: Settings) -> str:
-    """Where traces go; empty: nowhere. ConfigurationError for plain http to another machine, and when the extra is not
-    installed."""
+    """Where traces go; empty: nowhere. ConfigurationError for plain http to another machine, a login in the address,
+    and when the extra is not installed."""
     endpoint = settings.telemetry.otlp_endpoint
     if not endpoint:
         return ""
     refuse_unsafe("The collector of telemetry.otlp_endpoint", endpoint)
+    if "@" in urlsplit(endpoint).netloc:
+        raise ConfigurationError(
+            "telemetry.otlp_endpoint holds a login, which would stand in logs and in config show.",
+            next_step="Put it into OTEL_EXPORTER_OTLP_HEADERS (authorization=…), then: snowload config check",
+        )
     if not all(_there(name) for name in _NEEDED):
         raise ConfigurationError(
             "telemetry.otlp_endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) is set, but the packages for traces are missing.",

@@ -210,7 +210,7 @@ def test_a_load_that_a_signal_ended_leaves_its_metrics(here: Town, file: Path, s
     load(here, file)
     good = read(file.read_text("utf-8"), "snowload_last_success_timestamp_seconds", command="load")
     here.sandbox.log.clear()
-    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=3 if signals == 1 else 12))
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=3 if signals == 1 else 6))
     process = running(here, *LOAD, "--full", "--textfile", str(file))
     when(here.writes, "no write was sent")
     for _ in range(signals):
@@ -299,6 +299,18 @@ def test_a_dry_run_leaves_no_metrics(here: Town, file: Path) -> None:
     assert (refused.code, file.exists()) == (2, False)
     assert here.run(*LOAD, "--dry-run", SNOWLOAD_METRICS__TEXTFILE=str(file)).code == 0
     assert not file.exists()
+
+
+def test_a_request_that_was_sent_again_is_counted_as_failed_once_and_as_a_retry(here: Town, file: Path) -> None:
+    busy = Fault(effect=Effect.STATUS, status=503, path="/api/now/table/*", nth=1)
+    here.sandbox.servicenow.faults.add(busy)
+    patient = {"SNOWLOAD_RETRY__MAX_ATTEMPTS": "2", "SNOWLOAD_RETRY__BASE_DELAY_SECONDS": "0.01"}
+    document = load(here, file, **patient).document
+    text = file.read_text("utf-8")
+    assert document["requests"]["retries"] == 1
+    assert total(text, "snowload_run_request_retries") == 1
+    again = next(one["operation"] for one in document["operations"] if one["retries"])
+    assert read(text, "snowload_run_requests", operation=again, outcome="failed") >= 1  # type: ignore[operator]
 
 
 def test_breakers_are_counted_by_dependency_and_state(here: Town) -> None:

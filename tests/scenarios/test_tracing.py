@@ -156,6 +156,13 @@ def test_plain_http_to_another_machine_is_refused(here: Town, command: tuple[str
     assert "https" in ended.err
 
 
+def test_a_login_does_not_belong_into_the_address_of_the_collector(here: Town) -> None:
+    ended = here.run(*LOAD, SNOWLOAD_TELEMETRY__OTLP_ENDPOINT="https://me:hush-hush@collector.example.com")
+    assert ended.code == 6
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in ended.err
+    assert "hush-hush" not in ended.err + ended.out
+
+
 def test_without_the_extra_the_command_that_installs_it_is_named(here: Town, tmp_path: Path) -> None:
     """As on a machine where only snowload itself is installed."""
     without = tmp_path / "without" / "opentelemetry"

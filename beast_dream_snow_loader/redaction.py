@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NoReturn
-from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus
 
 HIDDEN = "[hidden]"
 
@@ -230,13 +230,17 @@ def is_held(text: str) -> bool:
     return _known.holds(text)
 
 
+def password_in(url: str) -> str:
+    """The password some put into a URL, as it stands there; "" without one.
+
+    Up to the last ``@``: in one that was not escaped, ``/``, ``?`` and ``#`` are no ends.
+    """
+    _, _, rest = url.partition("://")
+    login, _, _ = rest.rpartition("@")
+    return login.partition(":")[2]
+
+
 def without_password(url: str) -> str:
     """A URL without the password some put into it."""
-    try:
-        parts = urlsplit(url)
-        if not parts.password:
-            return url
-    except ValueError:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{HIDDEN}@{host}"))
+    password = password_in(url)
+    return url.replace(f":{password}@", f":{HIDDEN}@") if password else url

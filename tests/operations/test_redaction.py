@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from beast_dream_snow_loader.core.standing import Standing
-from beast_dream_snow_loader.redaction import Secret, masked, masked_values
+from beast_dream_snow_loader.redaction import Secret, masked, masked_values, without_password
 
 CANARY = 'k"ey/of+the\\ house<é>&0123456789'
 
@@ -71,3 +71,16 @@ def test_a_document_without_a_secret_is_left_as_it_is() -> None:
 def test_half_a_character_in_a_secret_breaks_nothing() -> None:
     Secret("half \udc80 a character")
     assert masked("nothing to see") == "nothing to see"
+
+
+@pytest.mark.parametrize("password", ["plain", "op:/slash", "a/b", "a?b", "a#b", "a@b", "with blank", "[bracket"])
+def test_a_password_in_an_address_is_hidden_also_where_it_was_not_escaped(password: str) -> None:
+    """R5.3: a parser takes what follows a slash for the path."""
+    assert without_password(f"amqp://user:{password}@127.0.0.1/name") == "amqp://user:[hidden]@127.0.0.1/name"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://host:8443/path", "postgresql://user@host/name", "a:b@c", "mailto:x@y", "op://v/i/f"]
+)
+def test_an_address_without_a_password_is_shown_whole(url: str) -> None:
+    assert without_password(url) == url

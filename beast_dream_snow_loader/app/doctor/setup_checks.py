@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import BaseModel
 
@@ -35,7 +35,7 @@ from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.credentials import kept_by
 from beast_dream_snow_loader.operations.health import LOW_DISK_BYTES
-from beast_dream_snow_loader.redaction import Secret
+from beast_dream_snow_loader.redaction import Secret, password_in
 from beast_dream_snow_loader.state.store import Store
 
 M = TypeVar("M", bound=BaseModel)
@@ -118,7 +118,7 @@ def secrets_of(section: BaseModel) -> set[str]:
 def passwords_in_urls(settings: Settings) -> set[str]:
     """Passwords that some put into addresses."""
     urls = (settings.state.url, settings.broker_url, *(console.url for console in settings.unifi.consoles))
-    passwords = [password for url in urls if url and (password := urlsplit(url).password)]
+    passwords = [password for url in urls if url and (password := password_in(url))]
     return {*passwords, *map(unquote, passwords)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TypedDict, Unpack
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from beast_dream_snow_loader.operations.circuit_breaker import get_breaker
 from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.operations.restraint import Restraint, Restraints
 from beast_dream_snow_loader.operations.retry import RetryPolicy
+from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.breaking import Breakers
 from beast_dream_snow_loader.transport.connections import Adapter, progress
@@ -30,6 +32,7 @@ from beast_dream_snow_loader.transport.verbs import Verbs
 
 _GROWTH = 0.5
 """Each further attempt may take half of the first one's time longer: a slow service is not helped by impatience."""
+_SESSION, _SHORTEST_SESSION = re.compile("sess|token", re.IGNORECASE), 16
 _WIRE_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeEncodeError)
 
 
@@ -130,6 +133,7 @@ class HttpTransport:
         requests.cookies.extract_cookies_to_jar(lane.session.cookies, answer.request, answer.raw)  # type: ignore[no-untyped-call]
         if answer.status_code == 401:
             lane.session.cookies.clear()  # a refused login sets a session cookie too (servicenow-api 9.4)
+        _hold(lane.session.cookies)
         return Response(
             status=answer.status_code,
             headers={name.lower(): value for name, value in answer.headers.items()},
@@ -149,6 +153,13 @@ class HttpTransport:
             raise failure(self.service_name, request.url, error, sent=True) from error
         kept.answered()
         return body
+
+
+def _hold(cookies: requests.cookies.RequestsCookieJar) -> None:
+    """A session opens what its login opens: a server that repeats its cookie is masked too. Short values are none."""
+    for cookie in cookies:
+        if cookie.value and len(cookie.value) >= _SHORTEST_SESSION and _SESSION.search(cookie.name):
+            Secret(cookie.value)
 
 
 def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -90,3 +90,11 @@ def test_both_spellings_of_the_rule_name_are_read() -> None:
     read = read_answer({"items": [item(1, 0, identificationAttempts=attempts)]}, 1)
     assert read is not None
     assert read.items[0].attempts == (Attempt(rule="Hardware Rule", outcome="MATCHED", attributes=("name",)),)
+
+
+def test_words_in_the_place_of_a_code_are_no_code() -> None:
+    """R5.3: a code is stored and counted by, so it is a name of the engine's or none."""
+    for words in ("headers: Bearer abc", "=1+1", "x" * 200, "\x1b[31m", ""):
+        read = read_answer({"items": [item(1, 0, operation="", errors=[{"error": words, "message": "no"}])]}, 1)
+        assert read is not None
+        assert (read.items[0].issue.code, read.items[0].issue.message) == ("ERROR", "no")

@@ -16,7 +16,7 @@ from beast_dream_snow_loader.sandbox.messages import (
 )
 
 Reply = Callable[[str], HttpAnswer]
-_SESSION = re.compile(r"(?:TOKEN|unifises|csrf_token)=([^;,\s]+)")
+_SESSION = re.compile(r"(?:TOKEN|unifises|csrf_token|JSESSIONID|glide_session_store)=([^;,\s]+)")
 
 
 def _json(body: Mapping[str, object]) -> bytes:

@@ -12,15 +12,21 @@ from beast_dream_snow_loader.redaction import Secret, masked, masked_values
 from tests.trust.canaries import leaks
 from tests.trust.shapes import WRITTEN, Search, secrets
 
+COMMANDS = [("load",), ("doctor", "--bundle", "{home}/bundle.zip"), ("config", "show")]
 
-@pytest.mark.parametrize(("turn", "failure"), [(1, "broken server"), (3, "settings do not parse")])
-def test_not_a_byte_of_a_secret_comes_out_whatever_fails(turn: int, failure: str) -> None:
+
+@pytest.mark.parametrize(
+    ("turn", "failure", "commands"),
+    [
+        (1, "broken server", COMMANDS),
+        (3, "settings do not parse", COMMANDS),
+        (1, "refused by the engine", [("rollback", "{run}")]),
+    ],
+)
+def test_not_a_byte_of_a_secret_comes_out_whatever_fails(
+    turn: int, failure: str, commands: list[tuple[str, ...]]
+) -> None:
     """S1: stdout, stderr, log, state, report and what children are started with."""
-    commands = [
-        ("load",),
-        ("doctor", "--bundle", "{home}/bundle.zip"),
-        ("config", "show"),
-    ]
     assert list(leaks(7, turn, failure, commands)) == []
 
 

@@ -6,6 +6,7 @@ Keys come and go by release, so all are optional here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ _WRITTEN = frozenset(
 )
 _PUT_ASIDE = frozenset({"INSERT_AS_PARTIAL", "INSERT_AS_INCOMPLETE", "INSERT_INCOMPLETE"})
 """Nothing is in the CMDB; the reasons may sit in the warnings with an error count of 0."""
+
+
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +127,21 @@ def _issues(entry: Mapping[str, object], operation: str) -> tuple[Issue, ...]:
 
 def _issue(error: object) -> Issue:
     if isinstance(error, Mapping):
-        code = text(error.get("error") or error.get("code"))
+        code = _code(error.get("error") or error.get("code"))
         return Issue(code=code or "ERROR", message=said(error.get("message")))
     return Issue(code="ERROR", message=said(error))
 
 
+def _code(told: object) -> str:
+    """One of the engine's names for what went wrong; words in its place, whoever put them there, are none and may hold
+    anything."""
+    code = said(text(told))
+    return code if _CODE.fullmatch(code) else ""
+
+
 def _notes(entry: Mapping[str, object]) -> Iterable[Issue]:
     for info in _maps(entry.get("info")):
-        yield Issue(code=text(info.get("code")), message=said(info.get("message")))
+        yield Issue(code=_code(info.get("code")), message=said(info.get("message")))
     masked = [text(name) for name in _list(entry.get("maskedAttributes"))]
     if masked:
         yield Issue(code="MASKED_ATTRIBUTES", message=f"a reconciliation rule keeps {', '.join(sorted(masked))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import log_file
 from beast_dream_snow_loader.app.tracing import traced
 from beast_dream_snow_loader.clock import SystemClock
-from beast_dream_snow_loader.core.events import BreakerChanged, Event, FindingRaised, Listener
+from beast_dream_snow_loader.core.events import BreakerChanged, Event, FindingRaised, HealingSettled, Listener
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import RunStatus
@@ -73,6 +74,20 @@ def listening(
         stack.enter_context(_told(logger, here, run_id, heard, command))
         counted = [to_metrics(heard.metrics)] if metrics_on(here.settings) else []
         yield fan_out(progress, to_log(logger), heard.append_of, heard.troubles, *counted, *traces)
+
+
+def healings_to_log(here: Ground) -> Listener:
+    """For a look that is no run: what was put right, and what breakers did, into the log. It is opened for a line, as a
+    look has none as a rule."""
+    lock = threading.Lock()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, HealingSettled | BreakerChanged):
+            config = log_config(here)
+            with lock, logging_to(config, sys.stderr, console=SILENT):
+                to_log(StructuredLogger("snowload", config.level))(event)
+
+    return fan_out(listen)
 
 
 def log_config(here: Ground, verbosity: int = 0) -> LoggingConfig:

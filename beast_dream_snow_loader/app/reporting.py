@@ -23,6 +23,7 @@ from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.operations.classification import classify_code
 from beast_dream_snow_loader.redaction import masked_values
+from beast_dream_snow_loader.state.schema import EntryState
 from beast_dream_snow_loader.state.store import Store
 
 Form = Callable[[Result], bytes]
@@ -109,5 +110,5 @@ def _waiting(store: Store) -> dict[str, int]:
     return {
         "waiting": pending["later"],
         "unsettled": pending["open"] + pending["unknown"],
-        "parked": len(store.journal.parked()),
+        "parked": store.journal.queue.counts().get(EntryState.DEAD, 0),
     }

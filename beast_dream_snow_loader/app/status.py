@@ -13,15 +13,15 @@ from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.doctor.ends import Ends, Headers
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
-from beast_dream_snow_loader.app.health.registry import DATABASE, registered
+from beast_dream_snow_loader.app.health.registry import DATABASE, PAGES, registered
 from beast_dream_snow_loader.app.health.sight import Sight
+from beast_dream_snow_loader.app.listening import healings_to_log
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.textfile import Watched, with_textfile
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.events import ignore
 from beast_dream_snow_loader.core.exit_codes import HealthCode
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError, StateError
@@ -80,7 +80,7 @@ def look(options: HealthOptions, here: Ground, store: Store | None, broken: Stat
     limit = _limit(options.timeout)
     ends = Ends(
         here=here,
-        listener=ignore,
+        listener=healings_to_log(here),
         meter=RequestMeter(),
         headers=Headers(here.clock),
         rules=MappingRules(),
@@ -113,7 +113,7 @@ def _store(here: Ground, stack: ExitStack) -> tuple[Store | None, StateError | N
 
 
 def _result(here: Ground, store: Store | None, report: HealthReport, broken: StateError | None) -> Result:
-    looked = [check for check in report.checks if check.name == DATABASE]
+    looked = [check for check in report.checks if check.name in (DATABASE, PAGES)]
     if any(check.status is HealthStatus.UNHEALTHY for check in looked):
         store = None  # nothing in it is to be relied on
     return Result(

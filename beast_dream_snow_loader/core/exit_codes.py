@@ -116,7 +116,7 @@ _LOOK_WITH: Mapping[ExitCode, str] = {
     ExitCode.CONFIG: "snowload config check",
     ExitCode.AUTH: "snowload doctor",
     ExitCode.LOCKED: "snowload runs list",
-    ExitCode.INTEGRITY: "snowload health --check database",
+    ExitCode.INTEGRITY: "snowload health --check database.pages",
 }
 
 

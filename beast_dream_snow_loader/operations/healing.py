@@ -17,10 +17,11 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """How often in one run, and in one hour over all runs. Beyond that something is wrong that this does not heal."""
+    """How often in one run, and in one hour over all runs (None: as often as somebody looks). Beyond that something is
+    wrong that this does not heal."""
 
     per_run: int
-    per_hour: int
+    per_hour: int | None
 
 
 CONNECTIONS, TOKEN, LOGIN = "connections.renewed", "token.renewed", "login.changed"
@@ -35,9 +36,9 @@ LIMITS: Mapping[str, Limit] = {
     DATABASE: Limit(per_run=1, per_hour=10),
     QUEUE: Limit(per_run=1, per_hour=100),
     CACHE: Limit(per_run=1, per_hour=100),
-    LEASE: Limit(per_run=1, per_hour=60),
-    LOG: Limit(per_run=1, per_hour=60),
-    FILES: Limit(per_run=1, per_hour=60),
+    LEASE: Limit(per_run=1, per_hour=None),
+    LOG: Limit(per_run=1, per_hour=None),
+    FILES: Limit(per_run=1, per_hour=None),
 }
 """Every healing there is (docs/explanation/degradation.md)."""
 
@@ -117,7 +118,9 @@ class Healings:
         if self._before is None:
             self._before = dict(self._earlier())
         mine = Counter(healing.what for healing in self._begun)[what]
-        return mine >= limit.per_run or mine + self._before.get(what, 0) >= limit.per_hour
+        if mine >= limit.per_run:
+            return True
+        return limit.per_hour is not None and mine + self._before.get(what, 0) >= limit.per_hour
 
     def _told(self, healing: Healing) -> None:
         self._listener(
@@ -134,8 +137,9 @@ class Healings:
 
 def _limited(what: str, subject: str, detected: str) -> Finding:
     limit = LIMITS[what]
+    hourly = f", {limit.per_hour} in an hour" if limit.per_hour is not None else ""
     message = (
-        f"{detected} Not put right again: {what} was done as often as it may be ({limit.per_run} in a run, "
-        f"{limit.per_hour} in an hour). Look for the cause with: snowload doctor"
+        f"{detected} Not put right again: {what} was done as often as it may be ({limit.per_run} in a run{hourly}). "
+        f"Look for the cause with: snowload doctor"
     )
     return Finding(record=subject, rule="healing.limited", severity=Severity.WARNING, message=message, value=what)

@@ -8,6 +8,7 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -23,6 +24,8 @@ from beast_dream_snow_loader.operations.correlation import carried
 
 LOW_DISK_BYTES = 500 * 1024 * 1024
 LOW_MEMORY_PERCENT = 95.0
+AT_ONCE = 16
+"""Checks that run at a time: of those that are one of many (of each source), and as many of the others beside them."""
 _CPU_SECONDS = 0.1
 """So long the processor is watched: one moment alone says nothing."""
 
@@ -76,11 +79,20 @@ class Pingable(Protocol):
 
 
 CheckFunction = Callable[[], HealthCheck]
+_given_up: ContextVar[threading.Event | None] = ContextVar("given_up", default=None)
+
+
+def given_up() -> bool:
+    """Whether the time of the check that runs here is over. Nobody waits for it any more, and what it was given may be
+    closed: it looks at this before it changes anything."""
+    over = _given_up.get()
+    return over is not None and over.is_set()
 
 
 class HealthMonitor:
     """Runs registered checks side by side; one that hangs or fails is a finding and costs only itself and what stands
-    on it."""
+    on it. Its time begins when it has one of ``AT_ONCE`` places, and its place is free again when that time is over: n
+    sources that all hang cost a look n / 16 time limits, and what is no source waits for none of them."""
 
     def __init__(
         self, client: Pingable | None, *, clock: Clock | None = None, timeout: timedelta = timedelta(seconds=10)
@@ -117,8 +129,10 @@ class HealthMonitor:
         stand on nothing that is there, or on each other."""
         chosen = CheckGraph(self._nodes).chosen(only, deep=deep)
         tasks: dict[str, asyncio.Task[HealthCheck]] = {}
+        places = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
         for node in chosen:
-            tasks[node.name] = asyncio.create_task(self._in_turn(node, tasks))
+            place = places[node.name == node.kind]
+            tasks[node.name] = asyncio.create_task(self._in_turn(node, tasks, place))
         return list(await asyncio.gather(*tasks.values()))
 
     def check_servicenow_connectivity(self) -> HealthCheck:
@@ -165,13 +179,16 @@ class HealthMonitor:
         own = (check.status for check in checks if not check.explained_by)
         return max(own, key=order.index, default=HealthStatus.UNHEALTHY)
 
-    async def _in_turn(self, node: CheckNode, tasks: Mapping[str, asyncio.Task[HealthCheck]]) -> HealthCheck:
+    async def _in_turn(
+        self, node: CheckNode, tasks: Mapping[str, asyncio.Task[HealthCheck]], place: asyncio.Semaphore
+    ) -> HealthCheck:
         """Once all it stands on, or waits for, is done. What was not chosen is not waited for."""
         before = {name: await tasks[name] for name in (*node.parents, *node.after) if name in tasks}
         for name in node.parents:
             if before[name].status is HealthStatus.UNHEALTHY:
                 return _explained(node, before[name])
-        return replace(await self._run(node.name), parents=node.parents)
+        async with place:
+            return replace(await self._run(node.name), parents=node.parents)
 
     async def _run(self, name: str) -> HealthCheck:
         started = self._clock.monotonic()
@@ -211,7 +228,7 @@ def _measured(directory: Path) -> dict[str, float]:
 
 async def _in_thread(check: CheckFunction) -> HealthCheck:
     """In a thread of its own that nobody waits for: asyncio's pool is joined at the end, hung checks and all."""
-    loop = asyncio.get_running_loop()
+    loop, over = asyncio.get_running_loop(), threading.Event()
     result: asyncio.Future[HealthCheck] = loop.create_future()
 
     def settle(found: HealthCheck | None, error: BaseException | None) -> None:
@@ -224,6 +241,7 @@ async def _in_thread(check: CheckFunction) -> HealthCheck:
 
     def run() -> None:
         found, failed = None, None
+        _given_up.set(over)
         try:
             found = check()
         except BaseException as error:  # noqa: BLE001 - not swallowed: raised again where it is awaited
@@ -232,4 +250,7 @@ async def _in_thread(check: CheckFunction) -> HealthCheck:
             loop.call_soon_threadsafe(settle, found, failed)
 
     threading.Thread(target=carried(run), name="health-check", daemon=True).start()
-    return await result
+    try:
+        return await result
+    finally:
+        over.set()

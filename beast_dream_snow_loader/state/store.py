@@ -33,7 +33,7 @@ from beast_dream_snow_loader.state.on_sqlite import fold_log
 from beast_dream_snow_loader.state.pacing import SqlPacing
 from beast_dream_snow_loader.state.private_files import COMPANIONS
 from beast_dream_snow_loader.state.retention import Retention, Sweeper, Swept, forgotten_until, half_gone
-from beast_dream_snow_loader.state.schema import ledger_items, meta
+from beast_dream_snow_loader.state.schema import EntryState, ledger_items, meta
 from beast_dream_snow_loader.state.standing import standing as standing_now
 from beast_dream_snow_loader.state.statements import upsert
 
@@ -85,14 +85,15 @@ class Store:
         self.kept_checks = SqlKeptChecks(engine)
         self.notices = SqlNotices(engine, clock)
 
-    def check(self, *, quick: bool = False) -> StoreCheck:
-        """Read the whole database once: seconds for gigabytes. ``quick`` does not compare indices with their tables.
-        Does not raise for damage, which is in ``problems``."""
+    def check(self, *, pages: bool = True) -> StoreCheck:
+        """Read the whole database once: seconds for gigabytes. Without ``pages`` only its revision, its tables and the
+        counts of what waits, however large it is. Does not raise for damage, which is in ``problems``."""
         try:
             with reading(self._engine) as connection:
                 revision = revision_of(connection) or ""
-            pending, dead = self.journal.pending(), len(self.journal.parked())
-            problems = self._problems("quick_check" if quick else "integrity_check")
+            pending = self.journal.pending()
+            dead = self.journal.queue.counts().get(EntryState.DEAD, 0)
+            problems = self._problems(pages=pages)
         except StateDamaged as damage:
             return self._damaged((damage.message,), damage.next_step)
         if problems:
@@ -130,7 +131,8 @@ class Store:
     @property
     def nothing_waits(self) -> bool:
         """No write is queued or parked."""
-        return not (self.journal.pending()["later"] or self.journal.parked())
+        counts = self.journal.queue.counts()
+        return not (counts.get(EntryState.LATER) or counts.get(EntryState.DEAD))
 
     def holder(self, target: str) -> tuple[str, bool] | None:
         """Who holds the lease on ``target``, for people, and whether they are alive; None when nobody does."""
@@ -213,14 +215,14 @@ class Store:
     def _damaged(self, problems: tuple[str, ...], back: str, revision: str = "") -> StoreCheck:
         return StoreCheck(kind=self._kind, revision=revision, size_bytes=self._size(), problems=problems, way_back=back)
 
-    def _problems(self, pragma: str = "integrity_check") -> tuple[str, ...]:
+    def _problems(self, *, pages: bool = True) -> tuple[str, ...]:
         """PostgreSQL keeps page checksums itself and has no check that a client may run: of it only the schema."""
         with reading(self._engine) as connection:
             missing = [] if revision_of(connection) else ["its revision is gone (table alembic_version)"]
             missing += lacking(connection)
-            if missing or not is_sqlite(self._engine.url):
+            if missing or not pages or not is_sqlite(self._engine.url):
                 return tuple(missing[:_PROBLEMS_SHOWN])
-            said = [str(word) for word in connection.scalars(text(f"PRAGMA {pragma}({_PROBLEMS_SHOWN})"))]
+            said = [str(word) for word in connection.scalars(text(f"PRAGMA integrity_check({_PROBLEMS_SHOWN})"))]
         return () if said == ["ok"] else tuple(said)
 
     def _log_size(self) -> int:

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from beast_dream_snow_loader.core.events import RequestFinished
 from beast_dream_snow_loader.errors import NotAuthenticated
-from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor, HealthStatus
+from beast_dream_snow_loader.operations.health import AT_ONCE, HealthCheck, HealthMonitor, HealthStatus
 from beast_dream_snow_loader.operations.listeners import to_metrics
 from beast_dream_snow_loader.operations.metrics import MetricsCollector, percentiles
 
@@ -108,6 +109,25 @@ def test_checks_run_side_by_side_and_one_that_hangs_or_fails_costs_only_itself()
     assert found[0].details["code"] == "auth.not_authenticated"
     assert "no answer" in found[2].message
     assert found[1].response_time_ms >= 200
+
+
+def test_of_many_sources_so_many_are_asked_at_a_time_and_none_loses_time_by_waiting() -> None:
+    monitor = HealthMonitor(Client(), timeout=timedelta(seconds=1.5))
+    running: list[str] = []
+    most: list[int] = []
+
+    def asked(name: str) -> HealthCheck:
+        running.append(name)
+        most.append(len(running))
+        time.sleep(0.2)
+        running.remove(name)
+        return well(name)
+
+    for number in range(10 * AT_ONCE):
+        monitor.register_check(f"unifi[{number}]", partial(asked, f"unifi[{number}]"))
+    found = asyncio.run(monitor.run_all_checks())
+    assert {one.status for one in found} == {HealthStatus.HEALTHY}
+    assert max(most) == AT_ONCE
 
 
 def test_only_the_checks_named_are_run() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -25,6 +28,7 @@ OpenTown = Callable[..., Town]
 LOAD = ("load", "--env", "testing", "--json")
 PLAN = ("plan", "--env", "testing")
 WRITES = "/api/now/identifyreconcile/enhanced"
+HEALTH = ("health", "--env", "testing", "--json")
 REPLAY = ("replay-queue", "--env", "testing", "--json")
 HELD_BACK = {"SNOWLOAD_SERVICENOW__MODE": "read-only"}
 RETIRING = {
@@ -230,3 +234,34 @@ def keeps(document: Mapping[str, Any]) -> None:
     name = document["schema"].removeprefix("snowload.").removesuffix("/1")
     file = resources.files("beast_dream_snow_loader") / "schemas" / f"{name}.schema.json"
     jsonschema.validate(document, json.loads(file.read_text(encoding="utf-8")))
+
+
+# ``snowload health``.
+
+
+def looked(town: Town, *arguments: str, **variables: str) -> Ended:
+    ended = town.run(*HEALTH, *arguments, **variables)
+    keeps(ended.document)
+    return ended
+
+
+def rows(ended: Ended) -> dict[str, Mapping[str, Any]]:
+    """The checks by their names."""
+    return {row["name"]: row for row in ended.document["checks"]}
+
+
+def row(town: Town, name: str, *arguments: str, **variables: str) -> Mapping[str, Any]:
+    """One check, looked at with what it stands on."""
+    return rows(looked(town, "--check", name, *arguments, **variables))[name]
+
+
+# The state as a file.
+
+
+def file_of(town: Town) -> Path:
+    return next(town.run.home.rglob("state.sqlite"))
+
+
+def sql(town: Town, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(file_of(town))) as database, database:
+        database.execute(statement, values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,7 +19,6 @@ from beast_dream_snow_loader.core.performance import alerts
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import age, shown
 from beast_dream_snow_loader.core.trends import forecasts, usual_gap
-from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.operations.health import HealthCheck
 
@@ -111,8 +109,7 @@ def _remembered(sight: Sight, size: int) -> list[tuple[int, float]]:
     young = {day: bytes_ for day, bytes_ in before.items() if today - max(WINDOWS) < day < today}
     days = sorted((young | {today: float(size)}).items())
     if before.get(today) != size:
-        with suppress(StateError):  # then this day is missing
-            sight.state.kept_checks.keep(key, orjson.dumps(days).decode())
+        sight.keep(key, orjson.dumps(days).decode())
     return days
 
 

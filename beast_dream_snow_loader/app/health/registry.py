@@ -17,7 +17,7 @@ from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor
 from beast_dream_snow_loader.state.private_files import private_directory
 
-CREDENTIALS, DATABASE, UNIFI = "credentials", "database", "unifi"
+CREDENTIALS, DATABASE, PAGES, UNIFI = "credentials", "database", "database.pages", "unifi"
 _LOGIN = "authentication"
 
 
@@ -73,6 +73,7 @@ def _unifi(monitor: HealthMonitor, source: Source) -> None:
 def _state(monitor: HealthMonitor, sight: Sight, broken: StateError | None, after: tuple[str, ...]) -> None:
     past, add, on = Past(sight=sight), monitor.register_check, (DATABASE,)
     add(DATABASE, partial(_database, sight, broken))
+    add(PAGES, partial(state_checks.pages, sight), parents=on, deep=True)
     add("lock", partial(state_checks.lock, sight), parents=on)
     add("belonging", partial(state_checks.belonging, sight), parents=on)
     add("queue", partial(state_checks.queue, sight), parents=on)

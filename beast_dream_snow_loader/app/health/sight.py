@@ -19,7 +19,7 @@ from beast_dream_snow_loader.core.checkup import Check, CheckStatus
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.breaker_memory import CircuitState, Remembered
 from beast_dream_snow_loader.operations.healing import Healing, Healings
-from beast_dream_snow_loader.operations.health import HealthCheck, HealthStatus
+from beast_dream_snow_loader.operations.health import HealthCheck, HealthStatus, given_up
 from beast_dream_snow_loader.state.store import Store
 
 _STATUS: Mapping[CheckStatus, HealthStatus] = {
@@ -42,7 +42,7 @@ class Sight:
     before: Mapping[str, Remembered] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.healings = Healings(self.here.clock)
+        self.healings = Healings(self.here.clock, self.ends.listener)
         self.before = {}
         if self.store is not None:
             with suppress(StateError):  # the check of the database says why
@@ -62,8 +62,14 @@ class Sight:
         return self.here.clock.now() - moment
 
     def healing(self, what: str, detected: str, done: str) -> Healing | None:
-        """None where nothing is to be put right, or it was done too often."""
-        return self.healings.begin(what, "health", detected, done) if self.recover else None
+        """None where nothing is to be put right, it was done too often, or this check was given up meanwhile."""
+        return self.healings.begin(what, "health", detected, done) if self.recover and not given_up() else None
+
+    def keep(self, key: str, text: str) -> None:
+        """For later looks. Not by a check that was given up: the state may be closed by now."""
+        if self.store is not None and not given_up():
+            with suppress(StateError):  # then the next look costs as much as this one
+                self.store.kept_checks.keep(key, text)
 
     def left_alone(self, name: str) -> HealthCheck | None:
         """While nothing may be put right, no probe is sent to what a breaker keeps alone: it could close it."""
@@ -83,10 +89,9 @@ class Sight:
         if kept is not None:
             return kept
         found = look()
-        if self.store is not None and found.status is HealthStatus.HEALTHY:
+        if found.status is HealthStatus.HEALTHY:
             told = {"of": digest, "at": rfc3339(self.here.clock.now()), "message": found.message}
-            with suppress(StateError):  # then the next look costs as much as this one
-                self.store.kept_checks.keep(key, orjson.dumps({**told, "details": dict(found.details)}).decode())
+            self.keep(key, orjson.dumps({**told, "details": dict(found.details)}).decode())
         return found
 
     def _kept(self, key: str, digest: str) -> HealthCheck | None:

@@ -21,19 +21,23 @@ _FULL = 0.9
 
 
 def database(sight: Sight) -> HealthCheck:
-    """Whole, how large, and whether its log grows because nobody folds it in."""
-    found = sight.state.check(quick=not sight.deep)
+    """Whether its tables are there, how large it is, and whether its log grows because nobody folds it in."""
+    found = sight.state.check(pages=False)
     details = {"size_bytes": found.size_bytes, "log_bytes": found.log_bytes, "revision": found.revision}
     if not found.whole:
         return ill(f"{'; '.join(found.problems)} {found.way_back}", **details)
-    whole = well(f"{found.kind}, {_read(sight)}, {found.size_bytes / 1e6:.1f} MB", **details)
-    return _log(sight, whole, found.log_bytes)
+    there = well(f"{found.kind}, its tables are there, {found.size_bytes / 1e6:.1f} MB", **details)
+    return _log(sight, there, found.log_bytes)
 
 
-def _read(sight: Sight) -> str:
+def pages(sight: Sight) -> HealthCheck:
+    """Every page and index: as long as the file is large, so of a deep look alone."""
     if sight.state.directory is None:
-        return "its tables are there (its pages are the server's to check)"
-    return f"whole ({'every page and index' if sight.deep else 'every page'} read)"
+        return well("its pages are the server's to check")
+    found = sight.state.check()
+    if not found.whole:
+        return ill(f"{'; '.join(found.problems)} {found.way_back}", size_bytes=found.size_bytes)
+    return well("every page and index reads", size_bytes=found.size_bytes)
 
 
 def _log(sight: Sight, check: HealthCheck, size: int) -> HealthCheck:
@@ -64,6 +68,9 @@ def lock(sight: Sight) -> HealthCheck:
     if healing is None:
         return poor(f"{told}. Run: snowload load")
     released = sight.state.release_dead(sight.here.target)
+    if (now := sight.state.holder(sight.here.target)) is not None and not now[1]:
+        healing.did_not_help()
+        return poor(f"{told}; its lease could not be given back. Run: snowload load")
     healing.helped()
     return put_right(well(told), "its lease is given back" if released else "somebody else has taken its place")
 

@@ -12,21 +12,19 @@ from pydantic import BaseModel
 from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.belonging import refuse_foreign_state
 from beast_dream_snow_loader.app.breaker_config import BreakerOverride, BreakerSettings
-from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.app.config import Settings, metrics_on
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.features import feature_rows
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.layers import installation
-from beast_dream_snow_loader.app.listening import metrics_on
 from beast_dream_snow_loader.app.logins import require_logins
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
-from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.result import Result, done
 from beast_dream_snow_loader.app.textfile import Watched, with_textfile
 from beast_dream_snow_loader.app.tracing import collector
 from beast_dream_snow_loader.app.wiring import mapping_rules, opened, wire
-from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import Listener, ignore
@@ -91,7 +89,7 @@ def check_config(place: Place) -> Result:
                     next_step="Mend them, then run this again.",
                     problems=tuple(problems),
                 )
-            return _ok("config-check", here, {"problems": []})
+            return done("config-check", here, {"problems": []})
     except SnowloadError as error:
         return failed("config-check", error, environment=place.environment or "")
 
@@ -100,7 +98,7 @@ def show_config(place: Place) -> Result:
     """Every setting in force with its source; secrets hidden."""
     try:
         with ground(place) as here:
-            return _ok("config", here, {"settings": settings_in_force(here), "features": feature_rows(here.loaded)})
+            return done("config", here, {"settings": settings_in_force(here), "features": feature_rows(here.loaded)})
     except SnowloadError as error:
         return failed("config", error, environment=place.environment or "")
 
@@ -164,7 +162,7 @@ def _verdict(here: Ground, snapshot: Snapshot, desired: DesiredState) -> Result:
         "relations": len(desired.relations),
         "findings": [_row(finding) for finding in findings],
     }
-    result = _ok("validate", here, body)
+    result = done("validate", here, body)
     if refused is not None:
         return replace(failed("validate", refused, environment=here.environment), body=body)
     if not bad:
@@ -182,16 +180,6 @@ def _verdict(here: Ground, snapshot: Snapshot, desired: DesiredState) -> Result:
 def _row(finding: Finding) -> dict[str, str]:
     names = ("record", "field", "rule", "message", "value")
     return {**{name: getattr(finding, name) for name in names}, "severity": finding.severity.value}
-
-
-def _ok(command: str, here: Ground, body: Mapping[str, Any]) -> Result:
-    return Result(
-        command=command,
-        status=RunStatus.OK.value,
-        environment=here.environment,
-        generated_at=rfc3339(here.clock.now()),
-        body=body,
-    )
 
 
 def _problems(checked: Any) -> list[str]:

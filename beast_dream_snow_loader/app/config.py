@@ -144,6 +144,12 @@ def load_settings(
     return LoadedSettings(settings=settings, origins=where, fallbacks=fallbacks)
 
 
+def metrics_on(settings: Settings) -> bool:
+    """Whether anything is counted: as the environment has it, unless a setting says otherwise."""
+    usual = ConfigurationManager.load_configuration(environment=settings.environment.value)
+    return usual.metrics_collection_enabled if settings.metrics.enabled is None else settings.metrics.enabled
+
+
 def setting_as_written(path: str, *, environment: str | None, config_file: Path | None) -> object:
     """What the layers that can be read say of one setting, unchecked: for a command whose settings are refused. None
     when they say nothing, or no environment is named."""

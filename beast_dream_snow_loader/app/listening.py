@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from beast_dream_snow_loader.app.config import Settings
+from beast_dream_snow_loader.app.config import Settings, metrics_on
 from beast_dream_snow_loader.app.errors_told import tell_incidents
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.options import Place
@@ -171,12 +171,6 @@ def _measured(logger: StructuredLogger, heard: Heard) -> None:
         named = {"name": one.operation_name}
         logger.log_performance_metric("request.p95", one.p95_response_time_ms, "ms", named)
         logger.log_performance_metric("request.failed", one.error_rate_percent, "%", named)
-
-
-def metrics_on(settings: Settings) -> bool:
-    """Whether anything is counted: as the environment has it, unless a setting says otherwise."""
-    usual = ConfigurationManager.load_configuration(environment=settings.environment.value)
-    return usual.metrics_collection_enabled if settings.metrics.enabled is None else settings.metrics.enabled
 
 
 def retry_config(settings: Settings) -> RetryConfig:

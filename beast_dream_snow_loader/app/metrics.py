@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
 
 from beast_dream_snow_loader import __version__
+from beast_dream_snow_loader.app.config import metrics_on
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
-from beast_dream_snow_loader.app.listening import metrics_on
-from beast_dream_snow_loader.app.metrics_server import Address, MetricsServer
 from beast_dream_snow_loader.app.options import Place
-from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.result import Result, done
 from beast_dream_snow_loader.app.signals import stop_on_signals
 from beast_dream_snow_loader.app.state_facts import common_labels, state_facts
 from beast_dream_snow_loader.app.wiring import opened
-from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.measures import Sample
 from beast_dream_snow_loader.core.run import RunStatus
@@ -36,30 +35,81 @@ def metrics(place: Place) -> Result:
         with ground(place) as here:
             _refuse_off(here)
             text = exposition(_samples(here), common_labels(here)).decode("utf-8")
-            return _result(here, {"exposition": text})
+            return done(COMMAND, here, {"exposition": text})
     except SnowloadError as error:
         return failed(COMMAND, error, environment=place.environment or "")
 
 
-def serve_metrics(place: Place, listen: str, say: Callable[[str], None], *, allow_remote: bool = False) -> Result:
-    """Serve ``/metrics`` and ``/healthz`` until SIGINT (exit code 130) or SIGTERM (143). ``say`` is told the URL.
+class Server(Protocol):
+    """Answers whoever asks while it is entered."""
 
-    In the result BadArgument for an address that is none, is taken, or is not loopback without ``allow_remote``.
-    """
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def scrapes(self) -> Mapping[str, int]: ...
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def serving(
+    place: Place,
+    server: Callable[[Readings], Server],
+    *,
+    say: Callable[[str], None],
+    complain: Callable[[SnowloadError], None],
+) -> Result:
+    """Until SIGINT (exit code 130) or SIGTERM (143). ``say`` is told the URL, ``complain`` what keeps the state from
+    being read. Never raises a SnowloadError."""
     try:
-        address = Address.parse(listen, allow_remote=allow_remote)
         with ground(place) as here, stop_on_signals(here.clock) as stop:
             _refuse_off(here)
-            server = MetricsServer(address, lambda: _read(here), common_labels(here))
-            with server:
-                say(f"serving {server.url}/metrics")
+            served = server(Readings(here, complain))
+            with served:
+                say(f"serving {served.url}/metrics")
                 while not stop():
                     here.clock.sleep(_A_DAY)
-            result = _result(here, {"scrapes": dict(server.scrapes)})
+            result = done(COMMAND, here, {"scrapes": dict(served.scrapes)})
             code = stop.exit_code or ExitCode.OK
             return replace(result, status=RunStatus.INTERRUPTED.value, exit_code=code)
     except SnowloadError as error:
         return failed(COMMAND, error, environment=place.environment or "")
+
+
+class Readings:
+    """The state as it is at the moment of asking. What keeps it from being read is told once, until that changes. To
+    be asked by one thread at a time."""
+
+    def __init__(self, here: Ground, complain: Callable[[SnowloadError], None]) -> None:
+        self._here, self._complain = here, complain
+        self._wrong = ""
+        self.common = common_labels(here)
+
+    def samples(self) -> tuple[list[Sample], bool]:
+        """And whether the state could be read: else they say that it could not."""
+        found: list[Sample] = []
+        if self._well(lambda: found.extend(_samples(self._here))):
+            return found, True
+        unread = StateFacts(at=self._here.clock.now(), version=__version__, up=False)
+        return list(state_samples(unread)), False
+
+    def opens(self) -> bool:
+        return self._well(lambda: _opened(self._here))
+
+    def _well(self, read: Callable[[], None]) -> bool:
+        try:
+            read()
+        except SnowloadError as error:
+            if error.message != self._wrong:
+                self._complain(error)
+            self._wrong = error.message
+            return False
+        self._wrong = ""
+        return True
 
 
 def _refuse_off(here: Ground) -> None:
@@ -79,23 +129,6 @@ def _samples(here: Ground) -> list[Sample]:
     return [*state_samples(facts), *(one for document in documents for one in run_samples(document))]
 
 
-def _read(here: Ground) -> tuple[list[Sample], bool]:
-    """The samples, and whether the state could be read."""
-    try:
-        return _samples(here), True
-    except SnowloadError:
-        return list(_unread(here)), False
-
-
-def _unread(here: Ground) -> Iterator[Sample]:
-    return state_samples(StateFacts(at=here.clock.now(), version=__version__, up=False))
-
-
-def _result(here: Ground, body: Mapping[str, Any]) -> Result:
-    return Result(
-        command=COMMAND,
-        status=RunStatus.OK.value,
-        environment=here.environment,
-        generated_at=rfc3339(here.clock.now()),
-        body=body,
-    )
+def _opened(here: Ground) -> None:
+    with opened(here):
+        pass

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beast_dream_snow_loader import __version__
+from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.exit_codes import ExitCode, way_on
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.redaction import masked_values
+
+if TYPE_CHECKING:
+    from beast_dream_snow_loader.app.ground import Ground
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,12 @@ class Result:
     generated_at: str = ""
     body: Mapping[str, Any] = field(default_factory=dict)
     error: SnowloadError | None = None
+
+
+def done(command: str, here: Ground, body: Mapping[str, Any]) -> Result:
+    """What went well."""
+    at = rfc3339(here.clock.now())
+    return Result(command=command, status="ok", environment=here.environment, generated_at=at, body=body)
 
 
 def carried_out(command: str, action: str, body: Mapping[str, Any], *, environment: str, at: str) -> Result:

@@ -14,10 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from beast_dream_snow_loader import __version__
-from beast_dream_snow_loader.app.config import setting_as_written
+from beast_dream_snow_loader.app.config import metrics_on, setting_as_written
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.instance_url import instance_url
-from beast_dream_snow_loader.app.listening import metrics_on
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result, document

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from beast_dream_snow_loader.errors import ConfigurationError, NotSent
 from beast_dream_snow_loader.redaction import Secret
 
@@ -14,7 +12,7 @@ def send_by_apprise(urls: Secret, title: str, text: str) -> None:
     """``urls`` are apprise's, separated by blanks. ConfigurationError where the library is missing or does not know
     one of them; NotSent where a service did not take the message."""
     try:
-        apprise = import_module("apprise")
+        import apprise
     except ImportError:
         raise ConfigurationError(
             "The package apprise is not installed, and notify.apprise_url needs it.",

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -13,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from beast_dream_snow_loader.core.measures import BY_NAME, COMMON
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
-from tests.conftest import Ended
+from beast_dream_snow_loader.web.bounded import HEAD_BYTES, PATIENCE_SECONDS, PLACES
+from tests.conftest import Ended, Snowload
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import HELD_BACK, LOAD, WRITES, OpenTown, away, running, unifi_away, when
 
@@ -284,7 +286,7 @@ def test_data_checked_without_a_state_says_nothing_of_it(here: Town, file: Path,
 def test_what_another_command_left_while_a_load_ran_stays(here: Town, file: Path) -> None:
     load(here, file)
     here.sandbox.log.clear()
-    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=4))
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=1.5))
     process = running(here, *LOAD, "--full", "--textfile", str(file))
     when(here.writes, "no write was sent")
     here.run("health", "--env", "testing", "--check", "database", "--textfile", str(file))
@@ -383,7 +385,7 @@ def test_metrics_are_served_as_they_are_at_the_moment_of_asking_until_a_signal(
         assert read(text, "snowload_scrapes_total", outcome="ok") == 2
         assert list(faults_of(text)) == []
         assert got(f"{url}/healthz") == (200, "ok\n")
-        assert got(f"{url}/etc/passwd")[0] == 404
+        assert got(f"{url}/etc/passwd") == (404, "there are /metrics and /healthz\n")
         process.send_signal(number)
         process.wait(timeout=20)
         assert process.returncode == code
@@ -399,16 +401,62 @@ def test_a_state_that_cannot_be_read_is_told_by_metrics_and_by_healthz(here: Tow
         assert got(f"{url}/healthz")[0] == 503
 
 
+def test_why_the_state_cannot_be_read_is_told_once_until_it_can(here: Town) -> None:
+    """R6.1: with the command to give next."""
+    assert here.run(*LOAD).code == 0
+    file = here.run.home / "state" / "testing" / "state.sqlite"
+    good, bad = file.read_bytes(), b"no database" * 1000
+    with serving(here) as (process, url):
+        for content in (bad, bad, good, bad):
+            file.write_bytes(content)
+            assert got(f"{url}/healthz")[0] == (200 if content is good else 503)
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=20)[1].splitlines()
+    assert [line.startswith("snowload: ") for line in told] == [True, False] * 3, told
+    assert told[:2] == told[2:4], "and the last two are about the signal"
+    assert str(file) in told[0]
+    assert "snowload" in told[1]
+
+
+def test_more_peers_than_there_are_places_for_are_sent_away_and_none_keeps_its_place(here: Town) -> None:
+    with serving(here) as (_, url), ExitStack() as held:
+        talking, *silent = [held.enter_context(connected(url)) for _ in range(PLACES)]
+        assert got(f"{url}/healthz")[0] == 503
+        began = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() - began < 20:
+                talking.sendall(b"G")
+                time.sleep(0.1)
+        assert time.monotonic() - began < PATIENCE_SECONDS + 10, "a byte now and then is no new beginning"
+        assert [one.recv(1) for one in silent] == [b""] * len(silent)
+        assert got(f"{url}/healthz")[0] == 200
+
+
+def test_who_sends_headers_without_an_end_is_sent_away_and_writes_into_no_log(here: Town) -> None:
+    with serving(here) as (process, url):
+        with connected(url) as peer:
+            peer.sendall(b"GET /metrics HTTP/1.1\r\n" + b"x: " + b"y" * HEAD_BYTES)
+            assert peer.recv(12) == b"HTTP/1.0 431"
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=20)[1].splitlines()
+        assert len(told) == 2, told
+
+
+def connected(url: str) -> socket.socket:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), 20)
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.7:9464", "monitor.example.com:9464"])
-def test_metrics_are_not_served_to_other_machines_unless_that_was_said(here: Town, address: str) -> None:
-    refused = here.run("metrics", "--env", "testing", "--listen", address)
+def test_metrics_are_not_served_to_other_machines_unless_that_was_said(snowload: Snowload, address: str) -> None:
+    refused = snowload("metrics", "--env", "testing", "--listen", address)
     assert refused.code == 2
     assert "--allow-remote" in refused.err
 
 
 @pytest.mark.parametrize("address", ["9464", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":9464", "127.0.0.1:٣"])
-def test_an_address_that_is_none_is_a_mistake_of_typing(here: Town, address: str) -> None:
-    assert here.run("metrics", "--env", "testing", "--listen", address).code == 2
+def test_an_address_that_is_none_is_a_mistake_of_typing(snowload: Snowload, address: str) -> None:
+    assert snowload("metrics", "--env", "testing", "--listen", address).code == 2
 
 
 def test_a_port_that_is_taken_is_told(here: Town) -> None:

@@ -29,15 +29,22 @@ def metrics(
     Neither UniFi nor ServiceNow is asked. For node_exporter, runs leave their metrics in a file: see load --textfile.
     """
     from beast_dream_snow_loader.app.metrics import metrics as use_case
-    from beast_dream_snow_loader.app.metrics import serve_metrics
     from beast_dream_snow_loader.app.options import Place
-    from beast_dream_snow_loader.cli.conclude import conclude
+    from beast_dream_snow_loader.cli.conclude import conclude, explain
 
     place = Place(environment=env, config_file=config, sandbox=sandbox)
     if listen is None:
         result = use_case(place)
     else:
-        result = serve_metrics(place, listen, lambda line: typer.echo(line, err=True), allow_remote=allow_remote)
+        from beast_dream_snow_loader.web.metrics_server import serve_metrics
+
+        result = serve_metrics(
+            place,
+            listen,
+            say=lambda line: typer.echo(line, err=True),
+            complain=explain,
+            allow_remote=allow_remote,
+        )
     conclude(
         result, as_json=as_json, bare=True, render=lambda told: typer.echo(told.body.get("exposition", ""), nl=False)
     )

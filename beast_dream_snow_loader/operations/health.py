@@ -22,8 +22,6 @@ from beast_dream_snow_loader.core.check_graph import CheckGraph, CheckNode
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.operations.correlation import carried
 
-LOW_DISK_BYTES = 500 * 1024 * 1024
-LOW_MEMORY_PERCENT = 95.0
 AT_ONCE = 16
 """Checks that run at a time: of those that are one of many (of each source), and as many of the others beside them."""
 _CPU_SECONDS = 0.1
@@ -150,18 +148,19 @@ class HealthMonitor:
         self,
         directory: Path = Path(),
         *,
-        low_disk_bytes: int = LOW_DISK_BYTES,
-        low_memory_percent: float = LOW_MEMORY_PERCENT,
+        low_disk_bytes: int | None = None,
+        low_memory_percent: float | None = None,
         most_load_per_core: float | None = None,
     ) -> HealthCheck:
-        """Free disk where state is kept, memory, processor, and this process's share of them (R4.3)."""
+        """Free disk where state is kept, memory, processor, and this process's share of them (R4.3). What has no limit
+        is told and not judged."""
         measured = _measured(directory)
         free, memory, load = (measured[name] for name in ("disk_free_bytes", "memory_percent", "load_per_core"))
         low = [
             name
             for name, is_low in (
-                ("disk", free < low_disk_bytes),
-                ("memory", memory > low_memory_percent),
+                ("disk", low_disk_bytes is not None and free < low_disk_bytes),
+                ("memory", low_memory_percent is not None and memory > low_memory_percent),
                 ("processor", most_load_per_core is not None and load > most_load_per_core),
             )
             if is_low

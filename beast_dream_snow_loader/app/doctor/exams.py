@@ -175,15 +175,17 @@ class Exams:
     def _reach(
         self, group: str, where: str, url: str, verify: bool | str, timeout: float, service: str, after: tuple[str, ...]
     ) -> None:
-        check = partial(network_checks.network, service, url, verify, self.ends.here.clock, timeout)
-        self._add(f"{group}.network", one(check), where, after)
+        way = network_checks.Way(service=service, url=url, verify=verify, timeout=timeout)
+        self._add(f"{group}.network", one(way.network), where, after)
+        connected = f"{group}.network[{where}]" if where else f"{group}.network"
+        self._add(f"{group}.certificate", partial(way.certificate, self.ends.here), where, (connected,))
 
     def _unless_cooling(self, service: str, run: Run) -> Run:
         """The first exam of a service that is sent anything: the others need it."""
         return lambda: network_checks.cooling(service, self.ends) or run()
 
     def _clock(self, service: str) -> Run:
-        return one(partial(network_checks.clock_agrees, service, self.ends.headers))
+        return one(partial(network_checks.clock_agrees, service, self.ends.headers, self.ends.here.settings.health))
 
     def _complete(self, settings: UniFiSettings) -> Iterator[Check]:
         source = UniFiSource(settings, self.ends.transports().unifi, self.ends.here.clock, self.ends.listener)

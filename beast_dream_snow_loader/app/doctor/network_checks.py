@@ -2,50 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from beast_dream_snow_loader.app import judging
 from beast_dream_snow_loader.app.doctor.ends import Ends, Headers
-from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.checkup import Check, fail, ok, unknown, warn
+from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.section_config import HealthSettings
+from beast_dream_snow_loader.app.wiring import SERVICENOW
+from beast_dream_snow_loader.core.checkup import Check, CheckStatus, fail, ok, unknown, warn
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.operations.pace import after_cool_down, how_long
 from beast_dream_snow_loader.transport.probing import Reached, Shown, reach
+from beast_dream_snow_loader.transport.tls import Trust
 
-SOON_DAYS = 30
-LARGE_SKEW = timedelta(seconds=60)
-"""OAuth assertions allow 300 s, observation times are compared with what the instance has (cmdb-model 2.6)."""
-WRONG_SKEW = timedelta(seconds=300)
 WAITED_OUT_SECONDS = 5.0
 
 
-def network(service: str, url: str, verify: bool | str, clock: Clock, timeout: float) -> Check:
-    """One connection. A NotSent says what is wrong: name, port, certificate."""
-    found = reach(service, url, verify, timeout=timeout)
-    where = urlsplit(url).netloc.rpartition("@")[2]
-    if found.proxy:
-        fix = "Set NO_PROXY for this host if it is to be reached directly; else nothing."
-        return unknown(f"{where} is reached through the proxy {found.proxy}: its certificate is not looked at", fix)
-    if found.trust is None:
-        return ok(f"{where} connects at {found.address}, without TLS (loopback)")
-    return _certificate(found, where, clock)
+@dataclass(slots=True, kw_only=True)
+class Way:
+    """To one service: one connection, by which its certificate is then judged."""
+
+    service: str
+    url: str
+    verify: bool | str
+    timeout: float
+    _found: Reached | None = None
+
+    def network(self) -> Check:
+        """A NotSent says what is wrong: name, port, certificate."""
+        found = self._found = reach(self.service, self.url, self.verify, timeout=self.timeout)
+        if found.proxy:
+            fix = "Set NO_PROXY for this host if it is to be reached directly; else nothing."
+            return unknown(f"{self._where} is reached through the proxy {found.proxy}: it is not looked at itself", fix)
+        without = ", without TLS (loopback)" if found.trust is None else ""
+        return ok(f"{self._where} connects at {found.address}{without}")
+
+    def certificate(self, here: Ground) -> Iterator[Check]:
+        """Nothing where none was shown."""
+        if self._found is not None and self._found.certificate is not None and self._found.trust is not None:
+            left = self._found.certificate.ends - here.clock.now()
+            yield _certificate(self._found.certificate, self._found.trust, left, here.settings.health)
+
+    @property
+    def _where(self) -> str:
+        return urlsplit(self.url).netloc.rpartition("@")[2]
 
 
-def _certificate(found: Reached, where: str, clock: Clock) -> Check:
-    certificate, asked = found.certificate, found.trust
-    assert certificate is not None and asked is not None  # noqa: PT018 - TLS always shows one
-    days = (certificate.ends - clock.now()).days
+def _certificate(found: Shown, asked: Trust, left: timedelta, mine: HealthSettings) -> Check:
     how = "pinned" if asked.pin else f"checked against {asked.ca_file or 'the system authorities'}"
-    told = f"{where} connects at {found.address}; certificate {_whose(certificate)}, {days} days left, {how}"
+    told = f"{_whose(found)}, {left.days} days left"
     if not asked.checked:
-        fix = f"Pin it: verify_tls = fingerprint:{certificate.fingerprint}"
-        return warn(f"{told.removesuffix(how)}not verified: anybody on the way can read along", fix)
-    if days < 0:
-        return warn(f"{told} (it has ended; the pin alone is believed)", "Renew the certificate, then pin the new one.")
-    if days < SOON_DAYS:
-        return warn(told, "Renew the certificate before it ends; a pinned one is then pinned anew.")
-    return ok(told)
+        fix = f"Pin it: verify_tls = fingerprint:{found.fingerprint}"
+        return warn(f"{told}, not verified: anybody on the way can read along", fix)
+    status = judging.expiry(left, mine)
+    if status is CheckStatus.OK:
+        return ok(f"{told}, {how}")
+    ended = " (it has ended; the pin alone is believed)" if left < timedelta() else ""
+    fix = "Renew the certificate, then pin the new one if it is pinned (health.expires_warn, health.expires_fail)."
+    return _judged(status, f"{told}, {how}{ended}", fix)
+
+
+def _judged(status: CheckStatus, told: str, fix: str) -> Check:
+    return fail(told, fix, exit_code=ExitCode.PARTIAL) if status is CheckStatus.FAIL else warn(told, fix)
 
 
 def _whose(certificate: Shown) -> str:
@@ -62,25 +84,32 @@ def cooling(service: str, ends: Ends) -> list[Check]:
     return [fail(f"{told}: nothing is sent to it", after_cool_down(service), exit_code=ExitCode.UNAVAILABLE)]
 
 
-def clock_agrees(service: str, headers: Headers) -> Check:
+def clock_agrees(service: str, headers: Headers, mine: HealthSettings) -> Check:
     """By the Date header of its last answer, which counts whole seconds."""
     skew = headers.skews.get(service)
     if skew is None:
         return unknown("its answers carry no date", "Compare by hand: date -u")
     seconds = skew.total_seconds()
     told = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this machine"
+    status = judging.clock(skew, mine)
+    if status is CheckStatus.OK:
+        return ok(f"within {max(1, round(abs(seconds)))} s")
     fix = "Set this machine's clock by NTP (timedatectl set-ntp true); if it is right, that of the other end."
-    if abs(skew) > WRONG_SKEW:
-        return fail(told, fix, exit_code=ExitCode.PARTIAL)
-    return warn(told, fix) if abs(skew) > LARGE_SKEW else ok(f"within {max(1, round(abs(seconds)))} s")
+    return _judged(status, told, fix)
 
 
-def quota(headers: Headers) -> Check:
+def quota(ends: Ends) -> Check:
     """Rate limits show only where a rule matches (servicenow-api 8)."""
+    headers, mine = ends.headers, ends.here.settings.health
+    fix = "Lower servicenow.concurrency, load less often, or have the rule in sys_rate_limit_rules raised."
     if headers.throttled:
-        fix = "Lower servicenow.concurrency, load less often, or have the rule in sys_rate_limit_rules raised."
         return warn(f"{headers.throttled} of {headers.answers} answers were 429; {_limits(headers)}", fix)
-    return ok(f"{_limits(headers)} in {headers.answers} answers")
+    given = ends.store.pacing(ends.here.target).used(SERVICENOW) if ends.store is not None else {}
+    percent = max(judging.used_percent(headers.quotas, given).values(), default=0.0)
+    told = f"{_limits(headers)} in {headers.answers} answers"
+    if judging.quota(percent, mine) is CheckStatus.WARN:
+        return warn(f"{percent:.0f} % of what a rule allows an hour is used; {told}", fix)
+    return ok(told)
 
 
 def _limits(headers: Headers) -> str:

@@ -22,6 +22,7 @@ from beast_dream_snow_loader.app.belonging import (
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.credentials import Credentials
 from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.judging import low_disk_bytes
 from beast_dream_snow_loader.app.logins import (
     servicenow_methods,
     servicenow_problems,
@@ -34,7 +35,6 @@ from beast_dream_snow_loader.core.checkup import Check, fail, failed, ok, warn
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.credentials import kept_by
-from beast_dream_snow_loader.operations.health import LOW_DISK_BYTES
 from beast_dream_snow_loader.redaction import Secret, password_in
 from beast_dream_snow_loader.state.store import Store
 
@@ -127,8 +127,9 @@ def disk(here: Ground) -> Iterator[Check]:
     directory = state_directory(here.settings)
     free = shutil.disk_usage(directory).free
     room = f"{free / 1e9:.1f} GB free"
-    if free < LOW_DISK_BYTES:
-        fix = f"Free at least {LOW_DISK_BYTES // 1024 // 1024} MB there, or move it with SNOWLOAD_STATE_DIR."
+    if free < low_disk_bytes(here.settings.health):
+        least = f"{here.settings.health.disk_free_mb:g} MB"
+        fix = f"Free at least {least} there (health.disk_free_mb), or move it with SNOWLOAD_STATE_DIR."
         yield warn(f"{room}: nearly used up", fix, str(directory))
     else:
         yield ok(room, str(directory))

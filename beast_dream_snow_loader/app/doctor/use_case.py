@@ -131,7 +131,7 @@ def _lines(exams: Sequence[Exam], limit: timedelta, ends: Ends) -> list[Check]:
     lines = examine(exams, seconds=limit.total_seconds(), clock=ends.here.clock)
     logged_in = any(line.name == "servicenow.login" and line.status is CheckStatus.OK for line in lines)
     if logged_in:
-        quota = network_checks.quota(ends.headers)
+        quota = network_checks.quota(ends)
         lines.append(replace(quota, name="servicenow.quota", group="servicenow"))
     return lines
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from beast_dream_snow_loader.app.health.sight import Judged, Sight, graded, poor, well
+from beast_dream_snow_loader.app import judging
+from beast_dream_snow_loader.app.health.sight import Sight, judged, poor, well
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Event, FindingRaised
 from beast_dream_snow_loader.core.expiry import expiry_of
@@ -43,15 +44,9 @@ def _valid(sight: Sight, shown: Shown, *, checked: bool) -> HealthCheck:
     told = f"ended {-days:.1f} days ago" if days < 0 else f"{days:.1f} days left, until {rfc3339(shown.ends)}"
     if not checked:
         return poor(f"{told}; not verified: pin it with verify_tls = fingerprint:{shown.fingerprint}", days_left=days)
-    check = _soon(sight, left)
+    check = judged(judging.expiry(left, sight.settings.health))
     advice = "" if check is well else "; renew it, then pin the new one if it is pinned"
     return check(f"{told}{advice}", days_left=days)
-
-
-def _soon(sight: Sight, left: timedelta) -> Judged:
-    """By what is left: less is worse."""
-    mine = sight.settings.health
-    return graded(-left, -parse_duration(mine.expires_warn), -parse_duration(mine.expires_fail))
 
 
 def clock_agrees(sight: Sight, service: str) -> HealthCheck:
@@ -59,8 +54,8 @@ def clock_agrees(sight: Sight, service: str) -> HealthCheck:
     skew = sight.ends.headers.skews.get(service)
     if skew is None:
         return well("its answers carry no date: compare by hand with date -u")
-    mine, seconds = sight.settings.health, round(skew.total_seconds(), 1)
-    check = graded(abs(skew), parse_duration(mine.clock_warn), parse_duration(mine.clock_fail))
+    seconds = round(skew.total_seconds(), 1)
+    check = judged(judging.clock(skew, sight.settings.health))
     if check is well:
         return well(f"within {max(1, round(abs(seconds)))} s", skew_seconds=seconds)
     told = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this machine"
@@ -95,7 +90,7 @@ def _ending(sight: Sight, secrets: Mapping[str, Secret | None], otherwise: str) 
     name, at = min(ends.items(), key=lambda one: one[1])
     left = at - sight.here.clock.now()
     days = {f"{key}_days_left": _days(sight, one) for key, one in ends.items()}
-    check = _soon(sight, left)
+    check = judged(judging.expiry(left, sight.settings.health))
     if check is well:
         return well(f"{otherwise}; {name} ends {rfc3339(at)}", **days)
     past = "has ended" if left < timedelta() else "ends"

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 import orjson
 
-from beast_dream_snow_loader.app.health.sight import Sight, graded, poor, well
+from beast_dream_snow_loader.app.health.sight import Sight, judged, poor, well
+from beast_dream_snow_loader.app.judging import graded
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.buckets import Bucket, Grain, buckets_of
 from beast_dream_snow_loader.core.digest import Digest
@@ -58,7 +59,7 @@ class Past:
         told = f"last load at {rfc3339(mine)}, {age(past.total_seconds())} ago"
         if expected is None:
             return well(f"{told}; {why}", **ages)
-        check = graded(past, _LATE * expected, _MISSING * expected)
+        check = judged(graded(past, _LATE * expected, _MISSING * expected))
         late = "; see whether its timer runs, and: snowload runs list" if past > _LATE * expected else ""
         return check(f"{told}; {why}{late}", **ages, expected_seconds=expected.total_seconds())
 

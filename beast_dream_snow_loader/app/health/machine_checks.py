@@ -8,6 +8,7 @@ from pathlib import Path
 
 from beast_dream_snow_loader.app.doctor import setup_checks
 from beast_dream_snow_loader.app.health.sight import Sight, folded, poor, put_right, well
+from beast_dream_snow_loader.app.judging import low_disk_bytes
 from beast_dream_snow_loader.operations.healing import FILES
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor
 from beast_dream_snow_loader.state.private_files import left_behind
@@ -45,7 +46,7 @@ def system(sight: Sight, monitor: HealthMonitor, directory: Path) -> HealthCheck
     mine = sight.settings.health
     return monitor.check_system_resources(
         directory,
-        low_disk_bytes=int(mine.disk_free_mb * 2**20),
+        low_disk_bytes=low_disk_bytes(mine),
         low_memory_percent=mine.memory_percent,
         most_load_per_core=mine.most_load_per_core,
     )

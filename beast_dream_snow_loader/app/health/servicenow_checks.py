@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from beast_dream_snow_loader.app import judging
 from beast_dream_snow_loader.app.health.end_checks import certificate, logins, resolved
 from beast_dream_snow_loader.app.health.sight import Sight, folded, ill, poor, well
 from beast_dream_snow_loader.app.logins import servicenow_methods, servicenow_problems
 from beast_dream_snow_loader.app.wiring import SERVICENOW
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.checkup import Check
+from beast_dream_snow_loader.core.checkup import Check, CheckStatus
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import NotAuthenticated, NotAuthorised, SnowloadError
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor
@@ -119,7 +120,7 @@ class ServiceNow:
             told = how_long(waits.seconds, self.sight.here.clock.now())
             return poor(f"left alone for {told}: snowload breakers list", cool_down_seconds=round(waits.seconds, 1))
         given = pacing.used(SERVICENOW) if pacing is not None else {}
-        used = {rule: _used(limit, left, given.get(rule, 0)) for rule, (limit, left) in heard.quotas.items()}
+        used = judging.used_percent(heard.quotas, given)
         if not used:
             return well("no rule limits us")
         rule, percent = max(used.items(), key=lambda one: one[1])
@@ -127,7 +128,7 @@ class ServiceNow:
         told = f"{percent:.0f} % of {limit} requests an hour are used, as far as our processes share it out"
         details = {"used_percent": percent}
         details |= {"limit": limit, "left": round(limit * (_LEFT_PERCENT - percent) / 100)}
-        if percent > self.sight.settings.health.quota_warn_percent:
+        if judging.quota(percent, self.sight.settings.health) is CheckStatus.WARN:
             return poor(f"{told}: load less often, or have the rule in sys_rate_limit_rules raised", **details)
         return well(told, **details)
 
@@ -140,8 +141,3 @@ class ServiceNow:
     def _resolved(self) -> ServiceNowSettings:
         assert self._settings is not None  # the secrets were read: these checks stand on it
         return self._settings
-
-
-def _used(limit: int, left: int | None, given: int) -> float:
-    """Percent. The instance's own word goes before ours."""
-    return round(100 * (limit - left if left is not None else min(limit, given)) / limit, 1)

@@ -131,9 +131,8 @@ Judged = Callable[..., HealthCheck]
 """One of the three above."""
 
 
-def graded(value: timedelta, warn: timedelta, fail: timedelta) -> Judged:
-    """By how far ``value`` is beyond what is well."""
-    return ill if value > fail else poor if value > warn else well
+def judged(status: CheckStatus) -> Judged:
+    return {CheckStatus.FAIL: ill, CheckStatus.WARN: poor}.get(status, well)
 
 
 def folded(lines: Iterable[Check], otherwise: str) -> HealthCheck:

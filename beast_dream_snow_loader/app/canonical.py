@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from beast_dream_snow_loader.app.layers import Layer
+from beast_dream_snow_loader.app.secret_settings import secrets_in
 from beast_dream_snow_loader.redaction import Secret
 
 VARIABLE = "environment variable"
 """The name of the layers that come from the environment."""
-_SECTIONS = ("unifi", "servicenow", "audit", "notify")
 _WITHOUT_FALLBACK = ("audit",)
 """Another key would begin another trail."""
 
@@ -28,20 +28,19 @@ def by_1password(
     Secrets of consoles stand in a list, which is one leaf: they are as their layer has them.
     """
     where, fallbacks = dict(origins), {}
-    for name in _SECTIONS:
-        section: BaseModel = getattr(settings, name)
-        for leaf in [leaf for leaf in type(section).model_fields if isinstance(getattr(section, leaf), Secret)]:
-            given = [(one.name, text) for one in layers if (text := _text_in(one.values, name, leaf))]
-            found = next((one for one in given if one[1].startswith("op://")), None)
-            if found is None:
-                continue
-            where[f"{name}.{leaf}"] = found[0]
-            section = section.model_copy(update={leaf: Secret(found[1])})
-            if name not in _WITHOUT_FALLBACK and (
-                other := next((text for at, text in given if at == VARIABLE and not text.startswith("op://")), "")
-            ):
-                fallbacks[f"{name}.{leaf}"] = Secret(other)
+    for path, _ in secrets_in(settings):
+        name, _, leaf = path.partition(".")
+        given = [(one.name, text) for one in layers if (text := _text_in(one.values, name, leaf))]
+        found = next((one for one in given if one[1].startswith("op://")), None)
+        if found is None:
+            continue
+        where[path] = found[0]
+        section = getattr(settings, name).model_copy(update={leaf: Secret(found[1])})
         settings = settings.model_copy(update={name: section})
+        if name not in _WITHOUT_FALLBACK and (
+            other := next((text for at, text in given if at == VARIABLE and not text.startswith("op://")), "")
+        ):
+            fallbacks[path] = Secret(other)
     return settings, where, fallbacks
 
 

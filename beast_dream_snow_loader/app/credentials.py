@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from beast_dream_snow_loader.app.config import LoadedSettings, Settings
+from beast_dream_snow_loader.app.secret_settings import secrets_in
 from beast_dream_snow_loader.core.events import CredentialAccessed, FindingRaised, Listener, ignore
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.errors import ConfigurationError
@@ -33,7 +33,7 @@ class Credentials:
 
     @classmethod
     def of(cls, loaded: LoadedSettings) -> Credentials:
-        references = (secret.reveal() for secret in _secrets(loaded.settings))
+        references = (secret.reveal() for _, secret in secrets_in(loaded.settings))
         private = frozenset(name for reference in references if (name := variable_behind(reference)))
         return cls(loaded=loaded, resolver=Resolver(dict(os.environ), private))
 
@@ -69,7 +69,7 @@ class Credentials:
     @property
     def in_1password(self) -> bool:
         """Whether any secret is."""
-        return any(kept_by(secret.reveal()) == ONE_PASSWORD for secret in _secrets(self.loaded.settings))
+        return any(kept_by(secret.reveal()) == ONE_PASSWORD for _, secret in secrets_in(self.loaded.settings))
 
     def _read(self, value: Secret, setting: str, listener: Listener) -> Secret:
         try:
@@ -96,12 +96,6 @@ class Credentials:
         message = f"{error.message} The environment's value is used."
         listener(_told("credentials.fallback", Severity.WARNING, message))
         return secret
-
-
-def _secrets(settings: Settings) -> Iterator[Secret]:
-    for section in (settings.servicenow, settings.audit, settings.notify, settings.unifi, *settings.unifi.consoles):
-        values = (getattr(section, name) for name in type(section).model_fields)
-        yield from (value for value in values if isinstance(value, Secret))
 
 
 def _told(rule: str, severity: Severity, message: str) -> FindingRaised:

@@ -16,6 +16,9 @@ from beast_dream_snow_loader.state.retention import Retention
 from beast_dream_snow_loader.state.urls import DRIVERS
 
 FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+WITH_SECRETS = ConfigDict(
+    frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True, allow_inf_nan=False
+)
 
 
 class StateSettings(BaseModel):
@@ -51,9 +54,7 @@ class AuditSettings(BaseModel):
     ``head_file`` each run that changed something appends the end of the trail, to be kept elsewhere
     (docs/guides/audit.md)."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True, allow_inf_nan=False
-    )
+    model_config = WITH_SECRETS
 
     key: OptionalSecret = None
     head_file: Path | None = None
@@ -158,11 +159,13 @@ class MetricsSettings(BaseModel):
 
 class TelemetrySettings(BaseModel):
     """``[telemetry]``. Where traces go by OTLP over HTTP: the base address of a collector, to which ``/v1/traces`` is
-    added; empty: nowhere. Needs the extra ``otel`` (docs/guides/metrics.md)."""
+    added; empty: nowhere. ``otlp_headers`` go with them, as ``name=value,name=value``: a login of the collector. Needs
+    the extra ``otel`` (docs/guides/metrics.md)."""
 
-    model_config = FROZEN
+    model_config = WITH_SECRETS
 
     otlp_endpoint: str = ""
+    otlp_headers: OptionalSecret = None
 
 
 class FeatureSettings(BaseModel):

@@ -23,6 +23,7 @@ COMMON: Mapping[str, str] = {
     "SNOWLOAD_STATE_URL": "state.url",
     "SNOWLOAD_BROKER_URL": "broker_url",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "telemetry.otlp_endpoint",
+    "OTEL_EXPORTER_OTLP_HEADERS": "telemetry.otlp_headers",
 }
 ONE_CONSOLE: Mapping[str, str] = {
     "UNIFI_CONSOLE_URL": "url",

@@ -9,33 +9,59 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk import version as sdk
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from requests.structures import CaseInsensitiveDict
 
 from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Event, RequestFinished, StepFinished, StepStarted
+from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.transport.connections import Adapter
 from beast_dream_snow_loader.transport.tls import Trust, context
 
 QUEUE, BATCH = 2048, 512
 """Spans that wait, and that leave together; when more wait, the oldest are dropped."""
 SEND_SECONDS = 1.0
-CLOSE_SECONDS = 2.0
 _IN_VAIN = 3
 """After so many batches in a row that nobody took, the rest of the run is not traced."""
 _NANO = 1_000_000_000
+_SDK = {
+    "telemetry.sdk.language": "python",
+    "telemetry.sdk.name": "opentelemetry",
+    "telemetry.sdk.version": sdk.__version__,
+}
+_SET_BY_EXPORTER = frozenset({"content-type", "content-encoding", "content-length", "user-agent"})
+_LIMITS = SpanLimits(**dict.fromkeys((
+    "max_attributes", "max_events", "max_links", "max_span_attributes", "max_event_attributes", "max_link_attributes",
+    "max_attribute_length", "max_span_attribute_length",
+), SpanLimits.UNSET))  # fmt: skip
+"""What we tell is short. As everything given here: else the library would ask the environment."""
 Attributes = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collector:
+    """``endpoint`` is the whole address for traces; ``headers`` go with every batch, and hold a login."""
+
+    endpoint: str
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    close_seconds: float = 2.0
+    """What a run waits at its end for what was not sent yet."""
 
 
 class Tracing:
@@ -44,54 +70,59 @@ class Tracing:
     ConfigurationError is not for here: ``endpoint`` was looked at before.
     """
 
-    def __init__(self, endpoint: str, *, clock: Clock, trace: str, run_id: str, command: str, environment: str) -> None:
+    def __init__(
+        self, to: Collector, *, clock: Clock, trace: str, resource: Attributes, name: str, told: Attributes
+    ) -> None:
         self._clock = clock
+        self._close_seconds = to.close_seconds
         self._ids = _Ids(int(trace, 16))
         self._provider = TracerProvider(
             sampler=ALWAYS_ON,
-            resource=Resource.create(
-                {
-                    "service.name": "snowload",
-                    "service.version": __version__,
-                    "deployment.environment.name": environment,
-                }
-            ),
+            resource=Resource({**resource, **_SDK}),
             id_generator=self._ids,
+            span_limits=_LIMITS,
             shutdown_on_exit=False,
         )
-        sender = _WithoutHope(OTLPSpanExporter(endpoint=endpoint, timeout=SEND_SECONDS, session=_session()))
         self._provider.add_span_processor(
-            BatchSpanProcessor(sender, max_queue_size=QUEUE, max_export_batch_size=BATCH, schedule_delay_millis=1000)
+            BatchSpanProcessor(
+                _WithoutHope(_exporter(to)),
+                max_queue_size=QUEUE,
+                max_export_batch_size=BATCH,
+                schedule_delay_millis=1000,
+                export_timeout_millis=SEND_SECONDS * 1000,
+            )
         )
         self._tracer = self._provider.get_tracer("snowload", __version__)
-        told: Attributes = {"snowload.command": command, "snowload.run_id": run_id}
-        self._open: list[Span] = [self._tracer.start_span(f"snowload {command}", attributes=dict(told))]
+        self._open: list[Span] = [self._tracer.start_span(name, attributes=dict(told), start_time=self._now())]
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RequestFinished):
             self._request(event)
         elif isinstance(event, StepStarted):
             step = {"snowload.step": event.step}
-            self._open.append(self._tracer.start_span(event.step, self._within(), attributes=step))
+            began = self._now()
+            self._open.append(self._tracer.start_span(event.step, self._within(), attributes=step, start_time=began))
         elif isinstance(event, StepFinished) and len(self._open) > 1:
             span = self._open.pop()
             span.set_attribute("snowload.records", event.records)
-            _ended(span, event.error)
+            _ended(span, event.error, at=self._now())
 
     def close(self, exit_code: int | None) -> None:
-        """End what is open, send what waits, for two seconds at most. ``exit_code`` None: an error ended the run."""
+        """End what is open, send what waits, for ``close_seconds`` at most. ``exit_code`` None: an error ended the
+        run."""
+        ended = self._now()
         while len(self._open) > 1:
-            _ended(self._open.pop(), "broken_off")
+            _ended(self._open.pop(), "broken_off", at=ended)
         root = self._open.pop()
         if exit_code is not None:
             root.set_attribute("snowload.exit_code", exit_code)
-        _ended(root, "" if exit_code == 0 else f"exit_{exit_code}" if exit_code is not None else "broken_off")
+        _ended(root, "" if exit_code == 0 else f"exit_{exit_code}" if exit_code is not None else "broken_off", at=ended)
         sending = threading.Thread(target=self._provider.shutdown, name="last-traces", daemon=True)
         sending.start()
-        sending.join(CLOSE_SECONDS)
+        sending.join(self._close_seconds)
 
     def _request(self, event: RequestFinished) -> None:
-        ends = int(self._clock.now().timestamp() * _NANO)
+        ends = self._now()
         began = ends - int(event.milliseconds * 1_000_000)
         name = f"{event.method} {event.operation}"
         with self._ids.preset(event.span_id):
@@ -100,6 +131,10 @@ class Tracing:
             )
         failed = event.error or (str(event.status) if event.status is not None and event.status >= 400 else "")
         _ended(span, failed, at=ends)
+
+    def _now(self) -> int:
+        """Nanoseconds, of the one clock that all spans of the trace are told by."""
+        return int(self._clock.now().timestamp() * _NANO)
 
     def _within(self) -> Context:
         return trace.set_span_in_context(self._open[-1])
@@ -121,7 +156,7 @@ def _attributes(event: RequestFinished) -> Attributes:
     return told
 
 
-def _ended(span: Span, error: str, *, at: int | None = None) -> None:
+def _ended(span: Span, error: str, *, at: int) -> None:
     if error:
         span.set_attribute("error.type", error)
         span.set_status(Status(StatusCode.ERROR))
@@ -177,14 +212,29 @@ class _WithoutHope(SpanExporter):
         self._inner.shutdown()
 
 
-def _session() -> requests.Session:
-    """As all our requests go: the system's authorities, no login from ``~/.netrc``, no redirect followed."""
-    session = requests.Session()
-    session.auth = _as_it_is
-    session.max_redirects = 0
-    session.mount("https://", Adapter(context(Trust()), ""))
-    session.mount("http://", Adapter(context(Trust()), ""))
-    return session
+def _exporter(to: Collector) -> OTLPSpanExporter:
+    return OTLPSpanExporter(
+        endpoint=to.endpoint, timeout=SEND_SECONDS, compression=Compression.NoCompression, session=_Session(to.headers)
+    )
+
+
+class _Session(requests.Session):
+    """As all our requests go: the system's authorities, no login from ``~/.netrc``, no redirect followed. The exporter
+    adds headers and certificates that it finds in the environment by itself: settings alone say what is sent."""
+
+    def __init__(self, headers: Mapping[str, Secret]) -> None:
+        super().__init__()
+        self._ours = headers
+        self.auth = _as_it_is
+        self.max_redirects = 0
+        self.mount("https://", Adapter(context(Trust()), ""))
+        self.mount("http://", Adapter(context(Trust()), ""))
+
+    def send(self, request: requests.PreparedRequest, **given: Any) -> requests.Response:
+        kept = {name: value for name, value in request.headers.items() if name.lower() in _SET_BY_EXPORTER}
+        ours = {name: value.reveal() for name, value in self._ours.items()}
+        request.headers = CaseInsensitiveDict({**kept, **ours})
+        return super().send(request, **{**given, "verify": True, "cert": None})
 
 
 def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:

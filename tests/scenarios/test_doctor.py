@@ -486,6 +486,13 @@ def test_a_secret_that_does_not_resolve_names_its_setting(here: Town) -> None:
     assert "a-key-nobody-sees" not in json.dumps(good)
 
 
+@pytest.mark.parametrize("setting", ["audit.key", "notify.webhook_url", "telemetry.otlp_headers"])
+def test_no_section_with_a_secret_is_forgotten(here: Town, setting: str) -> None:
+    variable = f"SNOWLOAD_{setting.replace('.', '__').upper()}"
+    document = examined(here, "configuration", code=6, **{variable: "env:NOT_SET_ANYWHERE"})
+    says(line(document, "configuration.secrets", setting.partition(".")[0]), "fail", "NOT_SET_ANYWHERE", setting)
+
+
 def test_a_mapping_that_does_not_hold_is_told_and_the_rest_looked_at(here: Town) -> None:
     document = examined(here, "configuration", code=6, SNOWLOAD_MAPPING='{"gateway_clas": "router"}')
     says(line(document, "configuration.settings", "mapping"), "fail", "gateway_clas", "snowload config check")

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from beast_dream_snow_loader.app.doctor import network_checks, setup_checks
 from beast_dream_snow_loader.app.doctor.ends import Ends
+from beast_dream_snow_loader.app.secret_settings import secrets_in
 from beast_dream_snow_loader.app.wiring import SERVICENOW
 from beast_dream_snow_loader.core.checkup import Check, ok
 from beast_dream_snow_loader.core.desired import Reference
@@ -32,6 +33,8 @@ from beast_dream_snow_loader.unifi.config import ConsoleSettings, UniFiSettings
 from beast_dream_snow_loader.unifi.door import address
 from beast_dream_snow_loader.unifi.source import UniFiSource
 
+_ENDS = {"servicenow", "unifi"}
+"""Sections whose secrets are told with the end they are for."""
 _GROUPS = ("configuration", "state", "servicenow", "unifi")
 M = TypeVar("M", bound=BaseModel)
 Run = Callable[[], Iterable[Check]]
@@ -67,16 +70,17 @@ class Exams:
         servicenow, lines = self._resolved(settings.servicenow, "servicenow")
         self._add("configuration.secrets", lambda: lines, "servicenow", ("configuration.logins[servicenow]",))
         self.secrets |= setup_checks.passwords_in_urls(settings)
-        if setup_checks.secrets_of(settings.notify):
-            told = self._resolved(settings.notify, "notify")[1]
-            self._add("configuration.secrets", lambda: told, "notify")
+        self.secrets |= {secret.reveal() for _, secret in secrets_in(settings)}
+        for name in sorted({path.partition(".")[0] for path, _ in secrets_in(settings)} - _ENDS):
+            told = self._resolved(getattr(settings, name), name)[1]
+            self._add("configuration.secrets", partial(_same, told), name)
         self._servicenow(servicenow or settings.servicenow)
         self._unifi(settings.unifi)
         return sorted(self._found, key=lambda exam: _GROUPS.index(exam.group))
 
     def _resolved(self, section: M, path: str) -> tuple[M | None, list[Check]]:
         whole, lines = setup_checks.secrets_resolve(self.ends.here.credentials, section, path)
-        self.secrets |= setup_checks.secrets_of(section) | (setup_checks.secrets_of(whole) if whole else set())
+        self.secrets |= {secret.reveal() for _, secret in secrets_in(whole)}
         return whole, lines
 
     def _add(self, name: str, run: Run, subject: str = "", after: tuple[str, ...] = ()) -> None:

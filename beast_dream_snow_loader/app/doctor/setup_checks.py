@@ -109,12 +109,6 @@ def one_password(credentials: Credentials) -> Iterator[Check]:
         yield warn(odd, "See docs/guides/credentials.md.")
 
 
-def secrets_of(section: BaseModel) -> set[str]:
-    """The secrets of one section, in the clear: to be looked for, never to be shown."""
-    values = (getattr(section, name) for name in type(section).model_fields)
-    return {value.reveal() for value in values if isinstance(value, Secret)}
-
-
 def passwords_in_urls(settings: Settings) -> set[str]:
     """Passwords that some put into addresses."""
     urls = (settings.state.url, settings.broker_url, *(console.url for console in settings.unifi.consoles))

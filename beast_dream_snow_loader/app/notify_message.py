@@ -11,17 +11,15 @@ from beast_dream_snow_loader.app.closing import closing
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.buckets import Grain, buckets_of
+from beast_dream_snow_loader.core import trends
 from beast_dream_snow_loader.core.exit_codes import way_on
 from beast_dream_snow_loader.core.notices import Notice, RunFacts
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.core.told import number, rows, section
-from beast_dream_snow_loader.core.trends import forecasts
 from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.state.store import Store
 
 _LONGEST = 500
-_LOOK_BACK = timedelta(days=30)
 _JUST_NOW = timedelta(minutes=1)
 
 
@@ -50,12 +48,9 @@ def _open(breakers: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def coming(here: Ground, store: Store) -> list[str]:
-    """What the history of thirty days says will meet its limit within a week, or has met it."""
-    digests, buckets = store.memory.history(here.clock.now() - _LOOK_BACK)
-    loads = [one for one in digests if one.command == "load"]
-    every = [*buckets, *buckets_of(digests, Grain.HOUR)]
-    found = forecasts(every, loads, here.settings.queue.max_entries)
-    return [f"{one.series.name.replace('_', ' ')} ({one.warning.replace('_', ' ')})" for one in found if one.warning]
+    """What the history says will meet its limit within a week, or has met it."""
+    digests, older = store.memory.history(here.clock.now() - trends.WINDOW)
+    return [trends.told(one) for one in trends.coming(digests, older, here.settings.queue.max_entries)]
 
 
 def message_of(notices: Sequence[Notice], result: Result, here: Ground, message_id: str) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from itertools import pairwise
 from statistics import median
 
-from beast_dream_snow_loader.core.buckets import Bucket, Grain, coarser
+from beast_dream_snow_loader.core.buckets import Bucket, Grain, buckets_of, coarser
 from beast_dream_snow_loader.core.digest import Digest
-from beast_dream_snow_loader.core.forecast import Forecast, Series, forecast
+from beast_dream_snow_loader.core.forecast import WINDOWS, Forecast, Series, forecast
 
 UNSUCCESSFUL_PERCENT = 20.0
 FAILED_PERCENT = 5.0
@@ -16,7 +17,23 @@ ORPHANS_PERCENT = 10.0
 RETRIES_PERCENT = 10.0
 """The retry budget: from there on requests are no longer repeated."""
 _FEWEST_GAPS = 5
+WINDOW = timedelta(days=max(WINDOWS))
+"""So much of the history is looked at for what is coming."""
 _DONE = ("created", "updated", "retired", "linked", "unlinked")
+
+
+def coming(digests: Sequence[Digest], older: Sequence[Bucket], queue_limit: int) -> list[Forecast]:
+    """The warnings that a history of :data:`WINDOW` gives: of runs, and of those that are only kept as sums."""
+    loads = [one for one in digests if one.command == "load"]
+    return [one for one in forecasts([*older, *buckets_of(loads, Grain.HOUR)], loads, queue_limit) if one.warning]
+
+
+def told(one: Forecast) -> str:
+    """A warning in words."""
+    name, limit = one.series.name.replace("_", " "), f"{one.series.limit:g} {one.series.unit}"
+    if one.warning == "breach_ahead" and one.breach_in_days is not None:
+        return f"{name}: {limit} in {one.breach_in_days:.1f} days"
+    return f"{name}: above {limit}" if one.warning == "breached" else f"{name}: unlike before"
 
 
 def forecasts(buckets: Iterable[Bucket], loads: Sequence[Digest], queue_limit: int) -> list[Forecast]:

@@ -234,9 +234,11 @@ def test_what_the_report_sees_coming_is_a_check_too(here: Town) -> None:
     """X8."""
     loads(here, *(timedelta(days=day) for day in range(12)), queued=5)
     assert row(here, "forecast")["status"] == "healthy"
+    assert row(here, "forecast")["as_of"], "a month of loads is read once an hour"
+    assert row(here, "forecast", "--deep")["as_of"] is None
     found = row(here, "forecast", SNOWLOAD_QUEUE__MAX_ENTRIES="1")
     assert found["status"] == "degraded"
-    assert "queued_writes is above 1 writes" in found["message"]
+    assert "queued writes: above 1 writes" in found["message"]
 
 
 @pytest.mark.parametrize(("a_day", "status"), [(0, "healthy"), (10**12, "degraded")])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,38 +12,51 @@ import orjson
 from beast_dream_snow_loader.app.health.sight import Sight, judged, poor, well
 from beast_dream_snow_loader.app.judging import graded
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.buckets import Bucket, Grain, buckets_of
-from beast_dream_snow_loader.core.digest import Digest
-from beast_dream_snow_loader.core.forecast import FEWEST, WINDOWS, Forecast, Series, forecast
+from beast_dream_snow_loader.core import trends
+from beast_dream_snow_loader.core.forecast import FEWEST, Series, forecast
 from beast_dream_snow_loader.core.performance import alerts
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import age, shown
-from beast_dream_snow_loader.core.trends import forecasts, usual_gap
 from beast_dream_snow_loader.operations.durations import parse_duration
 from beast_dream_snow_loader.operations.health import HealthCheck
 
 THROUGH = (RunStatus.OK, RunStatus.PARTIAL)
 _LATE, _MISSING = 1.5, 3.0
 """Times what is expected between loads."""
+_AN_HOUR = timedelta(hours=1)
+_GAP = "usual_gap_seconds"
 
 
 @dataclass(slots=True, kw_only=True)
 class Past:
-    """The history both checks are made from, read once."""
+    """The history both checks are made from. A month of loads is long to read, and an hour later it says the same: it
+    is read once an hour, by whichever comes first."""
 
     sight: Sight
-    _told: tuple[Sequence[Digest], Sequence[Bucket]] | None = None
+    _told: HealthCheck | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self) -> tuple[Sequence[Digest], Sequence[Bucket]]:
+    def forecast(self) -> HealthCheck:
+        """The early warnings of ``snowload report``; in ``details`` also how far loads of this target are apart."""
         with self._lock:
             if self._told is None:
-                since = self.sight.here.clock.now() - timedelta(days=max(WINDOWS))
-                self._told = self.sight.state.memory.history(since)
+                limit = self.sight.settings.queue.max_entries
+                self._told = self.sight.lately("forecast", limit, self._read, _AN_HOUR)
             return self._told
 
-    def loads(self) -> list[Digest]:
-        return [one for one in self.read()[0] if one.command == "load"]
+    def _read(self) -> HealthCheck:
+        digests, older = self.sight.state.memory.history(self.sight.here.clock.now() - trends.WINDOW)
+        loads = [one for one in digests if one.command == "load"]
+        found = trends.coming(digests, older, self.sight.settings.queue.max_entries)
+        slower = alerts(loads)
+        details: dict[str, float] = {"warnings": len(found), "slower": len(slower), "loads": len(loads)}
+        gap = trends.usual_gap([one for one in loads if one.target == self.sight.here.target])
+        details |= {_GAP: round(gap, 1)} if gap is not None else {}
+        told = [trends.told(one) for one in found]
+        told += [f"{one['what']} takes {one['recent_seconds']} s, {one['usual_seconds']} s before" for one in slower]
+        if told:
+            return poor(f"{'; '.join(told)}. See: snowload report --since {trends.WINDOW.days}d", **details)
+        return well("nothing is seen coming", **details)
 
     def overdue(self) -> HealthCheck:
         """The newest load of each target that went through, partly or whole, against how often it should."""
@@ -67,23 +79,10 @@ class Past:
         asked = self.sight.settings.health.expected_every
         if asked is not None:
             return parse_duration(asked), f"expected every {asked} (health.expected_every)"
-        gap = usual_gap([one for one in self.loads() if one.target == self.sight.here.target])
+        gap = self.forecast().details.get(_GAP)
         if gap is None:
             return None, "too few loads to say how often they come (health.expected_every says it)"
         return timedelta(seconds=gap), f"they come every {age(gap)} in the median"
-
-    def forecast(self) -> HealthCheck:
-        """The early warnings of ``snowload report``."""
-        digests, older = self.read()
-        loads, every = self.loads(), [*older, *buckets_of(digests, Grain.HOUR)]
-        found = [one for one in forecasts(every, loads, self.sight.settings.queue.max_entries) if one.warning]
-        slower = alerts(loads)
-        details = {"warnings": len(found), "slower": len(slower), "loads": len(loads)}
-        told = [_told(one) for one in found]
-        told += [f"{one['what']} takes {one['recent_seconds']} s, {one['usual_seconds']} s before" for one in slower]
-        if told:
-            return poor(f"{'; '.join(told)}. See: snowload report --since 28d", **details)
-        return well("nothing is seen coming", **details)
 
 
 def growth(sight: Sight) -> HealthCheck:
@@ -107,7 +106,7 @@ def _remembered(sight: Sight, size: int) -> list[tuple[int, float]]:
     """The size of each day that a look has seen, today's included; from now on that is kept too."""
     key, today = f"growth {sight.here.target}", sight.here.clock.now().date().toordinal()
     before = _days(sight.state.kept_checks.look(key))
-    young = {day: bytes_ for day, bytes_ in before.items() if today - max(WINDOWS) < day < today}
+    young = {day: bytes_ for day, bytes_ in before.items() if today - trends.WINDOW.days < day < today}
     days = sorted((young | {today: float(size)}).items())
     if before.get(today) != size:
         sight.keep(key, orjson.dumps(days).decode())
@@ -123,10 +122,3 @@ def _days(text: str | None) -> dict[int, float]:
 
 
 _ROOM = "Give it room, or keep less: state.keep_runs_days, state.keep_audit_days"
-
-
-def _told(one: Forecast) -> str:
-    name, limit = one.series.name, f"{one.series.limit:g} {one.series.unit}"
-    if one.warning == "breach_ahead" and one.breach_in_days is not None:
-        return f"{name} meets {limit} in {one.breach_in_days:.1f} days"
-    return f"{name} is above {limit}" if one.warning == "breached" else f"{name} is unlike itself"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -83,25 +83,39 @@ class Sight:
     def well_lately(self, name: str, of: object, look: Callable[[], HealthCheck]) -> HealthCheck:
         """``look``, or what an earlier one found well within ``health_check_interval_seconds``, of the same settings
         ``of``. What was not well is looked at anew every time."""
+        return self._lately(name, of, look, timedelta(seconds=self.settings.health_check_interval_seconds))
+
+    def lately(self, name: str, of: object, look: Callable[[], HealthCheck], within: timedelta) -> HealthCheck:
+        """The same, well or not: for what is made of so much past that a look later says the same."""
+        return self._lately(name, of, look, within, tuple(HealthStatus))
+
+    def _lately(
+        self,
+        name: str,
+        of: object,
+        look: Callable[[], HealthCheck],
+        within: timedelta,
+        kept: Collection[HealthStatus] = (HealthStatus.HEALTHY,),
+    ) -> HealthCheck:
         key = f"{name} {self.here.target}"
         digest = sha256(repr(of).encode()).hexdigest()
-        kept = self._kept(key, digest) if self.store is not None and not self.deep else None
-        if kept is not None:
-            return kept
+        before = self._kept(key, digest, within) if self.store is not None and not self.deep else None
+        if before is not None:
+            return before
         found = look()
-        if found.status is HealthStatus.HEALTHY:
-            told = {"of": digest, "at": rfc3339(self.here.clock.now()), "message": found.message}
-            self.keep(key, orjson.dumps({**told, "details": dict(found.details)}).decode())
+        if found.status in kept:
+            told: dict[str, Any] = {"of": digest, "at": rfc3339(self.here.clock.now()), "message": found.message}
+            told |= {"status": found.status.value, "details": dict(found.details)}
+            self.keep(key, orjson.dumps(told).decode())
         return found
 
-    def _kept(self, key: str, digest: str) -> HealthCheck | None:
+    def _kept(self, key: str, digest: str, within: timedelta) -> HealthCheck | None:
         told = _read(self.state.kept_checks.look(key))
         try:
-            at = parse_rfc3339(told["at"])
-            young = timedelta() <= self.age(at) < timedelta(seconds=self.settings.health_check_interval_seconds)
-            if told["of"] != digest or not young:
+            at, status = parse_rfc3339(told["at"]), HealthStatus(told.get("status", HealthStatus.HEALTHY.value))
+            if told["of"] != digest or not timedelta() <= self.age(at) < within:
                 return None
-            return HealthCheck(key, HealthStatus.HEALTHY, str(told["message"]), details=dict(told["details"]), as_of=at)
+            return HealthCheck(key, status, str(told["message"]), details=dict(told["details"]), as_of=at)
         except (KeyError, TypeError, ValueError):
             return None
 

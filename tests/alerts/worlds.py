@@ -6,7 +6,7 @@ things go wrong, once an hour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -15,7 +15,6 @@ from typing import Any
 from beast_dream_snow_loader.core.measures import Sample
 from beast_dream_snow_loader.core.run_samples import run_samples
 from beast_dream_snow_loader.core.state_samples import StateFacts, state_samples
-from tests.alerts.promql import Series
 
 STEP = 300.0
 HOUR = 3600.0
@@ -23,6 +22,15 @@ END = 36 * HOUR
 BROKE = END - 30 * HOUR
 """From then on a bad history is bad."""
 COMMON = {"environment": "production", "target": "dev1.service-now.com"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One series over time, oldest first: moments and values."""
+
+    name: str
+    labels: frozenset[tuple[str, str]]
+    points: Sequence[tuple[float, float]]
 
 
 def _moment(seconds: float) -> datetime:
@@ -143,9 +151,11 @@ Points = dict[tuple[str, frozenset[tuple[str, str]]], list[tuple[float, float]]]
 def history(change: Change = lambda told: told) -> list[Series]:
     """Every series over all the time, to :data:`END`."""
     points = {key: list(values) for key, values in _before().items()}
-    moment = BROKE + STEP
+    moment, samples = BROKE + STEP, list(change(good(BROKE)).samples())
     while moment <= END:
-        _scrape(points, moment, change(good(moment)))
+        if moment % HOUR == 0:  # a load: until the next one every scrape finds the same
+            samples = list(change(good(moment)).samples())
+        _scrape(points, moment, samples)
         moment += STEP
     return [Series(name=name, labels=labels, points=values) for (name, labels), values in points.items()]
 
@@ -155,12 +165,12 @@ def _before() -> Points:
     points: Points = {}
     moment = HOUR
     while moment <= BROKE:
-        _scrape(points, moment, good(moment))
+        _scrape(points, moment, good(moment).samples())
         moment += HOUR
     return points
 
 
-def _scrape(points: Points, moment: float, told: Told) -> None:
-    for one in told.samples():
+def _scrape(points: Points, moment: float, samples: Iterable[Sample]) -> None:
+    for one in samples:
         labels = frozenset({**COMMON, **one.labels}.items())
         points.setdefault((one.name + one.suffix, labels), []).append((moment, one.value))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import stat
@@ -25,13 +24,13 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.web.bounded import HEAD_BYTES, PATIENCE_SECONDS, PLACES
 from tests.conftest import Ended, Snowload
+from tests.programs import program
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import HELD_BACK, LOAD, WRITES, OpenTown, away, running, unifi_away, when
 
 BOUNDED = {*COMMON, "command", "operation", "step", "kind", "outcome", "breaker"} | {
     *("state", "severity", "category", "check", "version", "quantile")
 }
-PROMTOOL = shutil.which("promtool")
 OF_FAMILY = ("", "_sum", "_count", "_total")
 
 
@@ -150,12 +149,10 @@ def test_the_check_of_the_file_finds_what_is_wrong_with_one() -> None:
     assert list(faults_of(head.replace("gauge", "counter") + series))
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="no promtool here (Debian: prometheus); our own check has run")
 def test_promtool_finds_nothing_wrong_with_the_file(here: Town, file: Path) -> None:
     load(here, file)
-    done = subprocess.run(
-        [str(PROMTOOL), "check", "metrics"], input=file.read_bytes(), capture_output=True, check=False
-    )
+    command = [program("promtool"), "check", "metrics"]
+    done = subprocess.run(command, input=file.read_bytes(), capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 

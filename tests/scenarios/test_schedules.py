@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import yaml
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from tests.conftest import Ended, Snowload
+from tests.programs import program
 from tests.scenarios.desk import OpenTown, keeps
 
 ODD = "/etc/snow load/$HOME %n '\"\\ $(id) `id` ; # {{ 7*7 }} ü.toml"
@@ -63,12 +63,8 @@ def cron_lines(crontab: str) -> list[str]:
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """systemd-analyze; without it the test is skipped, in CI it fails."""
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        assert os.environ.get("CI") != "true", "systemd-analyze is needed in CI"
-        pytest.skip("no systemd-analyze here")
-    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    command = [program("systemd-analyze"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def written(snowload: Snowload, folder: Path, *more: str) -> list[Path]:

@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from beast_dream_snow_loader.core.nearest import nearest
+from beast_dream_snow_loader.core.notices import CHANNELS
 from beast_dream_snow_loader.operations.breaker_policy import BreakerPolicy
 from beast_dream_snow_loader.operations.call_window import CountWindow
 from beast_dream_snow_loader.operations.config import CircuitBreakerConfig
 from beast_dream_snow_loader.servicenow.families import FAMILIES
 
 SERVICENOW, UNIFI, ONE_PASSWORD, DATABASE = "servicenow", "unifi", "op", "database"
-NOTIFY = tuple(f"notify.{channel}" for channel in ("webhook", "smtp", "apprise"))
+NOTIFY = tuple(f"notify.{channel}" for channel in CHANNELS)
 FIXED = (SERVICENOW, *(f"{SERVICENOW}.{family}" for family in FAMILIES), UNIFI, ONE_PASSWORD, DATABASE, *NOTIFY)
 """Names that do not depend on the configuration. ``unifi`` stands for all of its sources, and is no breaker itself."""
 

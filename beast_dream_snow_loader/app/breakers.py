@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from beast_dream_snow_loader.app.breaker_config import DATABASE, SERVICENOW
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import BreakerChanged, Event, FindingRaised, Listener, TroubleMet
 from beast_dream_snow_loader.core.remarks import left_alone
 from beast_dream_snow_loader.errors import CircuitBreakerOpen
+from beast_dream_snow_loader.operations.breaker_memory import BreakerMemory
 from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry, CircuitBreaker, CircuitState, install
 from beast_dream_snow_loader.operations.guarded_memory import GuardedMemory
 from beast_dream_snow_loader.servicenow.families import family_of
@@ -21,12 +24,31 @@ _BY_ITSELF = "It is tried again by itself. See: snowload breakers list"
 
 def breakers_of(settings: Settings, clock: Clock, listener: Listener, store: Store | None = None) -> BreakerRegistry:
     """From now on the breakers of this process. Without a ``store`` they know only what happens here."""
-    policy_of, listener = settings.circuit_breaker.policy_of, _telling(listener)
     if store is None:
-        return install(BreakerRegistry(policy_of, listener=listener, clock=clock))
-    database = CircuitBreaker.of(policy_of(DATABASE), name=DATABASE, clock=clock, listener=listener)
-    memory = GuardedMemory(store.breakers, database)
-    return install(BreakerRegistry(policy_of, memory=memory, listener=listener, clock=clock, own=(database,)))
+        return install(registry_of(settings, clock, listener))
+    memory, database = shared_memory(settings, clock, listener, store)
+    return install(registry_of(settings, clock, listener, memory, (database,)))
+
+
+def registry_of(
+    settings: Settings,
+    clock: Clock,
+    listener: Listener,
+    memory: BreakerMemory | None = None,
+    own: Iterable[CircuitBreaker] = (),
+) -> BreakerRegistry:
+    """Breakers as the settings say, apart from those of this process. ``own`` are there already."""
+    policy_of = settings.circuit_breaker.policy_of
+    return BreakerRegistry(policy_of, memory=memory, listener=_telling(listener), clock=clock, own=own)
+
+
+def shared_memory(
+    settings: Settings, clock: Clock, listener: Listener, store: Store
+) -> tuple[BreakerMemory, CircuitBreaker]:
+    """What all processes know, which never raises, and the breaker that sees to that."""
+    policy = settings.circuit_breaker.policy_of(DATABASE)
+    database = CircuitBreaker.of(policy, name=DATABASE, clock=clock, listener=_telling(listener))
+    return GuardedMemory(store.breakers, database), database
 
 
 def _telling(listener: Listener) -> Listener:

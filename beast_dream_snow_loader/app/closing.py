@@ -27,9 +27,8 @@ def closing(result: Result) -> SnowloadError | None:
     """Nothing for exit 0, and nothing where the error is told already."""
     if not result.exit_code or result.error is not None:
         return None
-    if result.command == "health":
-        return _ill(result)
-    return _BY_CODE.get(_code(result), _otherwise)(result)
+    by_command = _BY_COMMAND.get(result.command)
+    return by_command(result) if by_command else _BY_CODE.get(_code(result), _otherwise)(result)
 
 
 def _queued(result: Result) -> SnowloadError:
@@ -131,6 +130,14 @@ def _ill(result: Result) -> SnowloadError:
     return SnowloadError(told, next_step="Find out why: snowload doctor")
 
 
+def _untold(result: Result) -> SnowloadError:
+    every = result.body.get("channels", ())
+    bad = [one["channel"] for one in every if one["message"]]
+    told = f"{len(bad)} of {_counted(len(every), 'channel')} did not reach all it should: {', '.join(bad)}."
+    step = f"Each line says what to do; then run: snowload notify test --channel {bad[0]}"
+    return SnowloadError(told, next_step=step)
+
+
 def _otherwise(result: Result) -> SnowloadError:
     code = _code(result)
     step = "Each line that is not fine says what to do." if result.command == "doctor" else ""
@@ -138,6 +145,7 @@ def _otherwise(result: Result) -> SnowloadError:
     return SnowloadError(f"{result.command} ended with {int(code)}: {code.meaning}.", next_step=step)
 
 
+_BY_COMMAND: Mapping[str, Callable[[Result], SnowloadError]] = {"health": _ill, "notify": _untold}
 _BY_CODE: Mapping[ExitCode, Callable[[Result], SnowloadError]] = {
     ExitCode.PARTIAL: _partial,
     ExitCode.QUEUED: _queued,

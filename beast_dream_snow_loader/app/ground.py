@@ -55,7 +55,7 @@ def ground(place: Place, flags: Mapping[str, Any] | None = None) -> Iterator[Gro
             environment = environment or "development"
             given |= stack.enter_context(_sandboxed(place, environment))
         loaded = load_settings(environment=environment, config_file=place.config_file, flags=given)
-        stack.enter_context(_quieter_libraries(place))
+        stack.enter_context(quieter_libraries(place))
         target = _SANDBOX if place.sandbox else loaded.settings.servicenow.instance
         yield Ground(loaded=loaded, credentials=Credentials.of(loaded), clock=SystemClock(), target=target)
 
@@ -73,7 +73,7 @@ def _sandboxed(place: Place, environment: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _quieter_libraries(place: Place) -> Iterator[None]:
+def quieter_libraries(place: Place) -> Iterator[None]:
     """Libraries speak through ``logging``; people hear of it from ``-vv`` on. Afterwards they are as loud as before."""
     library = logging.getLogger("urllib3")
     before = library.level

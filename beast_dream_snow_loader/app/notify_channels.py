@@ -8,13 +8,14 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from beast_dream_snow_loader.app.credentials import Credentials
 from beast_dream_snow_loader.app.notify_config import NotifySettings
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener
+from beast_dream_snow_loader.core.notices import CHANNELS, PING
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import (
     ConfigurationError,
@@ -31,39 +32,47 @@ from beast_dream_snow_loader.transport.apprise_door import send_by_apprise
 from beast_dream_snow_loader.transport.breaking import Breakers
 from beast_dream_snow_loader.transport.http import HttpTransport, ResilientHTTPClient
 from beast_dream_snow_loader.transport.mail import Mailbox, send_mail
-from beast_dream_snow_loader.transport.messages import Response
+from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.reading import Limits
 
-STEP_SECONDS = 5.0
-"""To connect, and for an answer."""
-ALL_SECONDS = 20.0
-"""For all channels together, which are used side by side: so much later at most a run ends because of them."""
 _ANSWER_BYTES = 65536
-_POLICY = RetryPolicy(max_attempts=2, base_delay_seconds=0.5, deadline_seconds=STEP_SECONDS)
+_TRY = "snowload notify test"
 _FAILURES = (NotSent, OutcomeUnknown)
 
+_PING = f"notify.{PING}"
+
+T = TypeVar("T")
 Message = Mapping[str, Any]
 """The document of a message, as its schema says (schemas/notice.schema.json)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What became of one message on one channel: ``error`` None when it was handed over."""
+    """What became of one message on one channel: ``error`` None when it was handed over, with a ``remark`` where not
+    everybody has it."""
 
     channel: str
     error: SnowloadError | None = None
+    remark: SnowloadError | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        """It was not handed over. What may have arrived all the same, and would end so again, is not sent twice."""
+        unknown = isinstance(self.error, OutcomeUnknown) and not self.error.repeat_helps
+        return self.error is not None and not unknown
 
     def document(self) -> dict[str, str]:
         """Its row: nothing of an address that may be a secret."""
-        if self.error is None:
-            return {"channel": self.channel, "outcome": "sent", "message": "", "next_step": ""}
-        message, step = (shown(masked(text), 500) for text in (self.error.message, self.error.next_step))
-        return {"channel": self.channel, "outcome": "failed", "message": message, "next_step": step}
+        trouble = self.error or self.remark or SnowloadError("")
+        message, step = (shown(masked(text), 500) for text in (trouble.message, trouble.next_step))
+        outcome = "sent" if self.error is None else "failed"
+        return {"channel": self.channel, "outcome": outcome, "message": message, "next_step": step}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channels:
-    """The channels of the settings. ``registry`` has their breakers, by the names ``notify.<channel>``."""
+    """The channels of the settings. ``registry`` has their breakers, by the names ``notify.<channel>``; threads
+    that are left behind may use it later."""
 
     settings: NotifySettings
     credentials: Credentials
@@ -81,23 +90,30 @@ class Channels:
             thread = threading.Thread(target=carried(self._into), args=(found, channel, mine, over), daemon=True)
             thread.start()
             working.append(thread)
-        ends = self.clock.monotonic() + ALL_SECONDS
+        limit = self.settings.total_seconds
+        ends = self.clock.monotonic() + limit
         for thread in working:
             thread.join(max(0.0, ends - self.clock.monotonic()))
         over.set()
-        late = NotSent(f"It took longer than {ALL_SECONDS:.0f} s.", next_step="Run: snowload notify test")
+        late = NotSent(f"It took longer than {limit:g} s.", next_step=f"Run: {_TRY}")
         told = tuple(found)  # what a late thread is just sending is not waited for
         return [one or Delivery(channel=channel, error=late) for one, (channel, _) in zip(told, letters, strict=True)]
 
     def ping(self, suffix: str, params: Sequence[tuple[str, str]], text: str) -> SnowloadError | None:
-        """Tell the dead man's switch; what kept it from being told."""
+        """Tell the dead man's switch, once: what kept it from being told."""
         try:
             mine = self._secrets("ping_url")
             if mine.ping_url is None:
                 return None
             url = _held(mine.ping_url).rstrip("/")
-            client = self._client("notify.ping", RetryPolicy(max_attempts=1, deadline_seconds=STEP_SECONDS))
-            _accepted("notify.ping", client.post(f"{url}{suffix}", params=params, body=text.encode()))
+            request = Request(
+                method="POST",
+                url=f"{url}{suffix}",
+                operation=_PING,
+                params=tuple(params),
+                body=text.encode(),
+            )
+            _accepted(_PING, self._http(_PING).send(request))
         except SnowloadError as error:
             return error
         return None
@@ -105,47 +121,51 @@ class Channels:
     def _into(
         self, found: list[Delivery | None], channel: str, letters: Sequence[tuple[int, Message]], over: threading.Event
     ) -> None:
-        sending: Mapping[str, Callable[[Message], None]] = {
-            "webhook": self._webhook,
-            "smtp": self._smtp,
-            "apprise": self._apprise,
-        }
         for place, message in letters:
             if over.is_set():
                 return
-            error: SnowloadError | None = None
-            try:
-                sending[channel](message)
-            except SnowloadError as why:
-                error = why
-            found[place] = Delivery(channel=channel, error=error)
+            found[place] = self._delivered(channel, message)
+
+    def _delivered(self, channel: str, message: Message) -> Delivery:
+        ways = dict(zip(CHANNELS, (self._webhook, self._smtp, self._apprise), strict=True))
+        try:
+            return Delivery(channel=channel, remark=ways[channel](message))
+        except SnowloadError as error:
+            return Delivery(channel=channel, error=error)
+        except Exception as error:  # noqa: BLE001 - who tells is a listener: a defect in it, or beneath, ends no run
+            broken = f"It was not told, by a defect of snowload or of a library: {type(error).__name__}."
+            return Delivery(channel=channel, error=SnowloadError(broken, next_step=f"Try it again: {_TRY}"))
 
     def _secrets(self, *names: str) -> NotifySettings:
         return self.credentials.resolved(self.settings.only(*names), "notify", self.listener)
 
-    def _client(self, name: str, policy: RetryPolicy = _POLICY) -> ResilientHTTPClient:
-        http = HttpTransport(
+    def _http(self, name: str) -> HttpTransport:
+        limit = self.settings.timeout_seconds
+        return HttpTransport(
             name,
             verify=str(self.settings.ca_file) if self.settings.ca_file else True,
-            connect_timeout=STEP_SECONDS,
-            read_timeout=STEP_SECONDS,
-            limits=Limits(body_bytes=_ANSWER_BYTES, total_seconds=STEP_SECONDS),
+            connect_timeout=limit,
+            read_timeout=limit,
+            limits=Limits(body_bytes=_ANSWER_BYTES, total_seconds=limit),
             listener=self.listener,
             clock=self.clock,
         )
+
+    def _client(self, name: str) -> ResilientHTTPClient:
+        limit = self.settings.timeout_seconds
         return ResilientHTTPClient(
             name,
-            http=http,
-            policy=policy,
+            http=self._http(name),
+            policy=RetryPolicy(max_attempts=2, base_delay_seconds=0.5, deadline_seconds=limit),
             listener=self.listener,
             clock=self.clock,
             breakers=Breakers(self.registry.get(name)),
         )
 
-    def _webhook(self, message: Message) -> None:
+    def _webhook(self, message: Message) -> SnowloadError | None:
         mine = self._secrets("webhook_url", "webhook_secret")
         if mine.webhook_url is None:
-            return
+            return None
         body = json.dumps(message, ensure_ascii=True).encode("ascii")
         headers = {"Content-Type": "application/json", "X-Snowload-Notice": str(message["id"])}
         if mine.webhook_secret is not None:
@@ -158,8 +178,9 @@ class Channels:
             _held(mine.webhook_url), headers=headers, body=body, operation="notify.webhook", repeatable=True
         )
         _accepted("notify.webhook", answer)
+        return None
 
-    def _smtp(self, message: Message) -> None:
+    def _smtp(self, message: Message) -> SnowloadError | None:
         mine = self._secrets("smtp_password")
         mailbox = Mailbox(
             host=mine.smtp_host or "",
@@ -170,25 +191,34 @@ class Channels:
             username=mine.smtp_username or "",
             password=mine.smtp_password,
             ca_file=mine.ca_file,
-            timeout=STEP_SECONDS,
+            timeout=mine.timeout_seconds,
         )
         title, text, name = str(message["title"]), str(message["text"]), str(message["id"])
-        self._under("notify.smtp", lambda: send_mail(mailbox, title, text, name))
+        refused = self._under("notify.smtp", lambda: send_mail(mailbox, title, text, name))
+        return _some_refused(refused, len(mailbox.recipients)) if refused else None
 
-    def _apprise(self, message: Message) -> None:
+    def _apprise(self, message: Message) -> SnowloadError | None:
         mine = self._secrets("apprise_url")
         if (urls := mine.apprise_url) is not None:
             title, text = str(message["title"]), str(message["text"])
             self._under("notify.apprise", lambda: send_by_apprise(urls, title, text))
+        return None
 
-    def _under(self, name: str, work: Callable[[], None]) -> None:
-        self.registry.get(name).call(work, name, failures=_FAILURES, patient=True)
+    def _under(self, name: str, work: Callable[[], T]) -> T:
+        return self.registry.get(name).call(work, name, failures=_FAILURES, patient=True)
 
 
 def signed(secret: Secret, moment: str, body: bytes) -> str:
     """``sha256=<hex>``: HMAC-SHA256 of ``<timestamp>.<body>``, so that an old message cannot be sent again."""
     digest = hmac.new(secret.reveal().encode(), f"{moment}.".encode() + body, hashlib.sha256)
     return f"sha256={digest.hexdigest()}"
+
+
+def _some_refused(refused: int, of: int) -> SnowloadError:
+    return Rejected(
+        f"The mail server refused {refused} of {of} recipients; the others have it.",
+        next_step="Check notify.smtp_recipients, then run: snowload notify test --channel smtp",
+    )
 
 
 def _held(url: Secret) -> str:
@@ -198,7 +228,7 @@ def _held(url: Secret) -> str:
         path = urlsplit(text).path
     except ValueError:
         raise ConfigurationError(
-            "An address of [notify] cannot be read.", next_step="Check it, then run: snowload notify test"
+            "An address of [notify] cannot be read.", next_step=f"Check it, then run: {_TRY}"
         ) from None
     if len(path) > 1:
         Secret(path.rstrip("/"))
@@ -212,6 +242,6 @@ def _accepted(service: str, answer: Response) -> None:
     why = "it redirects, which is not followed" if 300 <= answer.status < 400 else f"it answered {answer.status}"
     raise Rejected(
         f"{service} did not take the message: {why}.",
-        next_step="Check the address, then run: snowload notify test",
+        next_step=f"Check the address, then run: {_TRY}",
         status=answer.status,
     )

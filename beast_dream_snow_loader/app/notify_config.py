@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from beast_dream_snow_loader.core.notices import Condition, Rules
+from beast_dream_snow_loader.core.notices import CHANNELS, Condition, Rules
 from beast_dream_snow_loader.errors import ConfigurationError
 from beast_dream_snow_loader.operations.credentials import kept_by
 from beast_dream_snow_loader.operations.durations import parse_duration
@@ -27,6 +27,7 @@ class NotifySettings(BaseModel):
     ``on`` names what is told, each again after ``repeat_after`` while it lasts. A channel is ``webhook_url``,
     ``smtp_host`` with ``smtp_sender`` and ``smtp_recipients``, or ``apprise_url``; ``ping_url`` hears of every start
     and end. ``ca_file`` are the authorities to believe for them. Addresses that hold a secret are secrets themselves.
+    ``timeout_seconds`` are for each step (to connect, for an answer), ``total_seconds`` for all channels together.
     """
 
     model_config = ConfigDict(
@@ -49,6 +50,8 @@ class NotifySettings(BaseModel):
     smtp_recipients: tuple[str, ...] = ()
     apprise_url: OptionalSecret = None
     ca_file: Path | None = None
+    timeout_seconds: float = Field(default=5.0, gt=0, le=30)
+    total_seconds: float = Field(default=20.0, gt=0, le=60)
 
     @field_validator("repeat_after", "stale_longer_than")
     @classmethod
@@ -105,8 +108,8 @@ class NotifySettings(BaseModel):
     @property
     def channels(self) -> tuple[str, ...]:
         """Those that are set, by name."""
-        there = {"webhook": self.webhook_url, "smtp": self.smtp_host, "apprise": self.apprise_url}
-        return tuple(name for name, setting in there.items() if setting)
+        there = zip(CHANNELS, (self.webhook_url, self.smtp_host, self.apprise_url), strict=True)
+        return tuple(name for name, setting in there if setting)
 
     @property
     def port(self) -> int:
@@ -122,5 +125,5 @@ class NotifySettings(BaseModel):
 
     def only(self, *secrets: str) -> NotifySettings:
         """Without the other secrets: one that cannot be read keeps no other channel from being used."""
-        named = ("ping_url", "webhook_url", "webhook_secret", "smtp_password", "apprise_url")
-        return self.model_copy(update={name: None for name in named if name not in secrets})
+        others = {name: None for name, value in self if isinstance(value, Secret) and name not in secrets}
+        return self.model_copy(update=others)

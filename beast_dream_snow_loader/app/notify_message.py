@@ -29,6 +29,7 @@ def facts_of(result: Result, coming: Sequence[str] | None) -> RunFacts:
     trouble = result.error or closing(result)
     return RunFacts(
         exit_code=code,
+        run_id=result.run_id,
         cause=result.error.code if result.error is not None else result.status,
         message=_plain(trouble.message) if trouble is not None else "",
         next_step=_plain(way_on(trouble)) if trouble is not None else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import ground
@@ -12,16 +13,16 @@ from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import ignore
-from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of, severest
+from beast_dream_snow_loader.core.notices import PING
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError
 
 _COMMAND = "notify"
-PING = "ping"
 
 
 def try_channels(place: Place, channel: str | None) -> Result:
-    """Never raises a SnowloadError. Partial when a channel did not take its message."""
+    """Never raises a SnowloadError. Ends with the severest of what kept a channel from taking its message."""
     try:
         with ground(place) as here:
             mine = here.settings.notify
@@ -42,12 +43,23 @@ def try_channels(place: Place, channel: str | None) -> Result:
                 deliveries.append(Delivery(channel=PING, error=channels.ping("", (), "a test")))
     except SnowloadError as error:
         return failed(_COMMAND, error, environment=place.environment or "")
-    bad = any(one.error is not None for one in deliveries)
     return Result(
         command=_COMMAND,
-        status=(RunStatus.PARTIAL if bad else RunStatus.OK).value,
-        exit_code=ExitCode.PARTIAL if bad else ExitCode.OK,
+        status=_status(deliveries).value,
+        exit_code=severest(map(_code, deliveries)),
         environment=here.environment,
         generated_at=rfc3339(here.clock.now()),
         body={"action": "test", "channels": [one.document() for one in deliveries]},
     )
+
+
+def _code(one: Delivery) -> ExitCode:
+    if one.error is not None:
+        return exit_code_of(one.error)
+    return ExitCode.PARTIAL if one.remark is not None else ExitCode.OK
+
+
+def _status(deliveries: Sequence[Delivery]) -> RunStatus:
+    if all(one.error is not None for one in deliveries):
+        return RunStatus.FAILED
+    return RunStatus.PARTIAL if any(map(_code, deliveries)) else RunStatus.OK

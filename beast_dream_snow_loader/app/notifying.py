@@ -1,7 +1,7 @@
 """Who hears of a load, whatever became of it: channels and the dead man's switch (R4.4).
 
-Nothing here changes how a load ends. It ends later by 5 s at its start and 5 s and 20 s at its end at most, and by what
-it takes to read the secrets of the channels.
+Nothing here changes how a load ends, and it is told last, when that is settled. It ends later by ``timeout_seconds`` at
+its start and its end and by ``total_seconds`` at most, and by what it takes to read the secrets of the channels.
 """
 
 from __future__ import annotations
@@ -13,42 +13,43 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from types import TracebackType
-from typing import Any
 
-from beast_dream_snow_loader.app.breakers import breakers_of
-from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.breakers import registry_of, shared_memory
+from beast_dream_snow_loader.app.failing import result_of
+from beast_dream_snow_loader.app.ground import Ground, quieter_libraries
 from beast_dream_snow_loader.app.listening import console_level, log_config
 from beast_dream_snow_loader.app.notify_channels import Channels, Delivery
 from beast_dream_snow_loader.app.notify_message import coming, facts_of, message_of
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.core.exit_codes import ExitCode
-from beast_dream_snow_loader.core.notices import Condition, Decision, at_run, notices_of
-from beast_dream_snow_loader.core.run import RunStatus
+from beast_dream_snow_loader.core.notices import ALL, MEMORY, PING, Condition, Decision, notices_of
 from beast_dream_snow_loader.errors import SnowloadError, StateError
+from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
 from beast_dream_snow_loader.operations.correlation import correlated, trace_id
 from beast_dream_snow_loader.operations.listeners import to_log
 from beast_dream_snow_loader.operations.log_sinks import logging_to
 from beast_dream_snow_loader.operations.logger import StructuredLogger
-from beast_dream_snow_loader.state.notices import Letter
+from beast_dream_snow_loader.operations.withheld_memory import WithheldMemory
+from beast_dream_snow_loader.state.notices import Decide, Letter
 from beast_dream_snow_loader.state.store import Store
 
-_PING = "ping"
 _FINE = (ExitCode.OK, ExitCode.QUEUED)
 """What the dead man's switch takes for a success: with queued writes nothing is lost, and the channels tell of them."""
 _LOOKED = (ExitCode.OK, ExitCode.QUEUED, ExitCode.PARTIAL)
 
 
-class Watch:
-    """One command, from the moment its settings are known to its end. As a context it also tells of a defect.
+class Telling:
+    """What people hear of one command, from the moment its settings are known to its end.
 
-    ``mute``: it is none of those that people want to hear of.
+    ``mute``: it is none of those that people want to hear of. ``stop`` is by which signal it was asked to end.
     """
 
     def __init__(self, command: str, place: Place, *, mute: bool = False) -> None:
-        self._command, self._place, self._mute = command, place, mute
+        self.command, self.stop = command, Stop()
+        self._place, self._mute = place, mute
         self._here: Ground | None = None
         self._run_id = ""
 
@@ -71,37 +72,18 @@ class Watch:
             return result
         deliveries: list[Delivery] = []
         try:
-            with self._logged(here):
+            with stop_on_signals(here.clock, self.stop), quieter_libraries(self._place), self._logged(here):
                 self._tell(here, result, deliveries)
-        except (SnowloadError, OSError, ValueError, LookupError) as error:
-            told = f"Nobody was told: {type(error).__name__}."
-            trouble = error if isinstance(error, SnowloadError) else SnowloadError(told)
-            deliveries.append(Delivery(channel="all", error=trouble))
+        except Exception as error:  # noqa: BLE001 - who tells is a listener: it does not change how a load ends
+            deliveries.append(Delivery(channel=ALL, error=_untold(error, deliveries)))
         rows = [one.document() for one in deliveries]
         return replace(result, body={**result.body, "notifications": rows})
 
-    def __enter__(self) -> Watch:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None or self._here is None:
-            return
-        stopped = kind is KeyboardInterrupt
-        code = ExitCode.INTERRUPTED if stopped else ExitCode.ERROR
-        told = "It was interrupted." if stopped else f"This is a defect of snowload: {kind.__name__}."
-        status = RunStatus.INTERRUPTED if stopped else RunStatus.FAILED
-        self.ended(
-            Result(
-                command=self._command,
-                status=status.value,
-                exit_code=code,
-                environment=self._here.environment,
-                run_id=self._run_id,
-                error=SnowloadError(told, next_step="Run it again with -vv: snowload load -vv"),
-            )
-        )
+    def broken_off(self, why: BaseException) -> None:
+        """Whoever asked for the end twice waits for nothing more: then nobody is told."""
+        if self._here is not None and not isinstance(why, SystemExit):
+            environment = self._here.environment
+            self.ended(result_of(self.command, why, environment=environment, run_id=self._run_id))
 
     def _tell(self, here: Ground, result: Result, deliveries: list[Delivery]) -> None:
         self._run_id = result.run_id or self._run_id
@@ -117,7 +99,7 @@ class Watch:
                 remembered = True
                 deliveries += self._told(_outbox_sent(here, store))
         except StateError as error:
-            self._told([Delivery(channel="memory", error=error)])
+            deliveries += self._told([Delivery(channel=MEMORY, error=error)])
             if not remembered:
                 deliveries += self._told(_sent(here, None, _without_memory(here, result)))
 
@@ -127,17 +109,19 @@ class Watch:
         if channels.settings.ping_url is None:
             return []
         named = (("rid", str(uuid.UUID(hex=trace_id(self._run_id)))),) if self._run_id else ()
-        return [Delivery(channel=_PING, error=channels.ping(suffix, (*named, *params), text))]
+        return [Delivery(channel=PING, error=channels.ping(suffix, (*named, *params), text))]
 
     def _told(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Into the log."""
         logger = StructuredLogger("notify")
         for one in deliveries:
             row = one.document()
-            if one.error is None:
-                logger.log_event("notice.sent", channel=one.channel)
-            else:
+            if one.error is not None:
                 logger.log_event("notice.failed", channel=one.channel, code=one.error.code, message=row["message"])
+            elif one.remark is not None:
+                logger.log_event("notice.sent", "WARNING", channel=one.channel, message=row["message"])
+            else:
+                logger.log_event("notice.sent", channel=one.channel)
         return deliveries
 
     @contextmanager
@@ -148,23 +132,55 @@ class Watch:
             yield
 
 
-def _channels(here: Ground, store: Store | None = None) -> Channels:
-    listener = to_log(StructuredLogger("notify"))
-    registry = breakers_of(here.settings, here.clock, listener, store)
+def with_telling(telling: Telling, work: Callable[[], Result]) -> Result:
+    """What ``work`` comes to, told to whoever has to know; told also when it ends by an exception."""
+    try:
+        result = work()
+    except BaseException as why:
+        telling.broken_off(why)
+        raise
+    return telling.ended(result)
+
+
+def _untold(error: Exception, deliveries: Sequence[Delivery]) -> SnowloadError:
+    if isinstance(error, SnowloadError):
+        return error
+    heard = any(one.error is None for one in deliveries)
+    who = "Not everybody was told" if heard else "Nobody was told"
+    return SnowloadError(f"{who}: {type(error).__name__}.", next_step="Try each channel: snowload notify test")
+
+
+def _channels(here: Ground, registry: BreakerRegistry | None = None) -> Channels:
     return Channels(
         settings=here.settings.notify,
         credentials=here.credentials,
         clock=here.clock,
-        listener=listener,
-        registry=registry,
+        listener=to_log(StructuredLogger("notify")),
+        registry=registry or BreakerRegistry(),
     )
+
+
+@contextmanager
+def _breakers(here: Ground, store: Store | None) -> Iterator[BreakerRegistry]:
+    """What threads that are left behind find out later is not written: the store is closed by then."""
+    listener = to_log(StructuredLogger("notify"))
+    if store is None:
+        yield registry_of(here.settings, here.clock, listener)
+        return
+    memory = WithheldMemory(shared_memory(here.settings, here.clock, listener, store)[0])
+    try:
+        yield registry_of(here.settings, here.clock, listener, memory)
+    finally:
+        memory.close()
 
 
 def _remember(here: Ground, store: Store, result: Result) -> None:
     """What is new since the last run goes into the outbox, and counts as told."""
     looks = int(result.exit_code) in _LOOKED and Condition.FORECAST in here.settings.notify.on
     decide, letters = _deciding(here, result, coming(here, store) if looks else None)
-    store.notices.decide(here.target, decide, letters)
+    _, let_go = store.notices.decide(here.target, decide, letters)
+    if let_go:
+        StructuredLogger("notify").log_event("notice.dropped", count=let_go)
 
 
 def _outbox_sent(here: Ground, store: Store) -> list[Delivery]:
@@ -174,8 +190,8 @@ def _outbox_sent(here: Ground, store: Store) -> list[Delivery]:
     outcome = list(zip(claimed, deliveries, strict=True))
     with suppress(StateError):  # sent all the same; what is not written down now is sent again, under the same id
         store.notices.settle(
-            sent=[letter for letter, one in outcome if one.error is None],
-            unsent=[letter for letter, one in outcome if one.error is not None],
+            sent=[letter for letter, one in outcome if not one.repeatable],
+            unsent=[letter for letter, one in outcome if one.repeatable],
         )
     return deliveries
 
@@ -188,14 +204,13 @@ def _without_memory(here: Ground, result: Result) -> list[Letter]:
 
 def _deciding(
     here: Ground, result: Result, forecasts: Sequence[str] | None
-) -> tuple[Callable[[Any], Decision], Callable[[Decision], Iterator[Letter]]]:
+) -> tuple[Decide, Callable[[Decision], Iterator[Letter]]]:
     facts, rules, now = facts_of(result, forecasts), here.settings.notify.rules(), here.clock.now()
 
     def letters(decision: Decision) -> Iterator[Letter]:
         if decision.notices:
             name = secrets.token_hex(16)
-            notices = [at_run(one, result.run_id) for one in decision.notices]
-            body = json.dumps(message_of(notices, result, here, name))
+            body = json.dumps(message_of(decision.notices, result, here, name))
             yield from (Letter(id=name, channel=channel, body=body) for channel in here.settings.notify.channels)
 
     return lambda last: notices_of(facts, last, rules, now), letters
@@ -204,4 +219,5 @@ def _deciding(
 def _sent(here: Ground, store: Store | None, letters: Sequence[Letter]) -> list[Delivery]:
     if not letters:
         return []
-    return _channels(here, store).send([(one.channel, json.loads(one.body)) for one in letters])
+    with _breakers(here, store) as registry:
+        return _channels(here, registry).send([(one.channel, json.loads(one.body)) for one in letters])

@@ -33,9 +33,9 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signals(clock: SystemClock) -> Iterator[Stop]:
-    """Sleeping retries wake up. Outside the main thread nothing is caught."""
-    stop = Stop()
+def stop_on_signals(clock: SystemClock, stop: Stop | None = None) -> Iterator[Stop]:
+    """Sleeping retries wake up. Outside the main thread nothing is caught. ``stop``: what was asked before counts."""
+    stop = stop or Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return

@@ -17,7 +17,7 @@ from beast_dream_snow_loader.app.failures import as_lines
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
-from beast_dream_snow_loader.app.notifying import Watch
+from beast_dream_snow_loader.app.notifying import Telling, with_telling
 from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.places import report_file
@@ -63,30 +63,33 @@ class Task:
 
 
 def load(options: LoadOptions, listener: Listener) -> Result:
-    """Never raises a SnowloadError: what stopped it is in the result."""
+    """Never raises a SnowloadError: what stopped it is in the result. The file of errors comes first, then that of
+    metrics, for each may change how it ends; people are told last."""
+    telling = Telling("load", options.place, mute=options.dry_run)
     watched = Watched(command="load", place=options.place, recorded=not options.dry_run)
-    return with_textfile(watched, lambda: _with_errors(options, listener, watched))
+    return with_telling(
+        telling, lambda: with_textfile(watched, lambda: _with_errors(options, listener, watched, telling))
+    )
 
 
-def _with_errors(options: LoadOptions, listener: Listener, watched: Watched) -> Result:
-    result = _attempted(options, listener, watched)
+def _with_errors(options: LoadOptions, listener: Listener, watched: Watched, telling: Telling) -> Result:
+    result = _attempted(options, listener, watched, telling)
     if options.errors_file is None or isinstance(result.error, BadArgument):
         return result
     return _kept(result, options.errors_file, as_lines(result))
 
 
-def _attempted(options: LoadOptions, listener: Listener, watched: Watched) -> Result:
-    with Watch("load", options.place, mute=options.dry_run) as watch:
-        try:
-            refuse_unwritable(options.report_file, options.errors_file)
-            refuse_mixed(options)
-            file = _plan_file(options)
-            with ground(options.place) as here:
-                watch.begins(here)
-                with opened(here) as store, watched.at(here, store), stop_on_signals(here.clock) as stop:
-                    return watch.ended(_load(_task(options, file, here, store), here, store, stop, listener, watch))
-        except SnowloadError as error:
-            return watch.ended(failed("load", error, environment=options.place.environment or ""))
+def _attempted(options: LoadOptions, listener: Listener, watched: Watched, telling: Telling) -> Result:
+    try:
+        refuse_unwritable(options.report_file, options.errors_file)
+        refuse_mixed(options)
+        file = _plan_file(options)
+        with ground(options.place) as here:
+            telling.begins(here)
+            with opened(here) as store, watched.at(here, store), stop_on_signals(here.clock, telling.stop) as stop:
+                return _load(_task(options, file, here, store), here, store, stop, listener, telling)
+    except SnowloadError as error:
+        return failed("load", error, environment=options.place.environment or "")
 
 
 def _plan_file(options: LoadOptions) -> PlanFile | None:
@@ -104,14 +107,14 @@ def _task(options: LoadOptions, file: PlanFile | None, here: Ground, store: Stor
     return Task(options=options, file=_plan_file(options), resumed=resumed)
 
 
-def _load(task: Task, here: Ground, store: Store, stop: Stop, listener: Listener, watch: Watch) -> Result:
+def _load(task: Task, here: Ground, store: Store, stop: Stop, listener: Listener, telling: Telling) -> Result:
     if task.file is not None:
         refuse_elsewhere(task.file, here)
     run = begun("load", here, task.begun())
     heard = Heard()
     options = task.options
     with listening(here, run.id, listener, heard, place=options.place, command="load") as told:
-        watch.starts(run.id)
+        telling.starts(run.id)
         wiring = wire(here, store, told, dry_run=options.dry_run, stopping=stop, max_requests=options.max_requests)
         return _recorded(task, here, store, replace(wiring, heard=heard), run, stop)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.app.config import metrics_on, setting_as_written
+from beast_dream_snow_loader.app.failing import result_of
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.options import Place
@@ -22,9 +23,8 @@ from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_p
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.state_facts import common_labels, state_facts
 from beast_dream_snow_loader.clock import SystemClock
-from beast_dream_snow_loader.core.exit_codes import ExitCode, HealthCode, exit_code_of
+from beast_dream_snow_loader.core.exit_codes import HealthCode, exit_code_of
 from beast_dream_snow_loader.core.measures import Sample
-from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.run_samples import run_samples
 from beast_dream_snow_loader.core.state_samples import StateFacts, state_samples
 from beast_dream_snow_loader.errors import (
@@ -149,14 +149,8 @@ def with_textfile(watched: Watched, work: Callable[[], Result]) -> Result:
         ended = True
     finally:
         if not ended:
-            watched.told(_broken(watched, sys.exc_info()[1]))
+            watched.told(result_of(watched.command, sys.exc_info()[1]))
     return watched.told(result)
-
-
-def _broken(watched: Watched, why: BaseException | None) -> Result:
-    defect = HealthCode.UNKNOWN if watched.command == _HEALTH else ExitCode.ERROR
-    code = why.code if isinstance(why, SystemExit) and isinstance(why.code, int) else defect
-    return Result(command=watched.command, status=RunStatus.FAILED.value, exit_code=code)
 
 
 def _facts(here: Ground, store: Store) -> StateFacts:

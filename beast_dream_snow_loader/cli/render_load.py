@@ -9,6 +9,7 @@ from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.cli.render_findings import show_findings
 from beast_dream_snow_loader.cli.render_stale import stale
 from beast_dream_snow_loader.cli.tables import line, table
+from beast_dream_snow_loader.core.notices import MEMORY
 
 _STEPS_SHOWN = 5
 
@@ -30,8 +31,14 @@ def render(result: Result) -> None:
     if body.get("report_file"):
         line(f"report: {body['report_file']}")
     for one in body.get("notifications", ()):
-        if one["outcome"] == "failed":
-            line(f"not told by {one['channel']}: {one['message']} {one['next_step']}".rstrip())
+        if one["message"]:
+            line(f"{_of_telling(one)}: {one['message']} {one['next_step']}".rstrip())
+
+
+def _of_telling(one: Mapping[str, str]) -> str:
+    if one["channel"] == MEMORY:
+        return "not remembered who was told"
+    return f"not told by {one['channel']}" if one["outcome"] == "failed" else f"not told to all by {one['channel']}"
 
 
 def render_replay(result: Result) -> None:

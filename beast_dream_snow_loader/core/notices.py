@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.shown import age
+
+CHANNELS = ("webhook", "smtp", "apprise")
+"""The ways to people, by name."""
+PING = "ping"
+"""The dead man's switch, which hears of every start and end."""
+MEMORY, ALL = "memory", "all"
+"""No ways to people: what they were told, which is remembered, and telling as a whole."""
 
 
 class Condition(StrEnum):
@@ -47,9 +54,11 @@ _WORDS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """What a run came to. ``cause`` is a stable code, ``message`` and ``next_step`` its words; ``queued`` writes wait
-    still; ``breakers`` are open; ``forecasts`` are limits that will be met, None where nobody looked."""
+    still; ``breakers`` are open; ``forecasts`` are limits that will be met, None where nobody looked. ``run_id`` is
+    empty where it came to no run."""
 
     exit_code: int
+    run_id: str = ""
     cause: str = ""
     message: str = ""
     next_step: str = ""
@@ -143,7 +152,7 @@ def _present(facts: RunFacts, rules: Rules) -> Iterator[_Present]:
         yield _Present(condition=Condition.STALE, cause="stale", message=message, next_step="Run: snowload health")
     if rules.retirements_above is not None and facts.retired > rules.retirements_above:
         message = f"{facts.retired} CIs were retired in one run (notify.retirements_above: {rules.retirements_above})."
-        step = "If they are not gone: snowload rollback RUN"
+        step = f"If they are not gone: snowload rollback {facts.run_id}"
         yield _Present(condition=Condition.RETIREMENTS, cause="retired", message=message, next_step=step)
     if facts.breakers:
         names = ", ".join(facts.breakers)
@@ -169,8 +178,3 @@ def _judged(facts: RunFacts) -> frozenset[Condition]:
         return frozenset()
     every = frozenset(Condition) - ({Condition.QUEUED} if facts.queued else frozenset())
     return every if facts.forecasts is not None else every - {Condition.FORECAST}
-
-
-def at_run(notice: Notice, run_id: str) -> Notice:
-    """With the run's id where the next step has a place for it."""
-    return replace(notice, next_step=notice.next_step.replace("RUN", run_id)) if run_id else notice

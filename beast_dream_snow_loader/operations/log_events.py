@@ -82,9 +82,13 @@ EVENTS: Mapping[str, LogEvent] = {
         level="INFO", values=("healing", "subject", "detected", "done", "verified", "undone"),
         raised="warning when `verified` is false"),
     "notice.sent": LogEvent(
-        meaning="a message, or a ping, was handed over", level="INFO", values=("channel",)),
+        meaning="a message, or a ping, was handed over", level="INFO", values=("channel", "message"),
+        raised="warning when there is something to mend: `message`"),
     "notice.failed": LogEvent(
         meaning="it was not; a message waits for the next run", level="WARNING", values=("channel", "code", "message")),
+    "notice.dropped": LogEvent(
+        meaning="so many messages were let go: too many waited, for too long, or nobody took them", level="WARNING",
+        values=("count",)),
     "listener.failed": LogEvent(
         meaning="a part that only listens to a run broke; the run goes on", level="ERROR", values=("error",)),
     "library.spoke": LogEvent(

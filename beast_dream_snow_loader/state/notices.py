@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, or_, select, tuple_, update
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.notices import Condition, Decision, Told
@@ -34,6 +34,10 @@ class Letter:
     channel: str
     body: str
     attempts: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.id, self.channel
 
 
 class SqlNotices:
@@ -67,18 +71,21 @@ class SqlNotices:
             rows = connection.execute(select(notice_outbox).where(mine).order_by(c.made_at, c.id)).all()
             waiting = [Letter(id=row.id, channel=row.channel, body=row.body, attempts=row.attempts) for row in rows]
             claimed = [one for name in channels for one in [x for x in waiting if x.channel == name][:AT_ONCE]]
-            for letter in claimed:
-                connection.execute(update(notice_outbox).where(_is(letter)).values(claimed_until=now + _CLAIM))
+            if claimed:
+                connection.execute(
+                    update(notice_outbox).where(_are(one.key for one in claimed)).values(claimed_until=now + _CLAIM)
+                )
         return claimed
 
     def settle(self, sent: Iterable[Letter], unsent: Iterable[Letter]) -> None:
-        """Those that were sent are gone; the others wait for the next run."""
+        """Those that were sent, or may have been, are gone; the others wait for the next run."""
+        gone, waiting = [one.key for one in sent], [one.key for one in unsent]
+        more = {"attempts": notice_outbox.c.attempts + 1, "claimed_until": None}
         with hastily(self._engine, _HASTE_SECONDS) as connection:
-            for letter in sent:
-                connection.execute(delete(notice_outbox).where(_is(letter)))
-            for letter in unsent:
-                waits = {"attempts": letter.attempts + 1, "claimed_until": None}
-                connection.execute(update(notice_outbox).where(_is(letter)).values(waits))
+            if gone:
+                connection.execute(delete(notice_outbox).where(_are(gone)))
+            if waiting:
+                connection.execute(update(notice_outbox).where(_are(waiting)).values(more))
 
     def _told(self, connection: Connection, target: str) -> dict[Condition, Told]:
         """What a newer version has told of is none of ours."""
@@ -108,14 +115,14 @@ class SqlNotices:
         for row in connection.execute(mine):
             by_channel[row.channel] = by_channel.get(row.channel, 0) + 1
             if by_channel[row.channel] > MOST_WAITING or row.attempts >= MOST_ATTEMPTS or row.made_at < oldest:
-                gone.append(row)
-        for row in gone:
-            connection.execute(delete(notice_outbox).where(c.id == row.id, c.channel == row.channel))
+                gone.append((row.id, row.channel))
+        if gone:
+            connection.execute(delete(notice_outbox).where(_are(gone)))
         return len(gone)
 
 
-def _is(letter: Letter) -> ColumnElement[bool]:
-    return and_(notice_outbox.c.id == letter.id, notice_outbox.c.channel == letter.channel)
+def _are(keys: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
+    return tuple_(notice_outbox.c.id, notice_outbox.c.channel).in_(list(keys))
 
 
 def _times(told: Told) -> dict[str, str | datetime]:

@@ -22,6 +22,7 @@ from beast_dream_snow_loader.transport.tls import Trust, context
 
 Security = Literal["starttls", "tls", "plain"]
 _STEP = "Check the settings notify.smtp_*, then run: snowload notify test --channel smtp"
+_TAKEN, _RECIPIENT = 250, (250, 251)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +41,9 @@ class Mailbox:
     timeout: float = 5.0
 
 
-def send_mail(mailbox: Mailbox, subject: str, text: str, message_id: str) -> None:
-    """Hand one mail over. Nothing in ``subject`` makes another header.
+def send_mail(mailbox: Mailbox, subject: str, text: str, message_id: str) -> int:
+    """Hand one mail over; so many of its recipients were refused, and the others have it. Nothing in ``subject`` makes
+    another header.
 
     Raises NotSent, NotAuthenticated, OutcomeUnknown when the connection broke after the text was sent, and
     ConfigurationError for a connection without encryption to another machine.
@@ -52,7 +54,7 @@ def send_mail(mailbox: Mailbox, subject: str, text: str, message_id: str) -> Non
         )
     mail = _mail(mailbox, subject, text, message_id)
     with _connected(mailbox) as smtp:
-        _hand_over(mailbox, smtp, mail)
+        return _hand_over(mailbox, smtp, mail)
 
 
 def _mail(mailbox: Mailbox, subject: str, text: str, message_id: str) -> EmailMessage:
@@ -108,22 +110,45 @@ def _opened(mailbox: Mailbox) -> smtplib.SMTP:
     return smtp
 
 
-def _hand_over(mailbox: Mailbox, smtp: smtplib.SMTP, mail: EmailMessage) -> None:
-    where = f"{mailbox.host}:{mailbox.port}"
+def _hand_over(mailbox: Mailbox, smtp: smtplib.SMTP, mail: EmailMessage) -> int:
+    where, addressed = f"{mailbox.host}:{mailbox.port}", False
     try:
-        refused = smtp.send_message(mail)
+        refused = _addressed(mailbox, smtp)
+        addressed = True
+        code, _ = smtp.data(mail.as_bytes())
     except smtplib.SMTPServerDisconnected:
+        if not addressed:
+            raise NotSent(f"The mail server {where} broke off before it had the mail.", next_step=_STEP) from None
         raise OutcomeUnknown(
             f"The mail server {where} broke off: the mail may have arrived.", next_step=_STEP, repeat_helps=False
         ) from None
     except smtplib.SMTPResponseException as error:
-        raise NotSent(f"The mail server {where} refused the mail ({error.smtp_code}).", next_step=_STEP) from None
+        raise _refusal(where, error.smtp_code) from None
     except smtplib.SMTPRecipientsRefused:
         raise NotSent(f"The mail server {where} refused every recipient.", next_step=_STEP) from None
     except (smtplib.SMTPException, OSError) as error:
         raise NotSent(f"The mail server {where} did not take the mail: {_why(error)}.", next_step=_STEP) from None
-    if refused:
-        raise NotSent(f"The mail server {where} refused {len(refused)} of the recipients.", next_step=_STEP)
+    if code != _TAKEN:
+        raise _refusal(where, code)
+    return refused
+
+
+def _addressed(mailbox: Mailbox, smtp: smtplib.SMTP) -> int:
+    """Sender and recipients named; so many of them were refused. Step by step, for until the text is sent nobody can
+    have it."""
+    smtp.ehlo_or_helo_if_needed()
+    code, said = smtp.mail(mailbox.sender)
+    if code != _TAKEN:
+        raise smtplib.SMTPSenderRefused(code, said, mailbox.sender)
+    answers = {one: smtp.rcpt(one) for one in mailbox.recipients}
+    refused = {one: answer for one, answer in answers.items() if answer[0] not in _RECIPIENT}
+    if len(refused) == len(answers):
+        raise smtplib.SMTPRecipientsRefused(refused)
+    return len(refused)
+
+
+def _refusal(where: str, code: int) -> NotSent:
+    return NotSent(f"The mail server {where} refused the mail ({code}).", next_step=_STEP)
 
 
 def _why(error: Exception) -> str:

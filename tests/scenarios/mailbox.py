@@ -7,7 +7,7 @@ import socketserver
 import threading
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from beast_dream_snow_loader.sandbox.certificate import Certificate
 
@@ -23,14 +23,21 @@ class Mail:
 
 
 class MailServer:
-    """Takes mail from ``snowload`` with its password; ``in_clear`` is everything that came unencrypted."""
+    """Takes mail from ``snowload`` with its password; ``in_clear`` is everything that came unencrypted.
 
-    def __init__(self, certificate: Certificate, *, password: str) -> None:
+    ``refuses`` are recipients that it does not know. ``breaks_at`` is where it ends each connection without an answer:
+    at a command (``"MAIL"``), or at the ``"end"`` of a mail, which it then has. Without a ``certificate`` it takes a
+    login in the clear, as none should.
+    """
+
+    def __init__(self, certificate: Certificate | None, *, password: str) -> None:
         self.received: list[Mail] = []
         self.in_clear = b""
-        self.offers_starttls = True
+        self.offers_starttls = certificate is not None
+        self.refuses: frozenset[str] = frozenset()
+        self.breaks_at: Literal["", "MAIL", "end"] = ""
         self.password = password
-        self.context = certificate.server_context()
+        self.context = certificate.server_context() if certificate is not None else None
         owner = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -81,45 +88,60 @@ class _Talk:
 
     def obey(self, line: str) -> bool:
         verb, _, rest = line.partition(" ")
+        if verb.upper() == self.server.breaks_at:
+            return False
         commands = {"EHLO": self.ehlo, "STARTTLS": self.starttls, "AUTH": self.auth, "DATA": self.data}
         if verb.upper() == "QUIT":
             self.say("221 bye")
             return False
         if verb.upper() in commands:
-            commands[verb.upper()](rest)
-        elif verb.upper() == "MAIL":
+            return commands[verb.upper()](rest)
+        if verb.upper() == "MAIL":
             self.mail = Mail(encrypted=self.encrypted, user=self.user)
             self.say("250 ok" if self.user else "530 log in first")
         elif verb.upper() == "RCPT":
-            self.mail.recipients.append(rest.partition("<")[2].partition(">")[0])
-            self.say("250 ok")
+            self.recipient(rest.partition("<")[2].partition(">")[0])
         else:
             self.say("250 ok")
         return True
 
-    def ehlo(self, _: str) -> None:
+    def recipient(self, name: str) -> None:
+        if name in self.server.refuses:
+            self.say("550 no such user")
+            return
+        self.mail.recipients.append(name)
+        self.say("250 ok")
+
+    def ehlo(self, _: str) -> bool:
         offered = ["mail.example.com"]
         offered += ["STARTTLS"] if self.server.offers_starttls and not self.encrypted else []
-        offered += ["AUTH PLAIN"] if self.encrypted else []
+        offered += ["AUTH PLAIN"] if self.encrypted or self.server.context is None else []
         for place, one in enumerate(offered, start=1):
             self.say(f"250{' ' if place == len(offered) else '-'}{one}")
+        return True
 
-    def starttls(self, _: str) -> None:
+    def starttls(self, _: str) -> bool:
+        assert self.server.context is not None
         self.say("220 go ahead")
         self.socket = self.server.context.wrap_socket(self.socket, server_side=True)
         self.lines = self.socket.makefile("rb")
         self.encrypted = True
+        return True
 
-    def auth(self, rest: str) -> None:
+    def auth(self, rest: str) -> bool:
         _, user, password = base64.b64decode(rest.partition(" ")[2]).decode().split("\0")
         self.user = user if password == self.server.password else ""
-        self.say("235 welcome" if self.user else "535 no")
+        self.say("235 welcome" if self.user else f"535 no, not with {password}")
+        return True
 
-    def data(self, _: str) -> None:
+    def data(self, _: str) -> bool:
         self.say("354 go on")
         text = b""
         while (line := self.line()) not in (b".\r\n", b""):
             text += line.removeprefix(b".") if line.startswith(b"..") else line
         self.mail.data = text
         self.server.received.append(self.mail)
+        if self.server.breaks_at == "end":
+            return False
         self.say("250 taken")
+        return True

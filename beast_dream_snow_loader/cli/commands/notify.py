@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from beast_dream_snow_loader.cli.options import Config, Env, Json
+from beast_dream_snow_loader.core.notices import CHANNELS, PING
 
 if TYPE_CHECKING:
     from beast_dream_snow_loader.app.result import Result
@@ -28,7 +29,8 @@ def send_test(
     env: Env = None,
     config: Config = None,
     channel: Annotated[
-        str | None, typer.Option("--channel", metavar="NAME", help="Only this one: webhook, smtp, apprise, ping.")
+        str | None,
+        typer.Option("--channel", metavar="NAME", help=f"Only this one: {', '.join((*CHANNELS, PING))}."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -43,5 +45,5 @@ def send_test(
 
 def _render(result: Result) -> None:
     for one in result.body.get("channels", ()):
-        told = "sent" if one["outcome"] == "sent" else f"failed. {one['message']} {one['next_step']}".rstrip()
-        typer.echo(f"{one['channel']}: {told}")
+        told = f". {one['message']} {one['next_step']}".rstrip() if one["message"] else ""
+        typer.echo(f"{one['channel']}: {one['outcome']}{told}")

@@ -9,36 +9,9 @@ import time
 
 import pytest
 
+from tests.commands import every_command
 from tests.conftest import Snowload
 
-COMMANDS = [
-    ("load",),
-    ("plan",),
-    ("explain",),
-    ("validate",),
-    ("health",),
-    ("doctor",),
-    ("metrics",),
-    ("report",),
-    ("replay-queue",),
-    ("sandbox",),
-    ("queue", "list"),
-    ("queue", "show"),
-    ("queue", "retry"),
-    ("queue", "drop"),
-    ("queue", "export"),
-    ("breakers", "list"),
-    ("breakers", "open"),
-    ("breakers", "reset"),
-    ("runs", "list"),
-    ("runs", "show"),
-    ("config", "show"),
-    ("config", "check"),
-    ("config", "schema"),
-    ("config", "init"),
-    ("schedule", "print"),
-    ("notify", "test"),
-]
 HEAVY = (
     "prometheus_client",
     "requests",
@@ -53,7 +26,7 @@ HEAVY = (
 )
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
 def test_every_command_has_help_with_examples(snowload: Snowload, command: tuple[str, ...]) -> None:
     ended = snowload(*command, "--help")
     assert ended.code == 0

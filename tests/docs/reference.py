@@ -19,42 +19,11 @@ from beast_dream_snow_loader.core.measures import COMMON as COMMON_LABELS
 from beast_dream_snow_loader.core.measures import MEASURES
 from beast_dream_snow_loader.core.saved_plan import SavedPlan
 from beast_dream_snow_loader.operations.log_events import ENVELOPE, EVENTS
+from tests.commands import every_command
 from tests.docs.mapping_page import mapping
 from tests.docs.tables import table
 
 PLACE = Path(__file__).resolve().parents[2] / "docs" / "reference"
-COMMANDS = (
-    (),
-    ("load",),
-    ("plan",),
-    ("explain",),
-    ("validate",),
-    ("health",),
-    ("doctor",),
-    ("metrics",),
-    ("report",),
-    ("replay-queue",),
-    ("queue", "list"),
-    ("queue", "show"),
-    ("queue", "retry"),
-    ("queue", "drop"),
-    ("queue", "export"),
-    ("audit", "verify"),
-    ("audit", "export"),
-    ("audit", "begin"),
-    ("breakers", "list"),
-    ("breakers", "open"),
-    ("breakers", "reset"),
-    ("runs", "list"),
-    ("runs", "show"),
-    ("config", "show"),
-    ("config", "check"),
-    ("config", "schema"),
-    ("config", "init"),
-    ("schedule", "print"),
-    ("notify", "test"),
-    ("sandbox",),
-)
 
 
 def exit_codes() -> str:
@@ -136,22 +105,27 @@ commands = get_command(app)
 for command in json.loads(sys.argv[1]):
     try:
         commands([*command, "--help"], prog_name="snowload")
-    except SystemExit:
+    except SystemExit as ended:
+        if ended.code:
+            raise
         print(end="\\0")
 """
 
 
 def commands() -> str:
     """All of them in one process of its own, in which nothing is known of the terminal."""
+    every = [(), *every_command()]
     done = subprocess.run(
-        [sys.executable, "-c", _HELP, json.dumps(COMMANDS)],
+        [sys.executable, "-c", _HELP, json.dumps(every)],
         capture_output=True,
         text=True,
         check=True,
         env={"COLUMNS": "100", "PATH": "", "LANG": "C.UTF-8"},
     )
     parts = ["# Commands\n"]
-    for command, text in zip(COMMANDS, done.stdout.split("\0"), strict=False):
+    *texts, after = done.stdout.split("\0")
+    assert not after
+    for command, text in zip(every, texts, strict=True):
         parts.append(f"## {' '.join(('snowload', *command))}\n\n```text\n{text.strip()}\n```\n")
     return "\n".join(parts)
 

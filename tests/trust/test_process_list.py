@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -38,6 +39,7 @@ def test_no_secret_is_in_the_process_list_while_a_load_runs(tmp_path: Path) -> N
         with subprocess.Popen(command, env=environment, cwd=home, stdout=-3, stderr=-3) as running:
             while running.poll() is None:
                 listed += _arguments(running.pid)
+                time.sleep(0.01)
         assert running.returncode == 0
         search = Search([*shapes, *plain, *stage.sessions])
     told = {" ".join(arguments) for arguments in listed}

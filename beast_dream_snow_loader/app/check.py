@@ -22,7 +22,7 @@ from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
 from beast_dream_snow_loader.app.result import Result, done
-from beast_dream_snow_loader.app.textfile import Watched, with_textfile
+from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.tracing import collector
 from beast_dream_snow_loader.app.wiring import mapping_rules, opened, wire
 from beast_dream_snow_loader.core.bindings import read_bindings
@@ -55,18 +55,18 @@ from beast_dream_snow_loader.unifi.offline import read_saved
 
 def validate(place: Place, payloads: Path | None) -> Result:
     """Settings, mapping and data. With ``payloads`` offline, else from a live read of both ends; writes nothing."""
-    watched = Watched(command="validate", place=place)
-    return with_textfile(watched, lambda: _validated(place, payloads, watched))
+    exposure = Exposure(command="validate", place=place)
+    return with_textfile(exposure, lambda: _validated(place, payloads, exposure))
 
 
-def _validated(place: Place, payloads: Path | None, watched: Watched) -> Result:
+def _validated(place: Place, payloads: Path | None, exposure: Exposure) -> Result:
     try:
         with ground(place) as here:
             rules = mapping_rules(here.settings)
             if payloads is None:
-                with opened(here) as store, watched.at(here, store):
+                with opened(here) as store, exposure.at(here, store):
                     return _validated_live(here, store)
-            with watched.at(here):
+            with exposure.at(here):
                 snapshot = read_saved(payloads)
                 return _verdict(here, snapshot, map_snapshot(snapshot, rules))
     except SnowloadError as error:

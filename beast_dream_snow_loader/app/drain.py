@@ -18,7 +18,7 @@ from beast_dream_snow_loader.app.plan_rows import plan_rows
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.runs import begun, closed, healings_of, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.textfile import Watched, with_textfile
+from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
@@ -37,16 +37,21 @@ def replay_queue(
     place: Place, *, dry_run: bool, limit: int | None, listener: Listener, max_requests: int | None = None
 ) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
-    watched = Watched(command=_COMMAND, place=place, recorded=not dry_run)
-    return with_textfile(watched, lambda: _attempted(watched, limit, listener, max_requests, dry_run=dry_run))
+    exposure = Exposure(command=_COMMAND, place=place, recorded=not dry_run)
+    return with_textfile(exposure, lambda: _attempted(exposure, limit, listener, max_requests, dry_run=dry_run))
 
 
 def _attempted(
-    watched: Watched, limit: int | None, listener: Listener, max_requests: int | None, *, dry_run: bool
+    exposure: Exposure, limit: int | None, listener: Listener, max_requests: int | None, *, dry_run: bool
 ) -> Result:
-    place = watched.place
+    place = exposure.place
     try:
-        with ground(place) as here, opened(here) as store, watched.at(here, store), stop_on_signals(here.clock) as stop:
+        with (
+            ground(place) as here,
+            opened(here) as store,
+            exposure.at(here, store),
+            stop_on_signals(here.clock) as stop,
+        ):
             run, heard = begun(_COMMAND, here), Heard()
             with listening(here, run.id, listener, heard, place=place, command=_COMMAND) as told:
                 wired = wire(here, store, told, dry_run=dry_run, stopping=stop, max_requests=max_requests)

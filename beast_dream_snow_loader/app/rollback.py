@@ -17,7 +17,7 @@ from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.run_ids import began_at
 from beast_dream_snow_loader.app.runs import begun, closed, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.textfile import Watched, with_textfile
+from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
@@ -37,14 +37,21 @@ _KEPT = "How long runs are kept, and can be rolled back, is set by state.keep_ru
 
 def rollback(place: Place, run_id: str, *, dry_run: bool, created: Created | None, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result."""
-    watched = Watched(command=COMMAND, place=place, recorded=not dry_run)
-    return with_textfile(watched, lambda: _attempted(watched, run_id, listener, created, dry_run=dry_run))
+    exposure = Exposure(command=COMMAND, place=place, recorded=not dry_run)
+    return with_textfile(exposure, lambda: _attempted(exposure, run_id, listener, created, dry_run=dry_run))
 
 
-def _attempted(watched: Watched, run_id: str, listener: Listener, created: Created | None, *, dry_run: bool) -> Result:
-    place = watched.place
+def _attempted(
+    exposure: Exposure, run_id: str, listener: Listener, created: Created | None, *, dry_run: bool
+) -> Result:
+    place = exposure.place
     try:
-        with ground(place) as here, opened(here) as store, watched.at(here, store), stop_on_signals(here.clock) as stop:
+        with (
+            ground(place) as here,
+            opened(here) as store,
+            exposure.at(here, store),
+            stop_on_signals(here.clock) as stop,
+        ):
             refuse_foreign_state(here, store)
             undone = _to_undo(here, store, run_id)
             run, heard = begun(COMMAND, here, {UNDOES: undone.id}), Heard()

@@ -18,7 +18,7 @@ from beast_dream_snow_loader.app.health.sight import Sight
 from beast_dream_snow_loader.app.listening import healings_to_log
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result
-from beast_dream_snow_loader.app.textfile import Watched, with_textfile
+from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import rfc3339
@@ -50,16 +50,16 @@ class HealthOptions:
 
 def health(options: HealthOptions) -> Result:
     """Every dependency, side by side. What keeps the checks themselves from running is status ``unknown``."""
-    watched = Watched(command="health", place=options.place)
-    return with_textfile(watched, lambda: _examined(options, watched))
+    exposure = Exposure(command="health", place=options.place)
+    return with_textfile(exposure, lambda: _examined(options, exposure))
 
 
-def _examined(options: HealthOptions, watched: Watched) -> Result:
+def _examined(options: HealthOptions, exposure: Exposure) -> Result:
     try:
         with ExitStack() as stack:
             here = stack.enter_context(ground(options.place))
             store, broken = _store(here, stack)
-            stack.enter_context(watched.at(here, store, unreadable=broken is not None))
+            stack.enter_context(exposure.at(here, store, unreadable=broken is not None))
             report = look(options, here, store, broken)
             return _result(here, store, report, broken)
     except SnowloadError as error:

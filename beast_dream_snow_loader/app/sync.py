@@ -30,7 +30,7 @@ from beast_dream_snow_loader.app.rollback import undo_run
 from beast_dream_snow_loader.app.runs import begun, closed, healings_of, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.sweeping import swept
-from beast_dream_snow_loader.app.textfile import Watched, with_textfile
+from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
 from beast_dream_snow_loader.clock import rfc3339
@@ -66,27 +66,27 @@ def load(options: LoadOptions, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result. The file of errors comes first, then that of
     metrics, for each may change how it ends; people are told last."""
     telling = Telling("load", options.place, mute=options.dry_run)
-    watched = Watched(command="load", place=options.place, recorded=not options.dry_run)
+    exposure = Exposure(command="load", place=options.place, recorded=not options.dry_run)
     return with_telling(
-        telling, lambda: with_textfile(watched, lambda: _with_errors(options, listener, watched, telling))
+        telling, lambda: with_textfile(exposure, lambda: _with_errors(options, listener, exposure, telling))
     )
 
 
-def _with_errors(options: LoadOptions, listener: Listener, watched: Watched, telling: Telling) -> Result:
-    result = _attempted(options, listener, watched, telling)
+def _with_errors(options: LoadOptions, listener: Listener, exposure: Exposure, telling: Telling) -> Result:
+    result = _attempted(options, listener, exposure, telling)
     if options.errors_file is None or isinstance(result.error, BadArgument):
         return result
     return _kept(result, options.errors_file, as_lines(result))
 
 
-def _attempted(options: LoadOptions, listener: Listener, watched: Watched, telling: Telling) -> Result:
+def _attempted(options: LoadOptions, listener: Listener, exposure: Exposure, telling: Telling) -> Result:
     try:
         refuse_unwritable(options.report_file, options.errors_file)
         refuse_mixed(options)
         file = _plan_file(options)
         with ground(options.place) as here:
             telling.begins(here)
-            with opened(here) as store, watched.at(here, store), stop_on_signals(here.clock, telling.stop) as stop:
+            with opened(here) as store, exposure.at(here, store), stop_on_signals(here.clock, telling.stop) as stop:
                 return _load(_task(options, file, here, store), here, store, stop, listener, telling)
     except SnowloadError as error:
         return failed("load", error, environment=options.place.environment or "")

@@ -48,7 +48,7 @@ _LARGEST = 5_000_000
 
 
 @dataclass(slots=True, kw_only=True)
-class Watched:
+class Exposure:
     """A command whose end is told in a file. ``recorded`` False: it only looks (a dry run), and is told nowhere."""
 
     command: str
@@ -141,7 +141,7 @@ class Watched:
         return not read and one.name not in fresh
 
 
-def with_textfile(watched: Watched, work: Callable[[], Result]) -> Result:
+def with_textfile(exposure: Exposure, work: Callable[[], Result]) -> Result:
     """What ``work`` comes to; the file is written also when it ends by an exception or a second signal."""
     ended = False
     try:
@@ -149,8 +149,8 @@ def with_textfile(watched: Watched, work: Callable[[], Result]) -> Result:
         ended = True
     finally:
         if not ended:
-            watched.told(result_of(watched.command, sys.exc_info()[1]))
-    return watched.told(result)
+            exposure.told(result_of(exposure.command, sys.exc_info()[1]))
+    return exposure.told(result)
 
 
 def _facts(here: Ground, store: Store) -> StateFacts:

@@ -15,7 +15,7 @@ from pathlib import Path
 from beast_dream_snow_loader.app.ground import ground
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result
-from beast_dream_snow_loader.app.textfile import Watched
+from beast_dream_snow_loader.app.textfile import Exposure
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.cli.main import run
 
@@ -30,11 +30,11 @@ def main(file: Path) -> None:
         last = store.memory.last_ended(here.target, "load")
         assert last is not None
         assert (last.exit_code, "prometheus_client" in sys.modules) == (0, False)
-        watched = Watched(command="load", place=place)
+        exposure = Exposure(command="load", place=place)
         began = time.process_time()
-        with watched.at(here, store):
+        with exposure.at(here, store):
             pass
-        watched.told(Result(command="load", status="ok", body=last.report))
+        exposure.told(Result(command="load", status="ok", body=last.report))
         metrics = time.process_time() - began
     sys.stdout.write(json.dumps({"load": load, "metrics": metrics, "operations": len(last.report["operations"])}))
 

@@ -15,10 +15,13 @@ import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from beast_dream_snow_loader.redaction import held_within
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
+from beast_dream_snow_loader.sandbox.serving import Server
 from beast_dream_snow_loader.sandbox.unifi.assembly import (
     CLOUD_KEY,
     CONSOLE_KEY,
@@ -28,6 +31,7 @@ from beast_dream_snow_loader.sandbox.unifi.assembly import (
 from tests.conftest import Ended, Snowload
 from tests.scenarios.conftest import Town
 from tests.scenarios.in_process import InProcess
+from tests.scenarios.mailbox import MailServer
 from tests.trust.doors import REPLIES, Door
 from tests.trust.shapes import PLAIN, Search, secrets
 
@@ -57,11 +61,21 @@ COMMANDS: Sequence[tuple[str, ...]] = (
     ("breakers", "reset", "servicenow"),
     ("config", "show"),
     ("config", "check"),
+    ("notify", "test"),
 )
 """What reads settings, a secret or the state. The others know of none."""
 
-PLACES = 10
+SHAPES, IN_THE_OPEN = 5, 8
+PLACES = SHAPES + IN_THE_OPEN
 """Secrets in use at once: each setting that takes one, the token that ServiceNow gives, and 1Password's own."""
+
+
+class _Hook:
+    """A receiver of messages that throws back what it was sent, its own address first."""
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        said = f"{request.path} {unquote(request.path)} {dict(request.headers)}"
+        return HttpAnswer(status=403, headers=(("Content-Type", "text/plain"),), body=said.encode())
 
 
 class Stage:
@@ -71,10 +85,13 @@ class Stage:
         self.home, self.canaries, self.plain = home, canaries, plain
         self.town = Town(Estate.generate(seed=3, sites=1, devices=4), run or InProcess(home))
         self.doors: list[Door] = []
+        self.hook, self.mail = Server(_Hook()), MailServer(None, password="another one")
         self.children = home / "children"
 
     def __enter__(self) -> Stage:
         self.town.__enter__()
+        self.hook.__enter__()
+        self.mail.__enter__()
         sandbox = self.town.sandbox
         basic = b64encode(b"snowload:snowload-demo").decode()
         self._shut(sandbox.servicenow, {"authorization": f"Basic {basic}"})
@@ -86,6 +103,8 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.mail.__exit__(None, None, None)
+        self.hook.__exit__(None, None, None)
         self.town.__exit__()
 
     def _shut(self, server: object, login: dict[str, str]) -> None:
@@ -106,7 +125,7 @@ class Stage:
         return {
             "SERVICENOW_PASSWORD": "op://vault/item/password",
             "SERVICENOW_CLIENT_ID": "client",
-            "SERVICENOW_CLIENT_SECRET": f"file:{self._file(self.canaries[3])}",
+            "SERVICENOW_CLIENT_SECRET": f"file:{self._file('servicenow', self.canaries[3])}",
             "SERVICENOW_API_KEY": "env:ELSEWHERE",
             "ELSEWHERE": self.plain[1],
             "UNIFI_API_KEY": self.plain[2],
@@ -114,16 +133,32 @@ class Stage:
             "SNOWLOAD_BROKER_URL": f"amqp://user:{self.plain[3]}@127.0.0.1/",
             "HTTPS_PROXY": f"http://user:{self.plain[4]}@127.0.0.1:9",
             "OP_SERVICE_ACCOUNT_TOKEN": f"ops_{self.plain[5]}",
+            **self._telling(),
             "PATH": f"{self.home}{os.pathsep}{os.environ['PATH']}",
             "SNOWLOAD_RETRY__MAX_ATTEMPTS": "1",
             "SNOWLOAD_SERVICENOW__READ_TIMEOUT_SECONDS": "2",
             "SNOWLOAD_UNIFI__READ_TIMEOUT_SECONDS": "2",
         }
 
-    def _file(self, secret: str) -> Path:
+    def _telling(self) -> dict[str, str]:
+        """Channels that take no message, and say why with all they were given."""
+        return {
+            "SNOWLOAD_NOTIFY__WEBHOOK_URL": f"{self.hook.url}/{quote(self.plain[6], safe='')}",
+            "SNOWLOAD_NOTIFY__WEBHOOK_SECRET": f"file:{self._file('signing', self.canaries[4])}",
+            "SNOWLOAD_NOTIFY__SMTP_HOST": "127.0.0.1",
+            "SNOWLOAD_NOTIFY__SMTP_PORT": str(self.mail.port),
+            "SNOWLOAD_NOTIFY__SMTP_SECURITY": "plain",
+            "SNOWLOAD_NOTIFY__SMTP_SENDER": "snowload@example.com",
+            "SNOWLOAD_NOTIFY__SMTP_RECIPIENTS": '["ops@example.com"]',
+            "SNOWLOAD_NOTIFY__SMTP_USERNAME": "snowload",
+            "SNOWLOAD_NOTIFY__SMTP_PASSWORD": "env:MAIL_PASSWORD",
+            "MAIL_PASSWORD": self.plain[7],
+        }
+
+    def _file(self, name: str, secret: str) -> Path:
         folder = self.home.parent / f"{self.home.name}-given"
         folder.mkdir(exist_ok=True)
-        file = folder / "secret"
+        file = folder / name
         file.write_text(secret, encoding="utf-8")
         file.chmod(0o600)
         return file
@@ -228,8 +263,8 @@ FAILURES: dict[str, Failure] = {
 def leaks(seed: int, turn: int, failure: str, commands: Sequence[Sequence[str]] = COMMANDS) -> Iterator[str]:
     """What of the secrets of this turn came out, by command. ``turn`` says which shapes have which place."""
     every = secrets(seed)
-    shapes = [every[(turn * PLACES + place) % len(every)] for place in range(4)]
-    plain = [every[PLAIN[(turn * PLACES + 4 + place) % len(PLAIN)]] for place in range(6)]
+    shapes = [every[(turn * PLACES + place) % len(every)] for place in range(SHAPES)]
+    plain = [every[PLAIN[(turn * PLACES + SHAPES + place) % len(PLAIN)]] for place in range(IN_THE_OPEN)]
     with tempfile.TemporaryDirectory() as folder, held_within():
         home = Path(folder) / "home"
         home.mkdir()

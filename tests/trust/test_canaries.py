@@ -12,7 +12,7 @@ from beast_dream_snow_loader.redaction import Secret, masked, masked_values
 from tests.trust.canaries import leaks
 from tests.trust.shapes import WRITTEN, Search, secrets
 
-COMMANDS = [("load",), ("doctor", "--bundle", "{home}/bundle.zip"), ("config", "show")]
+COMMANDS = [("load",), ("doctor", "--bundle", "{home}/bundle.zip"), ("config", "show"), ("notify", "test")]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from tests.conftest import Snowload
-from tests.trust.canaries import Stage
+from tests.trust.canaries import IN_THE_OPEN, SHAPES, Stage
 from tests.trust.shapes import PLAIN, Search, secrets
 
 
@@ -28,7 +28,7 @@ def _arguments(pid: int) -> list[list[str]]:
 def test_no_secret_is_in_the_process_list_while_a_load_runs(tmp_path: Path) -> None:
     """R5.3: looked at all the time, 1Password's command among what is seen."""
     every = secrets(11)
-    shapes, plain = every[:4], [every[place] for place in PLAIN[10:16]]
+    shapes, plain = every[:SHAPES], [every[place] for place in PLAIN[10 : 10 + IN_THE_OPEN]]
     home = tmp_path / "home"
     home.mkdir()
     with Stage(home, shapes, plain, Snowload(home)) as stage:

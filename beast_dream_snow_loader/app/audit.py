@@ -15,7 +15,7 @@ from beast_dream_snow_loader.app.ground import ground
 from beast_dream_snow_loader.app.history import instant
 from beast_dream_snow_loader.app.holding import holding_journal
 from beast_dream_snow_loader.app.options import Place
-from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, carried_out
 from beast_dream_snow_loader.app.runs import begun, closed
 from beast_dream_snow_loader.app.wiring import opened
@@ -64,7 +64,7 @@ def export(place: Place, file: Path, *, since: str | None, run_id: str | None) -
             after = instant(since, here.clock.now()) if since is not None else None
             with store.audit.links() as (_, links):
                 lines = _Lines(links, after, run_id)
-                write_private(file, lines)
+                write_file(file, lines)
             body = {"file": str(file), "exported": lines.count}
             at = rfc3339(here.clock.now())
             return carried_out(_COMMAND, "export", body, environment=here.environment, at=at)

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.app.layers import installation
 from beast_dream_snow_loader.app.logins import require_logins
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.orders import usual_order
-from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, done
 from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.tracing import collector
@@ -117,7 +117,7 @@ def starter_file(file: Path | None) -> str:
     if file.exists():
         raise ConfigurationError(f"{file} exists already and is left as it is.", next_step="Name another file.")
     refuse_unwritable(file)
-    write_private(file, text.encode("utf-8"))
+    write_file(file, text.encode("utf-8"))
     return f"wrote {file}; use it with: snowload load --config {file} --env development"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from beast_dream_snow_loader.app.private_files import write_private
+from beast_dream_snow_loader.app.private_files import write_file
 from beast_dream_snow_loader.clock import Clock, parse_rfc3339, rfc3339
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.state.private_files import private_directory
@@ -55,7 +55,7 @@ class KeptSessions:
         salt = os.urandom(_SALT)
         try:
             private_directory(self._directory)
-            write_private(self._file(console), salt + _seal(console, salt).encrypt(orjson.dumps(value)))
+            write_file(self._file(console), salt + _seal(console, salt).encrypt(orjson.dumps(value)))
         except (StateError, OSError):
             return False
         return True

@@ -17,7 +17,7 @@ from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.options import PlanOptions
 from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.plan_document import SEAL, applicable, plan_body, seal_of
-from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.runs import begun, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
@@ -104,5 +104,5 @@ def _result(
 def _saved(result: Result, out: Path | None) -> Result:
     if out is None or "apply" not in result.body:
         return result
-    write_private(out, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))
+    write_file(out, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))
     return result

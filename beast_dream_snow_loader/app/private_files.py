@@ -1,4 +1,4 @@
-"""Files with data in them: for the owner only, whole or not at all."""
+"""Files with data in them: for the owner only unless a mode is said, whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, StateError
 from beast_dream_snow_loader.operations.log_file import append_whole
 from beast_dream_snow_loader.state.faults import unwritten
-from beast_dream_snow_loader.state.private_files import refuse_foreign_link, replace_private
+from beast_dream_snow_loader.state.private_files import refuse_foreign_link, replace_file
 
 
 def refuse_unwritable(*files: Path | None) -> None:
@@ -78,7 +78,7 @@ def append_private(file: Path, line: bytes) -> None:
         raise unwritten(file, error) from None
 
 
-def write_private(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
+def write_file(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
     """Write beside, then rename: a reader sees the old file or the new one. ``mode``: for what is no secret.
 
     A link of ours is followed, and a device or a pipe is written through: neither is replaced by a file. Raises
@@ -91,7 +91,7 @@ def write_private(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) 
             with target.open("wb") as file:
                 file.writelines([data] if isinstance(data, bytes) else data)
         else:
-            replace_private(target, data, mode)
+            replace_file(target, data, mode)
     except OSError as error:
         raise unwritten(path, error) from None
     except RuntimeError:

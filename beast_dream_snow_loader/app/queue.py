@@ -14,7 +14,7 @@ from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding_journal
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.plan_rows import told_change
-from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, carried_out
 from beast_dream_snow_loader.app.runs import begun, closed
 from beast_dream_snow_loader.app.wiring import opened
@@ -67,7 +67,7 @@ def export_queue(place: Place, file: Path, state: str | None) -> Result:
     def made(_: Ground, store: Store) -> Mapping[str, Any]:
         refuse_unwritable(file)
         entries = store.journal.queue.entries(_states(state))
-        write_private(file, "".join(f"{_line(entry)}\n" for entry in entries).encode("ascii"))
+        write_file(file, "".join(f"{_line(entry)}\n" for entry in entries).encode("ascii"))
         return {"file": str(file), "exported": len(entries)}
 
     return _told("export", place, made)

@@ -14,7 +14,7 @@ from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.history import as_they_stand, found_run, instant, told, whole
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.postmortem import postmortem_of
-from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.digest import Digest
@@ -48,7 +48,7 @@ def report(place: Place, asked: Asked, *, output: Path | None, form: Form) -> Re
         refuse_unwritable(output)
         result = _asked(place, asked)
         if output is not None and result.error is None:
-            write_private(output, form(replace(result, body=masked_values(result.body))))
+            write_file(output, form(replace(result, body=masked_values(result.body))))
             result = replace(result, body={**result.body, "report_file": str(output)})
     except SnowloadError as error:
         return failed("report", error)

@@ -14,10 +14,14 @@ from beast_dream_snow_loader.state.schema import EntryState
 from beast_dream_snow_loader.state.store import Store
 
 
-def common_labels(here: Ground | str, target: str = "") -> dict[str, str]:
+def common_labels(here: Ground) -> dict[str, str]:
     """The labels on every series: the environment, and the host of the instance or ``sandbox``."""
-    environment, url = (here, target) if isinstance(here, str) else (here.environment, here.target)
-    return {"environment": environment, "target": urlsplit(url).netloc.rpartition("@")[2] or url}
+    return labels_of(here.environment, here.target)
+
+
+def labels_of(environment: str, target: str) -> dict[str, str]:
+    """The same where there is no ground to stand on: ``target`` is the instance's address, or ``sandbox``."""
+    return {"environment": environment, "target": urlsplit(target).netloc.rpartition("@")[2] or target}
 
 
 def state_facts(here: Ground, store: Store) -> StateFacts:

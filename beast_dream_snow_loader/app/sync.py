@@ -23,7 +23,7 @@ from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.places import report_file
 from beast_dream_snow_loader.app.plan_file import PlanFile, ordered, read_plan, refuse_elsewhere, refuse_filters
 from beast_dream_snow_loader.app.plan_rows import plan_rows
-from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.rollback import COMMAND as ROLLBACK
 from beast_dream_snow_loader.app.rollback import undo_run
@@ -209,7 +209,7 @@ def _reported(result: Result, files: Iterable[Path]) -> Result:
 def _kept(result: Result, file: Path, data: bytes) -> Result:
     """The result, with the error when the file could not be written: what was done is done and recorded."""
     try:
-        write_private(file, data)
+        write_file(file, data)
     except SnowloadError as error:
         return replace(result, error=result.error or error, exit_code=result.exit_code or exit_code_of(error))
     return result

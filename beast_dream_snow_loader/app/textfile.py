@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from beast_dream_snow_loader import __version__
@@ -19,9 +20,9 @@ from beast_dream_snow_loader.app.failing import result_of
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.options import Place
-from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_private
+from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, document
-from beast_dream_snow_loader.app.state_facts import common_labels, state_facts
+from beast_dream_snow_loader.app.state_facts import common_labels, labels_of, state_facts
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.exit_codes import HealthCode, exit_code_of
 from beast_dream_snow_loader.core.measures import Sample
@@ -113,16 +114,16 @@ class Exposure:
     def _salvage(self) -> None:
         """The settings are refused: what they name is taken as it stands there."""
         environment, config = self.place.environment, self.place.config_file
-        asked = {"environment": environment, "config_file": config}
-        file = self.place.textfile or setting_as_written("metrics.textfile", **asked)  # type: ignore[arg-type]
+        written = partial(setting_as_written, environment=environment, config_file=config)
+        file = self.place.textfile or written("metrics.textfile")
         if not isinstance(file, str | Path) or not file or not self.recorded:
             return
-        target = "sandbox" if self.place.sandbox else setting_as_written("servicenow.instance", **asked)  # type: ignore[arg-type]
+        target = "sandbox" if self.place.sandbox else written("servicenow.instance")
         with suppress(ConfigurationError):
             target = target if target == "sandbox" else instance_url(str(target or ""))
         known = _labels_in(Path(file))
         named = environment or known.get("environment", "")
-        self._use(Path(file), known if named == known.get("environment") else common_labels(named, str(target or "")))
+        self._use(Path(file), known if named == known.get("environment") else labels_of(named, str(target or "")))
 
     def _write(self, file: Path, result: Result) -> None:
         from beast_dream_snow_loader.operations.exposition import exposition
@@ -132,7 +133,7 @@ class Exposure:
         fresh = [*run_samples(document(result)), *state_samples(facts)]
         names = {one.name for one in fresh if not one.name.startswith(_OF_COMMANDS)}
         others = [one for one in self._kept if self._stays(one, names, read=bool(facts.up))]
-        write_private(file, exposition([*fresh, *others], self._common), MODE)
+        write_file(file, exposition([*fresh, *others], self._common), MODE)
 
     def _stays(self, one: Sample, fresh: set[str], *, read: bool) -> bool:
         """Of the old file: what other commands left, and of the state what could not be read now."""

@@ -38,8 +38,9 @@ class Exposed(Collector):
 
 
 def _refuse_unlisted(sample: Sample) -> None:
-    labels = set(sample.labels) - ({_OF_SUMMARY} if BY_NAME[sample.name].type == "summary" else set())
-    if labels != set(BY_NAME[sample.name].labels):
+    measure = BY_NAME[sample.name]
+    labels = {*COMMON, *sample.labels} - ({_OF_SUMMARY} if measure.type == "summary" else set())
+    if labels != set(measure.every_label):
         raise ValueError(f"{sample.name} has the labels {sorted(labels)}, the catalogue others")
 
 

@@ -1,4 +1,5 @@
-"""The database file and its directory: for the owner only, whatever the umask, and nobody else's."""
+"""The database file, its directory and what is written beside: nobody else's, with the mode that was said, whatever the
+umask."""
 
 from __future__ import annotations
 
@@ -64,7 +65,7 @@ def private_file(file: Path) -> None:
         _made_private(file)
 
 
-def replace_private(target: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
+def replace_file(target: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
     """``target`` anew with this mode: written beside, then renamed, so that a reader sees the old file or the new one.
     OSError when the system does not let us."""
     if not target.parent.exists():
@@ -85,7 +86,7 @@ def replace_private(target: Path, data: bytes | Iterable[bytes], mode: int = 0o6
 
 
 def left_behind(directory: Path, before: float) -> list[Path]:
-    """Files of ours that :func:`replace_private` had begun beside their targets, here or one folder below, and that
+    """Files of ours that :func:`replace_file` had begun beside their targets, here or one folder below, and that
     were last written before ``before`` (seconds since the epoch): their writer was killed."""
     found = (file for pattern in (f"{_BESIDE}*", f"*/{_BESIDE}*") for file in directory.glob(pattern))
     return sorted(file for file in found if _abandoned(file, before))

@@ -22,7 +22,7 @@ import orjson
 from beast_dream_snow_loader.app.check import settings_in_force
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.listening import log_config
-from beast_dream_snow_loader.app.private_files import write_private
+from beast_dream_snow_loader.app.private_files import write_file
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.run import Run
@@ -60,7 +60,7 @@ def pack(file: Path, here: Ground, store: Store | None, result: Result, secrets:
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in kept.items():
             archive.writestr(name, data)
-    write_private(file, written.getvalue())
+    write_file(file, written.getvalue())
     return Packed(file=file, contents=rows, left_out=tuple(sorted(set(members) - set(kept))))
 
 

@@ -18,18 +18,14 @@ from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.operations.config import ConfigurationManager
 from beast_dream_snow_loader.operations.scheduling.cadence import Cadence, daily, every
 from beast_dream_snow_loader.operations.scheduling.quoting import refuse_odd
-from beast_dream_snow_loader.operations.scheduling.units import Job, units
+from beast_dream_snow_loader.operations.scheduling.units import FORMS, Form, Job
 
 _COMMAND = "schedule"
 _USUAL_EVERY = "6h"
 _USUAL_SECRETS = ("SERVICENOW_CLIENT_SECRET", "UNIFI_API_KEY")
-_CONFIG = {"k8s": "/etc/snowload/config.toml", "github-actions": "snowload.toml"}
 _HOMES = ("/home", "/root", "/run/user")
 _PROGRAM = re.compile(r"/[\w@+:,./ -]*\w", re.ASCII)
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
-_USER_ID = re.compile(r"[1-9]\d{0,8}", re.ASCII)
-_GITHUB_LEAST_MINUTES = 5
 
 T = TypeVar("T")
 
@@ -49,13 +45,16 @@ class ScheduleOptions:
     program: str | None = None
     image: str = ""
     unit: str | None = None
+    textfile: Path | None = None
 
 
 def print_schedule(options: ScheduleOptions) -> Result:
     """The units as files with their places. Never raises a SnowloadError."""
     try:
         environment = ConfigurationManager.resolve_environment(options.environment).value
-        files = [{"name": one.name, "place": one.place, "text": one.text} for one in units(options.form, _job(options))]
+        form = FORMS[options.form]
+        made = form.render(_job(options, form, environment))
+        files = [{"name": one.name, "place": one.place, "text": one.text} for one in made]
         if options.unit is not None:
             files = [one for one in files if one["name"] == options.unit] or _no_unit(options.unit, files)
     except SnowloadError as error:
@@ -69,35 +68,33 @@ def _no_unit(name: str, files: list[dict[str, str]]) -> list[dict[str, str]]:
     raise BadArgument(f"There is no unit {name!r} here.", next_step=f"Write --unit with one of: {names}.")
 
 
-def _job(options: ScheduleOptions) -> Job:
-    environment = ConfigurationManager.resolve_environment(options.environment).value
-    config = _config(options, environment)
+def _job(options: ScheduleOptions, form: Form, environment: str) -> Job:
+    config = _config(options, form, environment)
     image = _printable("--image", options.image or f"snowload:{__version__}")
     command = _command(options)
-    return Job(
+    job = Job(
         command=command,
         environment=environment,
         config=config,
         cadence=_cadence(options),
-        health=_health(options),
-        user=_user(options),
+        health=_read("--health-every", options.health_every, every) if options.health_every else None,
+        user=options.user or "",
         secrets=tuple(_secret(name) for name in dict.fromkeys(options.secrets or _USUAL_SECRETS)),
         at_home=any(_at_home(Path(word)) for word in (*command, config, sys.prefix if not options.program else "/")),
         image=image,
         version=__version__,
+        textfile=str(options.textfile or ""),
     )
+    for refusal in form.refusals:
+        if refusal.where(job):
+            raise BadArgument(refusal.message, next_step=refusal.next_step)
+    return job
 
 
-def _config(options: ScheduleOptions, environment: str) -> str:
+def _config(options: ScheduleOptions, form: Form, environment: str) -> str:
     if options.config is None:
-        return _CONFIG.get(options.form, f"/etc/snowload/{environment}.toml")
-    here = options.form in ("systemd", "cron")
-    text = _printable("--config", str(options.config.expanduser().absolute() if here else options.config))
-    if options.form == "github-actions" and "${{" in text:
-        raise BadArgument("--config has an expression of GitHub in it.", next_step="Name the file without one.")
-    if options.form == "k8s" and not text.startswith("/"):
-        raise BadArgument("--config is not a path in the container.", next_step=f"Write --config {_CONFIG['k8s']}.")
-    return text
+        return form.default_config.format(environment=environment)
+    return _printable("--config", str(options.config.expanduser().absolute() if form.here else options.config))
 
 
 def _cadence(options: ScheduleOptions) -> Cadence:
@@ -105,23 +102,7 @@ def _cadence(options: ScheduleOptions) -> Cadence:
         raise BadArgument("--every and --at say twice when to start.", next_step="Give one of them.")
     if options.at:
         return _read("--at", options.at, daily)
-    found = _read("--every", options.every or _USUAL_EVERY, every)
-    if options.form == "github-actions" and found.minutes < _GITHUB_LEAST_MINUTES:
-        raise BadArgument(
-            "GitHub starts nothing more often than every 5 minutes.",
-            next_step="Write --every 15m or a longer one.",
-        )
-    return found
-
-
-def _health(options: ScheduleOptions) -> Cadence | None:
-    if not options.health_every:
-        return None
-    if options.form == "github-actions":
-        raise BadArgument(
-            "A workflow is no monitor: GitHub leaves starts out.", next_step="Leave --health-every out of this one."
-        )
-    return _read("--health-every", options.health_every, every)
+    return _read("--every", options.every or _USUAL_EVERY, every)
 
 
 def _read(option: str, text: str, reader: Callable[[str], T]) -> T:
@@ -129,19 +110,6 @@ def _read(option: str, text: str, reader: Callable[[str], T]) -> T:
         return reader(text)
     except ValueError as error:
         raise BadArgument(f"{option}: {str(error).rstrip('.')}.", next_step="See: snowload schedule print -h") from None
-
-
-def _user(options: ScheduleOptions) -> str:
-    user = options.user or ""
-    if not user:
-        return ""
-    if options.form == "github-actions":
-        raise BadArgument("A workflow of GitHub runs as no user of ours.", next_step="Leave --user out.")
-    if options.form == "k8s" and not _USER_ID.fullmatch(user):
-        raise BadArgument("--user is not the number of a user, as containers have it.", next_step="Write --user 10001.")
-    if options.form != "k8s" and not _USER.fullmatch(user):
-        raise BadArgument(f"{user!r} is no name of a user.", next_step="Write --user snowload.")
-    return user
 
 
 def _secret(name: str) -> str:

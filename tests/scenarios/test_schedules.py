@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
+from beast_dream_snow_loader.cli.commands.schedule import Scheduler
+from beast_dream_snow_loader.operations.scheduling.units import FORMS
 from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from tests.conftest import Ended, Snowload
 from tests.programs import program
 from tests.scenarios.desk import OpenTown, keeps
 
 ODD = "/etc/snow load/$HOME %n '\"\\ $(id) `id` ; # {{ 7*7 }} ü.toml"
-FORMS = ("systemd", "cron", "k8s", "github-actions")
 PROGRAM = "/usr/bin/env"
 """Stands in for snowload where a program must be there."""
 
@@ -135,6 +137,10 @@ def test_a_path_that_would_begin_a_line_of_its_own_is_refused(snowload: Snowload
         ("systemd", "--at", "24:00"),
         ("systemd", "--at", "03:30", "--every", "6h"),
         ("systemd", "--unit", "other.service"),
+        ("systemd", "--textfile", "relative.prom"),
+        ("systemd", "--textfile", "/a b/c.prom"),
+        ("k8s", "--textfile", "/var/lib/node_exporter/a.prom"),
+        ("github-actions", "--textfile", "/var/lib/node_exporter/a.prom"),
     ],
     ids=" ".join,
 )
@@ -144,13 +150,38 @@ def test_what_no_unit_can_say_is_refused_with_a_way_on(snowload: Snowload, argum
     assert len(ended.err.splitlines()) == 2
 
 
+def test_every_form_can_be_asked_for() -> None:
+    assert {one.value for one in Scheduler} == set(FORMS)
+
+
+def test_a_unit_that_leaves_metrics_may_write_where_they_go(snowload: Snowload) -> None:
+    """R4.5."""
+    file = "/var/lib/node_exporter/snowload.prom"
+    for suffix in (".service", "-health.service"):
+        service = unit(snowload, suffix, "--textfile", file)
+        words = systemd_words(values(service, "ExecStart")[0])
+        assert words[words.index("--textfile") + 1] == file
+        assert values(service, "ReadWritePaths") == ["/var/lib/node_exporter"]
+        assert values(unit(snowload, suffix), "ReadWritePaths") == []
+    assert file in cron_lines(text(snowload, "cron", "--textfile", file))[0].split()
+
+
 def test_without_an_environment_nothing_is_guessed(snowload: Snowload) -> None:
     """R7.1."""
     ended = snowload("schedule", "print", "cron")
     assert (ended.code, ended.out) == (6, "")
 
 
-@pytest.mark.parametrize("more", [(), ("--user", "daemon"), ("--at", "03:30"), ("--config", "/home/a b/%n$x.toml")])
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("--user", "daemon"),
+        ("--textfile", "/tmp/snowload.prom"),
+        ("--at", "03:30"),
+        ("--config", "/home/a b/%n$x.toml"),
+    ],
+)
 def test_systemd_finds_nothing_wrong_with_its_units(snowload: Snowload, tmp_path: Path, more: tuple[str, ...]) -> None:
     files = written(snowload, tmp_path / "units", *more)
     assert len(files) == 4
@@ -187,7 +218,7 @@ def test_the_service_keeps_its_state_private_and_gets_secrets_from_systemd_alone
     assert values(service, "LoadCredential") == ["servicenow_api_key:/etc/snowload/secrets/SERVICENOW_API_KEY"]
     assert "SERVICENOW_API_KEY=systemd:servicenow_api_key" in values(service, "Environment")
     assert values(service, "SuccessExitStatus") == ["8"]
-    assert int(values(service, "TimeoutStopSec")[0]) > 60
+    assert int(values(service, "TimeoutStopSec")[0]) > ServiceNowSettings().total_timeout_seconds
     timer = unit(snowload, ".timer")
     assert (values(timer, "Persistent"), bool(values(timer, "RandomizedDelaySec"))) == (["true"], True)
 
@@ -214,7 +245,7 @@ def test_a_cron_job_of_kubernetes_may_do_next_to_nothing_and_runs_once_at_a_time
     pod = load["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == 2000
     assert (pod["securityContext"]["runAsNonRoot"], pod["automountServiceAccountToken"]) == (True, False)
-    assert pod["terminationGracePeriodSeconds"] > 60
+    assert pod["terminationGracePeriodSeconds"] > ServiceNowSettings().total_timeout_seconds
     guarded = container(load)["securityContext"]
     assert (guarded["readOnlyRootFilesystem"], guarded["allowPrivilegeEscalation"]) == (True, False)
     assert guarded["capabilities"]["drop"] == ["ALL"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,6 +62,10 @@ def print_them(
     unit: Annotated[
         str | None, typer.Option("--unit", metavar="NAME", help="Only this one of several units, as a whole file.")
     ] = None,
+    textfile: Annotated[
+        Path | None,
+        typer.Option("--textfile", metavar="FILE", help="Leave metrics in this file; the unit may write beside it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print a ready-made unit that loads on time, to be put where its first lines say."""
@@ -79,6 +84,7 @@ def print_them(
         program=program,
         image=image,
         unit=unit,
+        textfile=textfile,
     )
     conclude(print_schedule(options), as_json=as_json, render=_render, bare=True)
 

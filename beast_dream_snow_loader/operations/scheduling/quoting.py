@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Words = tuple[str, ...]
@@ -47,9 +46,6 @@ def yaml(value: Value) -> str:
 def kubernetes(word: str) -> str:
     """An argument of a container, in which ``$(NAME)`` would be a variable."""
     return word.replace("$", "$$")
-
-
-QUOTING: Mapping[str, Callable[[Value], str]] = {"systemd": systemd, "cron": cron, "k8s": yaml, "github-actions": yaml}
 
 
 def _words(value: Value) -> Words:

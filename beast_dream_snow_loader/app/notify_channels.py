@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -99,42 +100,28 @@ class Channels:
         told = tuple(found)  # what a late thread is just sending is not waited for
         return [one or Delivery(channel=channel, error=late) for one, (channel, _) in zip(told, letters, strict=True)]
 
-    def ping(self, suffix: str, params: Sequence[tuple[str, str]], text: str) -> SnowloadError | None:
-        """Tell the dead man's switch, once: what kept it from being told."""
-        try:
-            mine = self._secrets("ping_url")
-            if mine.ping_url is None:
-                return None
-            url = _held(mine.ping_url).rstrip("/")
-            request = Request(
-                method="POST",
-                url=f"{url}{suffix}",
-                operation=_PING,
-                params=tuple(params),
-                body=text.encode(),
-            )
-            _accepted(_PING, self._http(_PING).send(request))
-        except SnowloadError as error:
-            return error
-        return None
+    def ping(self, suffix: str, params: Sequence[tuple[str, str]], text: str) -> Delivery:
+        """Tell the dead man's switch, once."""
+        return _delivered(PING, lambda: self._ping(suffix, params, text))
+
+    def _ping(self, suffix: str, params: Sequence[tuple[str, str]], text: str) -> None:
+        mine = self._secrets("ping_url")
+        if mine.ping_url is None:
+            return
+        url = _held(mine.ping_url).rstrip("/")
+        request = Request(
+            method="POST", url=f"{url}{suffix}", operation=_PING, params=tuple(params), body=text.encode()
+        )
+        _accepted(_PING, self._http(_PING).send(request))
 
     def _into(
         self, found: list[Delivery | None], channel: str, letters: Sequence[tuple[int, Message]], over: threading.Event
     ) -> None:
+        ways = dict(zip(CHANNELS, (self._webhook, self._smtp, self._apprise), strict=True))
         for place, message in letters:
             if over.is_set():
                 return
-            found[place] = self._delivered(channel, message)
-
-    def _delivered(self, channel: str, message: Message) -> Delivery:
-        ways = dict(zip(CHANNELS, (self._webhook, self._smtp, self._apprise), strict=True))
-        try:
-            return Delivery(channel=channel, remark=ways[channel](message))
-        except SnowloadError as error:
-            return Delivery(channel=channel, error=error)
-        except Exception as error:  # noqa: BLE001 - who tells is a listener: a defect in it, or beneath, ends no run
-            broken = f"It was not told, by a defect of snowload or of a library: {type(error).__name__}."
-            return Delivery(channel=channel, error=SnowloadError(broken, next_step=f"Try it again: {_TRY}"))
+            found[place] = _delivered(channel, partial(ways[channel], message))
 
     def _secrets(self, *names: str) -> NotifySettings:
         return self.credentials.resolved(self.settings.only(*names), "notify", self.listener)
@@ -206,6 +193,16 @@ class Channels:
 
     def _under(self, name: str, work: Callable[[], T]) -> T:
         return self.registry.get(name).call(work, name, failures=_FAILURES, patient=True)
+
+
+def _delivered(channel: str, way: Callable[[], SnowloadError | None]) -> Delivery:
+    try:
+        return Delivery(channel=channel, remark=way())
+    except SnowloadError as error:
+        return Delivery(channel=channel, error=error)
+    except Exception as error:  # noqa: BLE001 - who tells is a listener: a defect in it, or beneath, ends no run
+        broken = f"It was not told, by a defect of snowload or of a library: {type(error).__name__}."
+        return Delivery(channel=channel, error=SnowloadError(broken, next_step=f"Try it again: {_TRY}"))
 
 
 def signed(secret: Secret, moment: str, body: bytes) -> str:

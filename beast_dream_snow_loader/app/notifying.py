@@ -25,7 +25,7 @@ from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.core.exit_codes import ExitCode
-from beast_dream_snow_loader.core.notices import ALL, MEMORY, PING, Condition, Decision, notices_of
+from beast_dream_snow_loader.core.notices import ALL, MEMORY, Condition, Decision, notices_of
 from beast_dream_snow_loader.errors import SnowloadError, StateError
 from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
 from beast_dream_snow_loader.operations.correlation import correlated, trace_id
@@ -109,7 +109,7 @@ class Telling:
         if channels.settings.ping_url is None:
             return []
         named = (("rid", str(uuid.UUID(hex=trace_id(self._run_id)))),) if self._run_id else ()
-        return [Delivery(channel=PING, error=channels.ping(suffix, (*named, *params), text))]
+        return [channels.ping(suffix, (*named, *params), text)]
 
     def _told(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Into the log."""

@@ -8,7 +8,6 @@ import json
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import jsonschema
@@ -421,6 +421,7 @@ def test_mail_goes_encrypted_with_a_login_and_says_what_the_webhook_says(
 def test_a_mail_that_some_recipients_refuse_is_sent_to_the_others_once(
     here: Town, mail: MailServer, by_mail: dict[str, str]
 ) -> None:
+    here.run.far_apart = False  # type: ignore[attr-defined]
     here.run.variables |= {**by_mail, "SNOWLOAD_CIRCUIT_BREAKER__NOTIFY__SMTP__FAILURE_THRESHOLD": "1"}
     here.run.variables.pop("SNOWLOAD_NOTIFY__WEBHOOK_URL")
     mail.refuses = frozenset({"cmdb@example.com"})
@@ -430,6 +431,8 @@ def test_a_mail_that_some_recipients_refuse_is_sent_to_the_others_once(
     assert "1 of 2 recipients" in ended.document["notifications"][0]["message"]
     assert rows(here.run(*LOAD, "--full")) == {}
     assert [one.recipients for one in mail.received] == [["ops@example.com"]]
+    breakers = here.run("breakers", "list", "--env", "testing", "--json").document["breakers"]
+    assert {one["name"]: one["state"] for one in breakers}["notify.smtp"] == "closed"
     tried = here.run(*TEST)
     assert (tried.code, tried.document["channels"][0]["outcome"]) == (3, "sent")
 
@@ -529,6 +532,7 @@ def test_a_load_that_is_kept_out_and_one_that_is_ended_are_told_of(here: Town, r
     when(lambda: here.sandbox.log.lines("site-manager"), "nothing is read")
     assert here.run(*LOAD).code == 9
     first.terminate()
+    here.sandbox.site_manager.faults.clear()
     first.communicate(timeout=60)
     assert first.returncode == 143
     assert [message["exit_code"] for message in receiver.messages()] == [9, 143]
@@ -611,37 +615,32 @@ def test_apprise_passes_a_message_on(here: Town, receiver: Receiver, hook: Serve
     assert "This channel works" in json.loads(receiver.got[0].body)["message"]
 
 
-def test_without_apprise_it_is_said_how_to_install_it(snowload: Snowload, tmp_path: Path) -> None:
-    """The extra is not there for whoever starts Python without it."""
-    hidden = "import sys; sys.modules['apprise'] = None; from beast_dream_snow_loader.cli.main import run; run()"
-    done = subprocess.run(
-        [sys.executable, "-c", hidden, *TEST],
-        env=snowload.environment({"SNOWLOAD_NOTIFY__APPRISE_URL": "json://127.0.0.1/x"}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 6
-    assert "pip install 'beast-dream-snow-loader[notify]'" in done.stdout
+def test_without_apprise_it_is_said_how_to_install_it(snowload: Snowload, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    ended = snowload(*TEST, SNOWLOAD_NOTIFY__APPRISE_URL="json://127.0.0.1/x")
+    assert ended.code == 6
+    assert "pip install 'beast-dream-snow-loader[notify]'" in ended.out
 
 
-def test_a_defect_in_a_channel_is_told_as_that_and_without_its_words(snowload: Snowload) -> None:
+def test_a_defect_in_a_library_is_told_as_that_and_without_its_words(
+    snowload: Snowload, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """S1: a trace would quote the address."""
-    broken = (
-        "import sys, types; sys.modules['apprise'] = made = types.ModuleType('apprise'); made.Apprise = dict; "
-        "from beast_dream_snow_loader.cli.main import run; run()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", broken, *TEST],
-        env=snowload.environment({"SNOWLOAD_NOTIFY__APPRISE_URL": f"json://127.0.0.1{PATH}"}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr.count("Traceback"), PATH in done.stdout + done.stderr) == (1, 0, False)
-    (row,) = json.loads(done.stdout)["channels"]
+    broken = ModuleType("apprise")
+    broken.Apprise = dict  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "apprise", broken)
+    ended = snowload(*TEST, SNOWLOAD_NOTIFY__APPRISE_URL=f"json://127.0.0.1{PATH}")
+    assert (ended.code, ended.err.count("Traceback"), PATH in ended.out + ended.err) == (1, 0, False)
+    (row,) = ended.document["channels"]
     assert "AttributeError" in row["message"]
     assert "snowload notify test" in row["next_step"]
+
+
+def test_an_address_that_is_none_makes_no_load_fail(here: Town) -> None:
+    """It is looked at when it is resolved, which is when the run is under way."""
+    here.run.variables |= {"SNOWLOAD_NOTIFY__PING_URL": "env:PING", "PING": "http://127.0.0.1:99999/x"}
+    ended = here.run(*LOAD)
+    assert (ended.code, rows(ended)) == (0, {"ping": "failed"})
 
 
 def test_every_problem_of_the_settings_is_told_at_once(snowload: Snowload) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.failures import undone_how, undone_records
 from beast_dream_snow_loader.app.result import Result
-from beast_dream_snow_loader.core.exit_codes import ExitCode
+from beast_dream_snow_loader.core.exit_codes import HEALTH, ExitCode
 from beast_dream_snow_loader.core.report import left_alone
 from beast_dream_snow_loader.errors import SnowloadError, Throttled
 
@@ -145,7 +145,7 @@ def _otherwise(result: Result) -> SnowloadError:
     return SnowloadError(f"{result.command} ended with {int(code)}: {code.meaning}.", next_step=step)
 
 
-_BY_COMMAND: Mapping[str, Callable[[Result], SnowloadError]] = {"health": _ill, "notify": _untold}
+_BY_COMMAND: Mapping[str, Callable[[Result], SnowloadError]] = {HEALTH: _ill, "notify": _untold}
 _BY_CODE: Mapping[ExitCode, Callable[[Result], SnowloadError]] = {
     ExitCode.PARTIAL: _partial,
     ExitCode.QUEUED: _queued,

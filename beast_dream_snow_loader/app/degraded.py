@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from beast_dream_snow_loader.app.breaker_config import SERVICENOW, UNIFI
 from beast_dream_snow_loader.app.features import switched_off
 from beast_dream_snow_loader.app.ground import Ground
+from beast_dream_snow_loader.app.health.names import CLASSES, login_of, rights_of
 from beast_dream_snow_loader.clock import rfc3339
+from beast_dream_snow_loader.core.check_graph import kind_of, named, subject_of
 from beast_dream_snow_loader.core.checkup import Check, CheckStatus
 from beast_dream_snow_loader.core.degradation import (
     RANK,
@@ -104,11 +107,11 @@ def of_health(checks: Sequence[HealthCheck], here: Ground, store: Store | None) 
     lacked = () if store is None else _lacked(here, store)
     facts = Facts(
         source=_unwell("source.unavailable", shut),
-        target=_unwell("servicenow.unavailable", _closed("servicenow", found)),
+        target=_unwell("servicenow.unavailable", _closed(SERVICENOW, found)),
         held_back=here.settings.servicenow.read_only,
         stale_seconds=_kept(here, store) if shut is not None and store is not None else None,
         partial=partial,
-        lacks=(*_base_class(found.get("classes")), *lacked, *switched_off(here.loaded)),
+        lacks=(*_base_class(found.get(CLASSES)), *lacked, *switched_off(here.loaded)),
     )
     return degradation(facts).document()
 
@@ -116,7 +119,7 @@ def of_health(checks: Sequence[HealthCheck], here: Ground, store: Store | None) 
 def _sources(checks: Sequence[HealthCheck]) -> tuple[HealthCheck | None, bool]:
     """Why no source of UniFi can be read, where none can; whether some can and others cannot."""
     found = {check.name: check for check in checks}
-    closed = {name: _closed(name, found) for name in found if name.partition("[")[0] == "unifi"}
+    closed = {name: _closed(name, found) for name in found if kind_of(name) == UNIFI}
     shut = [check for check in closed.values() if check is not None]
     if shut and len(shut) == len(closed):
         return shut[0], False
@@ -125,9 +128,9 @@ def _sources(checks: Sequence[HealthCheck]) -> tuple[HealthCheck | None, bool]:
 
 def _closed(name: str, found: Mapping[str, HealthCheck]) -> HealthCheck | None:
     """The check that says why this end cannot be worked with: it does not answer, or does not let us in."""
-    kind, bracket, rest = name.partition("[")
-    for asked in (kind, f"{kind}.authentication", f"{kind}.rights"):
-        check = found.get(f"{asked}{bracket}{rest}")
+    end = kind_of(name)
+    for kind in (end, login_of(end), rights_of(end)):
+        check = found.get(named(kind, subject_of(name)))
         if check is not None and check.status is HealthStatus.UNHEALTHY:
             return found.get(check.explained_by, check)
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.clock import SystemClock, rfc3339
-from beast_dream_snow_loader.core.exit_codes import ExitCode, HealthCode, exit_code_of
+from beast_dream_snow_loader.core.exit_codes import ExitCode, code_of_failure, exit_code_of
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.errors import SnowloadError
 
@@ -45,7 +45,7 @@ def _code_of(command: str, why: BaseException | None) -> int:
         return why.code
     if isinstance(why, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    return HealthCode.UNKNOWN if command == "health" else ExitCode.ERROR
+    return code_of_failure(command)
 
 
 def status_word(code: ExitCode) -> str:

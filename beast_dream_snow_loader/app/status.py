@@ -10,10 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from beast_dream_snow_loader.app import degraded
-from beast_dream_snow_loader.app.doctor.ends import Ends, Headers
+from beast_dream_snow_loader.app.doctor.ends import Answers, Ends
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
-from beast_dream_snow_loader.app.health.registry import DATABASE, PAGES, registered
+from beast_dream_snow_loader.app.health.names import DATABASE, PAGES
+from beast_dream_snow_loader.app.health.registry import registered
 from beast_dream_snow_loader.app.health.sight import Sight
 from beast_dream_snow_loader.app.listening import healings_to_log
 from beast_dream_snow_loader.app.options import Place
@@ -22,7 +23,7 @@ from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.waiting import time_to_wait
 from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.exit_codes import HealthCode
+from beast_dream_snow_loader.core.exit_codes import HEALTH, HealthCode, code_of_failure
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError, StateError
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthReport, HealthStatus
@@ -50,7 +51,7 @@ class HealthOptions:
 
 def health(options: HealthOptions) -> Result:
     """Every dependency, side by side. What keeps the checks themselves from running is status ``unknown``."""
-    exposure = Exposure(command="health", place=options.place)
+    exposure = Exposure(command=HEALTH, place=options.place)
     return with_textfile(exposure, lambda: _examined(options, exposure))
 
 
@@ -63,11 +64,11 @@ def _examined(options: HealthOptions, exposure: Exposure) -> Result:
             report = look(options, here, store, broken)
             return _result(here, store, report, broken)
     except SnowloadError as error:
-        result = failed("health", error, environment=options.place.environment or "")
+        result = failed(HEALTH, error, environment=options.place.environment or "")
         return Result(
-            command="health",
+            command=HEALTH,
             status="unknown",
-            exit_code=HealthCode.UNKNOWN,
+            exit_code=code_of_failure(HEALTH, error),
             environment=result.environment,
             generated_at=result.generated_at,
             error=error,
@@ -82,7 +83,7 @@ def look(options: HealthOptions, here: Ground, store: Store | None, broken: Stat
         here=here,
         listener=healings_to_log(here),
         meter=RequestMeter(),
-        headers=Headers(here.clock),
+        answers=Answers(here.clock),
         rules=MappingRules(),
         store=store,
         beside=True,
@@ -117,7 +118,7 @@ def _result(here: Ground, store: Store | None, report: HealthReport, broken: Sta
     if any(check.status is HealthStatus.UNHEALTHY for check in looked):
         store = None  # nothing in it is to be relied on
     return Result(
-        command="health",
+        command=HEALTH,
         status=report.status.value,
         exit_code=_CODES[report.status],
         environment=here.environment,

@@ -24,7 +24,7 @@ from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_f
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.state_facts import common_labels, labels_of, state_facts
 from beast_dream_snow_loader.clock import SystemClock
-from beast_dream_snow_loader.core.exit_codes import HealthCode, exit_code_of
+from beast_dream_snow_loader.core.exit_codes import code_of_failure
 from beast_dream_snow_loader.core.measures import Sample
 from beast_dream_snow_loader.core.run_samples import run_samples
 from beast_dream_snow_loader.core.state_samples import StateFacts, state_samples
@@ -40,7 +40,6 @@ from beast_dream_snow_loader.state.private_files import refuse_foreign_link
 from beast_dream_snow_loader.state.store import Store
 
 MODE = 0o644
-_HEALTH = "health"
 _OF_COMMANDS = ("snowload_run_", "snowload_health_")
 _WELL = (StateLocked, QueueFull)
 """These are no words about the database."""
@@ -83,8 +82,8 @@ class Exposure:
                 self._use(self._file, self._common)  # another command may have written it meanwhile
                 self._write(self._file, result)
         except SnowloadError as error:
-            code = HealthCode.UNKNOWN if self.command == _HEALTH else exit_code_of(error)
-            return replace(result, error=result.error or error, exit_code=result.exit_code or code)
+            code = result.exit_code or code_of_failure(self.command, error)
+            return replace(result, error=result.error or error, exit_code=code)
         return result
 
     def _named(self, here: Ground) -> Path | None:

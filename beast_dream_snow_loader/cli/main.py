@@ -29,8 +29,9 @@ from beast_dream_snow_loader.cli.commands import (
     schedule,
     validate,
 )
-from beast_dream_snow_loader.cli.monitor import NAME, Monitor, code_of_a_defect
+from beast_dream_snow_loader.cli.monitor import Monitor, code_of_a_defect
 from beast_dream_snow_loader.cli.optional_values import OptionalValues
+from beast_dream_snow_loader.core.exit_codes import HEALTH
 from beast_dream_snow_loader.redaction import held_within
 
 app = typer.Typer(
@@ -65,7 +66,7 @@ app.command("load", cls=OptionalValues, epilog=load.EXAMPLES)(load.load)
 app.command("plan", epilog=plan.EXAMPLES)(plan.plan)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
-app.command(NAME, cls=Monitor, epilog=health.EXAMPLES)(health.health)
+app.command(HEALTH, cls=Monitor, epilog=health.EXAMPLES)(health.health)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("metrics", epilog=metrics.EXAMPLES)(metrics.metrics)
 app.command("report", epilog=report.EXAMPLES)(report.report)

@@ -8,11 +8,10 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from beast_dream_snow_loader.core.exit_codes import ExitCode, HealthCode
+from beast_dream_snow_loader.core.exit_codes import HealthCode, code_of_failure
 
 _USAGE: Any = typer.BadParameter.__bases__[0]
 """What the parser raises for any arguments that it does not take."""
-NAME = "health"
 
 
 class Monitor(TyperCommand):
@@ -28,4 +27,4 @@ class Monitor(TyperCommand):
 
 def code_of_a_defect() -> int:
     """How this process ends when we are to blame: to a monitor 1 would be *degraded*."""
-    return int(HealthCode.UNKNOWN if sys.argv[1:2] == [NAME] else ExitCode.ERROR)
+    return int(code_of_failure(sys.argv[1] if sys.argv[1:] else ""))

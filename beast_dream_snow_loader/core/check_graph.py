@@ -7,6 +7,20 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 
+def named(kind: str, subject: str) -> str:
+    """The check of a ``kind`` that is made of one of many: ``unifi.clock[site-manager]``. Of no subject: the kind."""
+    return f"{kind}[{subject}]" if subject else kind
+
+
+def kind_of(name: str) -> str:
+    return name.partition("[")[0]
+
+
+def subject_of(name: str) -> str:
+    """Empty where there is one only."""
+    return name.partition("[")[2].removesuffix("]")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckNode:
     """``parents`` must not fail, or this check is not made; for those in ``after`` it only waits. ``deep``: made only
@@ -20,7 +34,7 @@ class CheckNode:
 
     @property
     def kind(self) -> str:
-        return self.name.partition("[")[0]
+        return kind_of(self.name)
 
     def called(self, names: Iterable[str]) -> bool:
         return bool({self.name, self.kind} & set(names))

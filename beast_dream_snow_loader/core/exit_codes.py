@@ -71,6 +71,9 @@ class HealthCode(IntEnum):
     UNKNOWN = 3
 
 
+HEALTH = "health"
+"""The command with codes of its own."""
+
 SEVEREST_FIRST = (
     ExitCode.INTEGRITY,
     ExitCode.ERROR,
@@ -128,3 +131,11 @@ def way_on(error: SnowloadError) -> str:
 def exit_code_of(error: BaseException) -> ExitCode:
     """How a command ends that this error stopped."""
     return next((code for kinds, code in _OF_ERROR if isinstance(error, kinds)), ExitCode.ERROR)
+
+
+def code_of_failure(command: str, error: BaseException | None = None) -> ExitCode | HealthCode:
+    """How ``command`` ends that ``error``, or a defect of ours, kept from its work. For ``health`` that is *unknown*,
+    and says nothing of what it looks at."""
+    if command == HEALTH:
+        return HealthCode.UNKNOWN
+    return exit_code_of(error) if error is not None else ExitCode.ERROR

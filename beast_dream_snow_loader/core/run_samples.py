@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from beast_dream_snow_loader.core.check_graph import kind_of
 from beast_dream_snow_loader.core.measures import QUANTILES, Sample
 
 _STATUS = {"healthy": 0.0, "degraded": 1.0, "unhealthy": 2.0}
@@ -96,7 +97,7 @@ def _health(document: Mapping[str, Any]) -> Iterator[Sample]:
     """A check that is made of each source (``unifi[10.0.0.1]``) is told once, by the worst of them."""
     status, seconds = dict[str, float](), dict[str, float]()
     for check in document.get("checks", ()):
-        name = check["name"].partition("[")[0]
+        name = kind_of(check["name"])
         if check["status"] in _STATUS:
             status[name] = max(_STATUS[check["status"]], status.get(name, 0.0))
             seconds[name] = max((check.get("response_time_ms") or 0.0) / 1000, seconds.get(name, 0.0))

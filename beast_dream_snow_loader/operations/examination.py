@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.core.check_graph import CheckGraph, CheckNode
+from beast_dream_snow_loader.core.check_graph import CheckGraph, CheckNode, named
 from beast_dream_snow_loader.core.checkup import Check, CheckStatus, fail, failed
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.operations.correlation import carried
@@ -35,7 +35,7 @@ class Exam:
 
     @property
     def key(self) -> str:
-        return f"{self.name}[{self.subject}]" if self.subject else self.name
+        return named(self.name, self.subject)
 
     @property
     def group(self) -> str:

@@ -24,6 +24,8 @@ from beast_dream_snow_loader.operations.retry import number_of, retry_after
 FIRST_COOL_DOWN_SECONDS = 1.0
 LONGEST_COOL_DOWN_SECONDS = 60.0
 """Without a word; a service whose first one is that long gets eight times the first."""
+RATE_LIMIT = "x-ratelimit-"
+"""How ServiceNow's headers begin that name a limit."""
 _HOUR = 3600.0
 _PORTIONS = 20
 _LARGEST_PORTION = 50
@@ -43,6 +45,31 @@ class _Window:
     @property
     def portion(self) -> int:
         return max(1, min(_LARGEST_PORTION, self.limit // _PORTIONS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """What one answer says of the rule that counted it: requests an hour, how many are ``left``, and when all are there
+    again, in the server's own words."""
+
+    limit: int
+    left: int | None
+    rule: str
+    reset: str | None
+
+
+def rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
+    """None where no rule is named. ``headers`` in lower case."""
+    limit = number_of(headers.get(f"{RATE_LIMIT}limit", ""))
+    if limit is None or limit < 1:
+        return None
+    left = number_of(headers.get(f"{RATE_LIMIT}remaining", ""))
+    return RateLimit(
+        limit=int(limit),
+        left=int(left) if left is not None else None,
+        rule=headers.get(f"{RATE_LIMIT}rule", ""),
+        reset=headers.get(f"{RATE_LIMIT}reset"),
+    )
 
 
 class Governor:
@@ -165,19 +192,19 @@ class Governor:
             return wanted
 
     def _learn_quota(self, operation: str, headers: Mapping[str, str]) -> None:
-        limit, reset = number_of(headers.get("x-ratelimit-limit", "")), headers.get("x-ratelimit-reset")
-        if limit is None or limit < 1 or reset is None:
+        told = rate_limit(headers)
+        if told is None or told.reset is None:
             return
-        named = {"x-ratelimit-reset": reset} | ({"date": headers["date"]} if "date" in headers else {})
+        named = {"x-ratelimit-reset": told.reset} | ({"date": headers["date"]} if "date" in headers else {})
         seconds = min(retry_after(named, self._clock.now()) or 0.0, _HOUR)
         with self._lock:
             now = self._clock.monotonic()
-            rule = headers.get("x-ratelimit-rule") or _family(operation)
+            rule = told.rule or _family(operation)
             self._rules[_family(operation)] = rule
             known = self._windows.get(rule)
-            if known is None or now >= known.ends or known.limit != int(limit):
-                self._windows[rule] = _Window(limit=int(limit), ends=now + seconds)
-            if headers.get("x-ratelimit-remaining") == "0" and now + seconds > self._until:
+            if known is None or now >= known.ends or known.limit != told.limit:
+                self._windows[rule] = _Window(limit=told.limit, ends=now + seconds)
+            if told.left == 0 and now + seconds > self._until:
                 self._until, self._is_shared = now + seconds, False
 
 

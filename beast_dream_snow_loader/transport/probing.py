@@ -10,7 +10,6 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 import requests
-from cryptography import x509
 
 from beast_dream_snow_loader.errors import NotSent
 from beast_dream_snow_loader.transport.failures import not_sent
@@ -73,6 +72,8 @@ def reach(service: str, url: str, verify: bool | str, *, timeout: float) -> Reac
 
 
 def _shown(der: bytes) -> Shown:
+    from cryptography import x509  # takes its time, and most looks are told what an earlier one found
+
     certificate = x509.load_der_x509_certificate(der)
     return Shown(
         subject=certificate.subject.rfc4514_string(),

@@ -14,6 +14,7 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
+from beast_dream_snow_loader.operations.governor import RATE_LIMIT, rate_limit
 from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.operations.restraint import Restraints
 from beast_dream_snow_loader.servicenow.authentication import by_one
@@ -27,11 +28,9 @@ from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.unifi.config import UniFiSettings
 from beast_dream_snow_loader.unifi.examining import Sources
 
-_LIMITS = "x-ratelimit-"
-
 
 @dataclass(slots=True)
-class Headers:
+class Answers:
     """What answers said beside what was asked, by service: how far its clock is off, which rate limits it names, how
     long each took. Thread-safe."""
 
@@ -41,26 +40,21 @@ class Headers:
     quotas: dict[str, tuple[int, int | None]] = field(default_factory=dict)
     """Requests an hour that a rule allows, and how many are left where the answer said so."""
     milliseconds: dict[str, list[float]] = field(default_factory=dict)
-    answers: int = 0
+    number: int = 0
     throttled: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, service: str, response: Response) -> None:
         with self._lock:
-            self.answers += 1
+            self.number += 1
             self.milliseconds.setdefault(service, []).append(response.milliseconds)
             self.throttled += response.status == 429
-            self.limits |= {name: value for name, value in response.headers.items() if name.startswith(_LIMITS)}
-            self._note_quota(response)
+            self.limits |= {name: value for name, value in response.headers.items() if name.startswith(RATE_LIMIT)}
+            if (told := rate_limit(response.headers)) is not None:
+                self.quotas[told.rule or "requests"] = (told.limit, told.left)
             moment = _date(response.header("date"))
             if moment is not None:
                 self.skews[service] = moment - self.clock.now()
-
-    def _note_quota(self, response: Response) -> None:
-        rule, told = response.header("x-ratelimit-rule"), response.header("x-ratelimit-limit") or ""
-        left = response.header("x-ratelimit-remaining") or ""
-        if told.isdigit() and int(told):
-            self.quotas[rule or "requests"] = (int(told), int(left) if left.isdigit() else None)
 
 
 def _date(text: str | None) -> datetime | None:
@@ -73,12 +67,12 @@ def _date(text: str | None) -> datetime | None:
 class Noting:
     """Around HTTP itself, so that answers of retries and refused logins are noted too."""
 
-    def __init__(self, inner: Transport, service: str, headers: Headers) -> None:
-        self._inner, self._service, self._headers = inner, service, headers
+    def __init__(self, inner: Transport, service: str, answers: Answers) -> None:
+        self._inner, self._service, self._answers = inner, service, answers
 
     def send(self, request: Request) -> Response:
         response = self._inner.send(request)
-        self._headers.note(self._service, response)
+        self._answers.note(self._service, response)
         return response
 
 
@@ -93,7 +87,7 @@ class Ends:
     here: Ground
     listener: Listener
     meter: RequestMeter
-    headers: Headers
+    answers: Answers
     rules: MappingRules
     store: Store | None = None
     beside: bool = False
@@ -117,7 +111,7 @@ class Ends:
             breakers=self.breakers,
             read_only=read_only,
             spare=self.beside,
-            hearing=lambda service, http: Noting(http, service, self.headers),
+            hearing=lambda service, http: Noting(http, service, self.answers),
         )
 
     def writing(self, settings: ServiceNowSettings) -> Transport:

@@ -14,6 +14,7 @@ from beast_dream_snow_loader.app.doctor import network_checks, setup_checks
 from beast_dream_snow_loader.app.doctor.ends import Ends
 from beast_dream_snow_loader.app.secret_settings import secrets_in
 from beast_dream_snow_loader.app.wiring import SERVICENOW
+from beast_dream_snow_loader.core.check_graph import named
 from beast_dream_snow_loader.core.checkup import Check, ok
 from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.mapping import map_snapshot
@@ -181,15 +182,16 @@ class Exams:
     ) -> None:
         way = network_checks.Way(service=service, url=url, verify=verify, timeout=timeout)
         self._add(f"{group}.network", one(way.network), where, after)
-        connected = f"{group}.network[{where}]" if where else f"{group}.network"
-        self._add(f"{group}.certificate", partial(way.certificate, self.ends.here), where, (connected,))
+        self._add(
+            f"{group}.certificate", partial(way.certificate, self.ends.here), where, (named(f"{group}.network", where),)
+        )
 
     def _unless_cooling(self, service: str, run: Run) -> Run:
         """The first exam of a service that is sent anything: the others need it."""
         return lambda: network_checks.cooling(service, self.ends) or run()
 
     def _clock(self, service: str) -> Run:
-        return one(partial(network_checks.clock_agrees, service, self.ends.headers, self.ends.here.settings.health))
+        return one(partial(network_checks.clock_agrees, service, self.ends.answers, self.ends.here.settings.health))
 
     def _complete(self, settings: UniFiSettings) -> Iterator[Check]:
         source = UniFiSource(settings, self.ends.transports().unifi, self.ends.here.clock, self.ends.listener)

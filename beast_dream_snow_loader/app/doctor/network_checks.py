@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from beast_dream_snow_loader.app import judging
-from beast_dream_snow_loader.app.doctor.ends import Ends, Headers
+from beast_dream_snow_loader.app.doctor.ends import Answers, Ends
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.section_config import HealthSettings
 from beast_dream_snow_loader.app.wiring import SERVICENOW
@@ -84,9 +84,9 @@ def cooling(service: str, ends: Ends) -> list[Check]:
     return [fail(f"{told}: nothing is sent to it", after_cool_down(service), exit_code=ExitCode.UNAVAILABLE)]
 
 
-def clock_agrees(service: str, headers: Headers, mine: HealthSettings) -> Check:
+def clock_agrees(service: str, answers: Answers, mine: HealthSettings) -> Check:
     """By the Date header of its last answer, which counts whole seconds."""
-    skew = headers.skews.get(service)
+    skew = answers.skews.get(service)
     if skew is None:
         return unknown("its answers carry no date", "Compare by hand: date -u")
     seconds = skew.total_seconds()
@@ -100,18 +100,18 @@ def clock_agrees(service: str, headers: Headers, mine: HealthSettings) -> Check:
 
 def quota(ends: Ends) -> Check:
     """Rate limits show only where a rule matches (servicenow-api 8)."""
-    headers, mine = ends.headers, ends.here.settings.health
+    answers, mine = ends.answers, ends.here.settings.health
     fix = "Lower servicenow.concurrency, load less often, or have the rule in sys_rate_limit_rules raised."
-    if headers.throttled:
-        return warn(f"{headers.throttled} of {headers.answers} answers were 429; {_limits(headers)}", fix)
+    if answers.throttled:
+        return warn(f"{answers.throttled} of {answers.number} answers were 429; {_limits(answers)}", fix)
     given = ends.store.pacing(ends.here.target).used(SERVICENOW) if ends.store is not None else {}
-    percent = max(judging.used_percent(headers.quotas, given).values(), default=0.0)
-    told = f"{_limits(headers)} in {headers.answers} answers"
+    percent = max(judging.used_percent(answers.quotas, given).values(), default=0.0)
+    told = f"{_limits(answers)} in {answers.number} answers"
     if judging.quota(percent, mine) is CheckStatus.WARN:
         return warn(f"{percent:.0f} % of what a rule allows an hour is used; {told}", fix)
     return ok(told)
 
 
-def _limits(headers: Headers) -> str:
-    named = ", ".join(f"{name} {shown(value, 40)}" for name, value in sorted(headers.limits.items()))
+def _limits(answers: Answers) -> str:
+    named = ", ".join(f"{name} {shown(value, 40)}" for name, value in sorted(answers.limits.items()))
     return named or "no rate-limit headers"

@@ -12,7 +12,7 @@ from typing import Any
 from beast_dream_snow_loader.app import degraded
 from beast_dream_snow_loader.app.doctor import network_checks, setup_checks
 from beast_dream_snow_loader.app.doctor.bundle import pack
-from beast_dream_snow_loader.app.doctor.ends import Ends, Headers
+from beast_dream_snow_loader.app.doctor.ends import Answers, Ends
 from beast_dream_snow_loader.app.doctor.exams import Exams
 from beast_dream_snow_loader.app.doctor.registering import register_source
 from beast_dream_snow_loader.app.failing import failed as stopped
@@ -69,10 +69,10 @@ def _examined(options: DoctorOptions, here: Ground) -> Result:
     with ExitStack() as stack:
         private_directory(state_directory(here.settings))
         listener = stack.enter_context(listening(here, run_id, ignore, Heard(), place=options.place, command="doctor"))
-        headers = Headers(here.clock)
+        answers = Answers(here.clock)
         store, database = _database(here, stack)
         meter, rules = RequestMeter(), _rules(here)
-        ends = Ends(here=here, listener=listener, meter=meter, headers=headers, rules=rules, store=store)
+        ends = Ends(here=here, listener=listener, meter=meter, answers=answers, rules=rules, store=store)
         exams = Exams(ends=ends, store=store, database=database, deep=options.deep)
         listed = _chosen(exams.all(), options.only)
         first = list(_registered(options, ends, exams, run_id))

@@ -51,7 +51,7 @@ def _valid(sight: Sight, shown: Shown, *, checked: bool) -> HealthCheck:
 
 def clock_agrees(sight: Sight, service: str) -> HealthCheck:
     """By the Date header of its last answer, which counts whole seconds."""
-    skew = sight.ends.headers.skews.get(service)
+    skew = sight.ends.answers.skews.get(service)
     if skew is None:
         return well("its answers carry no date: compare by hand with date -u")
     seconds = round(skew.total_seconds(), 1)
@@ -103,7 +103,7 @@ def _days(sight: Sight, at: datetime) -> float:
 
 def latency(sight: Sight, service: str) -> HealthCheck:
     """The answers of this look, in the median."""
-    took = sight.ends.headers.milliseconds.get(service, [])
+    took = sight.ends.answers.milliseconds.get(service, [])
     if not took:
         return well("no answer was timed")
     middle, longest = median(took), max(took)

@@ -5,20 +5,27 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
+from beast_dream_snow_loader.app.breaker_config import SERVICENOW, UNIFI
 from beast_dream_snow_loader.app.health import end_checks, machine_checks, state_checks
 from beast_dream_snow_loader.app.health.history_checks import Past, growth
+from beast_dream_snow_loader.app.health.names import (
+    CLASSES,
+    CREDENTIALS,
+    DATABASE,
+    PAGES,
+    certificate_of,
+    login_of,
+    rights_of,
+)
 from beast_dream_snow_loader.app.health.servicenow_checks import ServiceNow
 from beast_dream_snow_loader.app.health.sight import Sight, ill
 from beast_dream_snow_loader.app.health.unifi_checks import Source, sources
 from beast_dream_snow_loader.app.logins import unifi_problems
 from beast_dream_snow_loader.app.places import state_directory
-from beast_dream_snow_loader.app.wiring import SERVICENOW
+from beast_dream_snow_loader.core.check_graph import named
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.health import HealthCheck, HealthMonitor
 from beast_dream_snow_loader.state.private_files import private_directory
-
-CREDENTIALS, DATABASE, PAGES, UNIFI = "credentials", "database", "database.pages", "unifi"
-_LOGIN = "authentication"
 
 
 def registered(sight: Sight, limit: timedelta, broken: StateError | None) -> HealthMonitor:
@@ -26,7 +33,7 @@ def registered(sight: Sight, limit: timedelta, broken: StateError | None) -> Hea
     servicenow = ServiceNow(sight=sight)
     monitor = HealthMonitor(servicenow, clock=sight.here.clock, timeout=limit)
     every = list(sources(sight))
-    asked = (f"{SERVICENOW}.{_LOGIN}", *(f"{UNIFI}.{_LOGIN}[{source.subject}]" for source in every))
+    asked = (login_of(SERVICENOW), *(named(login_of(UNIFI), source.subject) for source in every))
     _state(monitor, sight, broken, after=asked)
     _servicenow(monitor, sight, servicenow)
     for source in every:
@@ -38,36 +45,36 @@ def registered(sight: Sight, limit: timedelta, broken: StateError | None) -> Hea
 
 
 def _servicenow(monitor: HealthMonitor, sight: Sight, end: ServiceNow) -> None:
-    add, within = monitor.register_check, (f"{SERVICENOW}.{_LOGIN}",)
+    add, within = monitor.register_check, (login_of(SERVICENOW),)
     add(CREDENTIALS, partial(end.credentials, monitor))
     connected = monitor.check_servicenow_connectivity
     add(SERVICENOW, lambda: sight.left_alone(SERVICENOW) or connected(), parents=(CREDENTIALS,))
-    add(f"{SERVICENOW}.certificate", end.certificate, parents=(SERVICENOW,))
+    add(certificate_of(SERVICENOW), end.certificate, parents=(SERVICENOW,))
     add(f"{SERVICENOW}.clock", partial(end_checks.clock_agrees, sight, SERVICENOW), parents=(SERVICENOW,))
-    add(f"{SERVICENOW}.{_LOGIN}", end.authentication, parents=(SERVICENOW,))
-    add(f"{SERVICENOW}.rights", end.rights, parents=within)
+    add(login_of(SERVICENOW), end.authentication, parents=(SERVICENOW,))
+    add(rights_of(SERVICENOW), end.rights, parents=within)
     add(f"{SERVICENOW}.engine", end.engine, parents=within)
     add(f"{SERVICENOW}.simulation", end.simulation, parents=within, deep=True)
     add(f"{SERVICENOW}.interfaces", end.interfaces, parents=within, deep=True)
-    last = (f"{SERVICENOW}.rights", f"{SERVICENOW}.simulation", f"{SERVICENOW}.interfaces")
+    last = (rights_of(SERVICENOW), f"{SERVICENOW}.simulation", f"{SERVICENOW}.interfaces")
     add(f"{SERVICENOW}.quota", end.quota, parents=within, after=last)
     add(f"{SERVICENOW}.latency", partial(end_checks.latency, sight, SERVICENOW), parents=within, after=last)
 
 
 def _unifi(monitor: HealthMonitor, source: Source) -> None:
-    def named(kind: str) -> str:
-        return f"{kind}[{source.subject}]"
+    def of(kind: str) -> str:
+        return named(kind, source.subject)
 
-    add, answers, within = monitor.register_check, named(UNIFI), named(f"{UNIFI}.{_LOGIN}")
+    add, answers, within = monitor.register_check, of(UNIFI), of(login_of(UNIFI))
     clock = partial(end_checks.clock_agrees, source.sight, source.service)
-    add(named(CREDENTIALS), source.credentials)
-    add(answers, source.answers, parents=(named(CREDENTIALS),))
-    add(named(f"{UNIFI}.certificate"), source.certificate, parents=(answers,))
-    add(named(f"{UNIFI}.clock"), clock, parents=(answers,))
+    add(of(CREDENTIALS), source.credentials)
+    add(answers, source.answers, parents=(of(CREDENTIALS),))
+    add(of(certificate_of(UNIFI)), source.certificate, parents=(answers,))
+    add(of(f"{UNIFI}.clock"), clock, parents=(answers,))
     add(within, source.authentication, parents=(answers,))
     if source.console is None:
-        add(named(f"{UNIFI}.hosts"), source.hosts, parents=(within,))
-    add(named(f"{UNIFI}.read"), source.read, parents=(within,), deep=True)
+        add(of(f"{UNIFI}.hosts"), source.hosts, parents=(within,))
+    add(of(f"{UNIFI}.read"), source.read, parents=(within,), deep=True)
 
 
 def _state(monitor: HealthMonitor, sight: Sight, broken: StateError | None, after: tuple[str, ...]) -> None:
@@ -80,7 +87,7 @@ def _state(monitor: HealthMonitor, sight: Sight, broken: StateError | None, afte
     add("dead-letters", partial(state_checks.dead_letters, sight), parents=on)
     add("snapshots", partial(state_checks.snapshots, sight), parents=on)
     add("breakers", partial(state_checks.breakers, sight), parents=on, after=after)
-    add("classes", partial(state_checks.classes, sight), parents=on)
+    add(CLASSES, partial(state_checks.classes, sight), parents=on)
     add("last-success", partial(state_checks.last_success, sight), parents=on)
     add("overdue", past.overdue, parents=on)
     add("forecast", past.forecast, parents=on)

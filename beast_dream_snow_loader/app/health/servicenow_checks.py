@@ -8,6 +8,7 @@ from itertools import chain
 
 from beast_dream_snow_loader.app import judging
 from beast_dream_snow_loader.app.health.end_checks import certificate, logins, resolved
+from beast_dream_snow_loader.app.health.names import certificate_of, rights_of
 from beast_dream_snow_loader.app.health.sight import Sight, folded, ill, poor, well
 from beast_dream_snow_loader.app.logins import servicenow_methods, servicenow_problems
 from beast_dream_snow_loader.app.wiring import SERVICENOW
@@ -67,7 +68,7 @@ class ServiceNow:
 
     def certificate(self) -> HealthCheck:
         mine = self._resolved
-        name = f"{SERVICENOW}.certificate"
+        name = certificate_of(SERVICENOW)
         return certificate(self.sight, name, SERVICENOW, mine.instance, True, mine.connect_timeout_seconds)
 
     def rights(self) -> HealthCheck:
@@ -79,7 +80,7 @@ class ServiceNow:
         def look() -> HealthCheck:
             return folded(access.tables(self.instance), f"{len(access.NEEDED)} tables are readable")
 
-        return self.sight.well_lately(f"{SERVICENOW}.rights", account, look)
+        return self.sight.well_lately(rights_of(SERVICENOW), account, look)
 
     def engine(self) -> HealthCheck:
         """What the last load found: a look that asks the engine itself is :meth:`simulation`."""
@@ -113,7 +114,7 @@ class ServiceNow:
 
     def quota(self) -> HealthCheck:
         """What rules of the instance leave us this hour, by its answers and by what our processes have shared out."""
-        heard, store, target = self.sight.ends.headers, self.sight.store, self.sight.here.target
+        heard, store, target = self.sight.ends.answers, self.sight.store, self.sight.here.target
         pacing = store.pacing(target) if store is not None else None
         waits = pacing.cool_down(SERVICENOW) if pacing is not None else None
         if waits is not None and waits.seconds > 0:

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from beast_dream_snow_loader.app.breaker_config import UNIFI
 from beast_dream_snow_loader.app.health.end_checks import certificate, logins, resolved
+from beast_dream_snow_loader.app.health.names import certificate_of
 from beast_dream_snow_loader.app.health.sight import Sight, folded, ill, well
 from beast_dream_snow_loader.app.logins import unifi_problems
 from beast_dream_snow_loader.app.wiring import sessions_of
+from beast_dream_snow_loader.core.check_graph import named
 from beast_dream_snow_loader.core.checkup import Check
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import NotAuthenticated, NotAuthorised, SnowloadError
@@ -72,7 +75,7 @@ class Source:
             self._ask()
         except (NotAuthenticated, NotAuthorised) as error:
             self._refused = error
-        took = self.sight.ends.headers.milliseconds.get(self.service, [])
+        took = self.sight.ends.answers.milliseconds.get(self.service, [])
         return well("answers", longest_ms=round(max(took, default=0.0), 1), answers=len(took))
 
     def authentication(self) -> HealthCheck:
@@ -85,7 +88,7 @@ class Source:
         own = self.console.verify_tls if self.console is not None else None
         url = self.console.url if self.console is not None else mine.site_manager_url
         verify = mine.verify_tls if own is None else own
-        name = f"unifi.certificate[{self.subject}]"
+        name = named(certificate_of(UNIFI), self.subject)
         return certificate(self.sight, name, self.service, url, verify, mine.connect_timeout_seconds)
 
     def hosts(self) -> HealthCheck:

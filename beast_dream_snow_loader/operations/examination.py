@@ -24,14 +24,14 @@ AT_ONCE = 4
 class Exam:
     """``run`` gives one line or several; a SnowloadError it raises is a failed line.
 
-    ``name`` is ``group.what``; ``subject`` tells exams of one name apart. ``after`` are keys of exams that must have
+    ``name`` is ``group.what``; ``subject`` tells exams of one name apart. ``parents`` are keys of exams that must have
     passed before.
     """
 
     name: str
     run: Callable[[], Iterable[Check]]
     subject: str = ""
-    after: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -45,7 +45,7 @@ class Exam:
 def chosen(exams: Sequence[Exam], names: Iterable[str]) -> list[Exam]:
     """Those of a name or a group (all when none is named), with everything they depend on, in order."""
     wanted = set(names)
-    graph = CheckGraph(CheckNode(name=exam.key, parents=exam.after) for exam in exams)
+    graph = CheckGraph(CheckNode(name=exam.key, parents=exam.parents) for exam in exams)
     needed = graph.with_parents(exam.key for exam in exams if not wanted or {exam.name, exam.group} & wanted)
     return [exam for exam in exams if exam.key in needed]
 
@@ -75,7 +75,7 @@ class _Round:
 
     def _skip(self) -> None:
         for exam in self._waiting():
-            cause = next((line for key in exam.after if (line := self._cause(key)) is not None), None)
+            cause = next((line for key in exam.parents if (line := self._cause(key)) is not None), None)
             if cause is not None:
                 self.done[exam.key] = [_named(exam, cause)]
 
@@ -92,7 +92,7 @@ class _Round:
         for exam in self._waiting():
             if len(self.running) >= at_once:
                 return
-            if all(key in self.done for key in exam.after):
+            if all(key in self.done for key in exam.parents):
                 self.running.add(exam.key)
                 threading.Thread(target=carried(self._work), args=(exam,), name=exam.key, daemon=True).start()
 

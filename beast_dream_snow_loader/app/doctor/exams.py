@@ -84,8 +84,8 @@ class Exams:
         self.secrets |= {secret.reveal() for _, secret in secrets_in(whole)}
         return whole, lines
 
-    def _add(self, name: str, run: Run, subject: str = "", after: tuple[str, ...] = ()) -> None:
-        self._found.append(Exam(name=name, run=run, subject=subject, after=after))
+    def _add(self, name: str, run: Run, subject: str = "", parents: tuple[str, ...] = ()) -> None:
+        self._found.append(Exam(name=name, run=run, subject=subject, parents=parents))
 
     def _setup(self) -> None:
         here = self.ends.here

@@ -84,6 +84,8 @@ def healings_to_log(here: Ground) -> Listener:
     def listen(event: Event) -> None:
         if isinstance(event, HealingSettled | BreakerChanged):
             config = log_config(here)
+            if config.file is not None and _no_regular(config.file):
+                return  # a load refuses it; a look would wait for whoever reads it
             with lock, logging_to(config, sys.stderr, console=SILENT):
                 to_log(StructuredLogger("snowload", config.level))(event)
 
@@ -109,13 +111,17 @@ def _log_file(settings: Settings) -> Path | None:
 
 def _refuse_pipe(file: Path | None, place: Place) -> None:
     """A pipe or a socket is no log file: the run would wait for whoever reads it, and cannot be rotated."""
-    if file is None or not (file.is_fifo() or file.is_socket() or file.is_dir()):
+    if file is None or not _no_regular(file):
         return
     what = f"{file} is a {'directory' if file.is_dir() else 'pipe or a socket'}, and a log is kept in a file."
     step = "Name a file; the log also goes to stderr with --log-format json: `snowload load --log-format json`."
     if place.log_file is not None:
         raise BadArgument(f"--log-file: {what}", next_step=step)
     raise ConfigurationError(f"logging.file: {what}", next_step=step)
+
+
+def _no_regular(file: Path) -> bool:
+    return file.is_fifo() or file.is_socket() or file.is_dir()
 
 
 def console_level(here: Ground, place: Place) -> int:

@@ -144,6 +144,17 @@ def test_files_that_a_killed_process_left_half_written_are_removed_and_younger_o
     assert "1 files were left half-written" in removed["recovered"]
 
 
+def test_what_was_put_right_is_told_though_the_log_is_a_pipe_that_nobody_reads(here: Town, tmp_path: Path) -> None:
+    """X5."""
+    looked(here, "--check", "database")
+    left, pipe = file_of(here).parent / ".snowload-old", tmp_path / "pipe"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    os.mkfifo(pipe)
+    removed = row(here, "files", "--timeout", "5s", SNOWLOAD_LOGGING__FILE=str(pipe))
+    assert (removed["status"], left.exists(), bool(removed["recovered"])) == ("healthy", False, True)
+
+
 def test_a_state_of_another_instance_or_source_is_told_because_loads_are_refused(here: Town) -> None:
     assert here.run(*LOAD).code == 0
     found = row(here, "belonging", SERVICENOW_DATA_SOURCE="Other")

@@ -9,17 +9,20 @@ from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.changes import Change, ItemChange, LinkChange
+from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.incidents import Incident, Trouble, incident_of, incidents
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import CircuitBreakerOpen, CmdbError, ReadOnlyMode, SnowloadError
-from beast_dream_snow_loader.operations.error_handler import ErrorContext
+from beast_dream_snow_loader.operations.classification import is_code
+from beast_dream_snow_loader.operations.error_handler import ErrorCategory, ErrorContext
 from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.operations.troubles import Troubles
 
 MOST_ERRORS = 500
 """Rows of ``errors``: each record that failed is in ``failed`` anyway, and nobody reads more of one kind."""
+FETCH = "fetch"
 _FAILED = frozenset({Outcome.REFUSED, Outcome.UNKNOWN})
 
 
@@ -34,10 +37,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How the run came out. ``stopped``: errors that ended it or kept ServiceNow from being worked with; ``unmade``:
-    what was not written because of them; ``left_alone``: breakers that are open still, by name."""
+    """How the run came out. ``stopped``: errors that ended it or kept ServiceNow from being worked with; ``unread``:
+    what could not be read on the way, each by the code of its error; ``unmade``: what was not written because of them;
+    ``left_alone``: breakers that are open still, by name."""
 
     stopped: Sequence[SnowloadError] = ()
+    unread: Sequence[Finding] = ()
     unmade: Sequence[Change] = ()
     left_alone: Collection[str] = ()
 
@@ -53,11 +58,16 @@ def errors_told(troubles: Troubles, settlements: Iterable[Settlement], ending: E
     for change in ending.unmade if blamed else ():
         blamed[-1].subjects.setdefault(change.subject, not isinstance(change, ItemChange))
     raised, failed = tuple(troubles.captured), [s for s in settlements if s.receipt.outcome in _FAILED]
-    rows = chain(_raised(raised, found), (_of_change(troubles, s, of_changes, found) for s in failed))
+    unread = [one for one in ending.unread if is_code(one.rule) and one.rule not in {e.code for e in raised}]
+    rows = chain(
+        _raised(raised, found),
+        (_of_source(troubles, one, found) for one in unread),
+        (_of_change(troubles, s, of_changes, found) for s in failed),
+    )
     listed = list(islice(_traced_once(rows), MOST_ERRORS))
     return Told(
         errors=listed,
-        omitted=len(raised) + len(failed) - len(listed),
+        omitted=len(raised) + len(unread) + len(failed) - len(listed),
         incidents=[
             one.document(recovered=one not in blamed and _over(one, troubles, ending.left_alone)) for one in found
         ],
@@ -125,6 +135,15 @@ def _raised(raised: Sequence[ErrorContext], found: Sequence[Incident]) -> Iterat
         step = (context.input_data or {}).get("step", "")
         among = [one for one in found if (step, context.code) in one.chain]
         yield _row(context, incident=among[-1].id if among else "")
+
+
+def _of_source(troubles: Troubles, finding: Finding, found: Sequence[Incident]) -> dict[str, Any]:
+    """A console, or Site Manager, that was asked in vain: nothing was raised, because the rest was read."""
+    context = troubles.handler.capture_refusal(FETCH, finding.rule, finding.message, {"record": finding.record})
+    among = [one for one in found if (FETCH, finding.rule) in one.chain]
+    row = _row(context, incident=among[-1].id if among else "")
+    category = ErrorCategory.NETWORK.value if row["category"] == ErrorCategory.SERVICENOW_API.value else row["category"]
+    return row | {"record": finding.record, "outcome": "unread", "category": category}
 
 
 def _of_change(

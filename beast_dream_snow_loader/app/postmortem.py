@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +21,21 @@ from beast_dream_snow_loader.state.store import Store
 
 _BEFORE, _AFTER = 5, 5
 _AROUND = timedelta(days=7)
+_GRAVE = frozenset({"warning", "error", "critical"})
 
 
 def postmortem_of(here: Ground, store: Store, run_id: str) -> Mapping[str, Any]:
     """BadArgument when there is no such run."""
     run = found_run(store, run_id)
     before, after = _around(store, run)
-    log: deque[dict[str, Any]] = deque(maxlen=MOST)
-    lines = 0
-    for line in _lines(log_file(here.settings), run_id):
-        log.append(line)
-        lines += 1
+    log, omitted = _chosen(_lines(log_file(here.settings), run_id))
     evidence = Evidence(
         run=run,
         settled=store.journal.settled(run_id),
         before=before,
         after=after,
-        log=list(log),
-        log_omitted=lines - len(log),
+        log=log,
+        log_omitted=omitted,
     )
     return postmortem(evidence)
 
@@ -55,6 +53,22 @@ def _until_good(after: list[Digest]) -> list[Digest]:
     good = next((one for one in after[_AFTER:] if one.good), None)
     some = after[:_AFTER]
     return some if good is None or any(one.good for one in some) else [*some, good]
+
+
+def _chosen(lines: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """The newest warnings and errors, and as many other lines as there is room for, in their order; how many are left
+    out. What went well with a change is told under ``changes``."""
+    grave, plain, count = deque[tuple[int, dict[str, Any]]](maxlen=MOST), deque[tuple[int, dict[str, Any]]](), 0
+    for count, line in enumerate(lines, 1):
+        if line.get("level") in _GRAVE:
+            grave.append((count, line))
+        elif line.get("event") != "change.settled":
+            plain.append((count, line))
+            if len(plain) > MOST:
+                plain.popleft()
+    room = MOST - len(grave)
+    chosen = sorted([*grave, *list(plain)[max(0, len(plain) - room) :]], key=itemgetter(0))
+    return [line for _, line in chosen], count - len(chosen)
 
 
 def _lines(file: Path, run_id: str) -> Iterator[dict[str, Any]]:

@@ -103,7 +103,12 @@ def report_of(
     """What the run found out and did, whatever stopped it, and what was heard on the way. ``unmade`` are changes that
     were not made because of ``error`` and of which nothing was settled."""
     stopped = [trouble for trouble in (error, outcome.away) if trouble is not None]
-    ending = Ending(stopped=stopped, unmade=unmade if stopped else (), left_alone=wiring.heard.left_alone())
+    ending = Ending(
+        stopped=stopped,
+        unread=outcome.snapshot.findings if outcome.snapshot is not None else (),
+        unmade=unmade if stopped else (),
+        left_alone=wiring.heard.left_alone(),
+    )
     told = errors_told(wiring.heard.troubles, outcome.settlements, ending)
     report = RunReport(
         started_at=run.started_at,

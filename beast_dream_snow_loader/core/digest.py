@@ -92,8 +92,9 @@ def _counts(told: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     yield "reduced", number(told, "reduced")
     yield "invalid", sum(one["severity"] == "error" for one in findings)
     yield "hand_edits", sum(one["rule"] in BY_HAND for one in findings)
-    yield "wanted", links.get("wanted", 0)
-    yield "there", links.get("linked", 0)
+    if links.get("rate") is not None:
+        yield "wanted", links.get("wanted", 0)
+        yield "there", links.get("linked", 0)
     yield "orphans", links.get("orphans", 0)
     yield "checked", verify.get("checked", 0)
     yield "mismatches", verify.get("mismatches", 0)

@@ -22,7 +22,7 @@ from beast_dream_snow_loader.core.trends import forecasts
 TOP = 10
 _FINE = timedelta(days=3)
 """Up to here charts have a point an hour."""
-_SUMMED = ("created", "updated", "retired", "linked", "unlinked", "failed", "invalid", "held", "hand_edits")
+_SUMMED = ("created", "updated", "retired", "linked", "unlinked", "failed", "invalid", "held")
 _DONE = ("created", "updated", "retired", "linked", "unlinked")
 
 
@@ -46,17 +46,18 @@ def overview(past: Past, listed: int | None = None) -> dict[str, Any]:
     every = [*past.buckets, *hours]
     load = past.load
     loads = [one for one in past.digests if one.command == "load"]
+    found = quality(load.id if load else None, load.report if load else {})
     told: dict[str, Any] = {
-        "summary": _summary(past.digests, past.buckets, every),
+        "summary": {
+            **_summary(past.digests, past.buckets, every),
+            "hand_edits": found["counts"]["hand_edits"],  # one that stays is seen by every load
+        },
         "runs": [brief(one) for one in past.digests[:listed]],
         "runs_omitted": max(0, len(past.digests) - listed) if listed is not None else 0,
         "steps": list(_steps(every)),
         "failures": _failures(past.digests, past.buckets),
         "incidents": _incidents(past.digests),
-        "quality": {
-            **quality(load.id if load else None, load.report if load else {}),
-            "rules": rules_over(every)[:TOP],
-        },
+        "quality": {**found, "rules": rules_over(every)[:TOP]},
         "reliability": reliability(loads),
         "patterns": patterns(past.digests),
         "alerts": alerts(loads),

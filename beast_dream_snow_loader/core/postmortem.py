@@ -98,7 +98,7 @@ def _impact(told: Mapping[str, Any], after: Sequence[Digest]) -> dict[str, Any]:
         "parked": len(rows(told, "parked")),
         "queued": number(told, "queued"),
         "queued_because": told.get("queued_because"),
-        "relations_missing": links.get("wanted", 0) - links.get("linked", 0),
+        "relations_missing": None if links.get("rate") is None else links.get("wanted", 0) - links.get("linked", 0),
         "stale_source_seconds": told.get("stale_source"),
         "unrecovered_causes": sorted({f"{one['service']}/{one['code']}" for one in open_ones}),
         "next_good_run": good.run_id if good is not None else None,
@@ -129,7 +129,9 @@ def _moments(evidence: Evidence) -> Iterator[dict[str, str]]:
         text = f"{settled.count} times {settled.change}: {settled.state}{f' ({settled.code})' if settled.code else ''}"
         yield _moment(settled.last or settled.first, "changes", text)
     if run.finished_at is not None:
-        yield _moment(run.finished_at, "run", f"{run.command} ended {run.status.value} with {run.exit_code}")
+        how = f"ended {run.status.value} with {run.exit_code}"
+        killed = "was killed: what it did until then is all there is of it"
+        yield _moment(run.finished_at, "run", f"{run.command} {how if run.exit_code is not None else killed}")
 
 
 def _moment(at: datetime, what: str, text: str) -> dict[str, str]:

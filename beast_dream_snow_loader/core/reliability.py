@@ -10,6 +10,7 @@ from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.digest import Digest, in_order
+from beast_dream_snow_loader.core.run import RunStatus
 
 FEWEST_EPISODES = 2
 """For a mean time between failures: from one failure to the next."""
@@ -36,10 +37,10 @@ class Episode:
 
 
 def episodes(loads: Iterable[Digest]) -> list[Episode]:
-    """Target by target, oldest first. A load under way is none yet."""
+    """Target by target, oldest first. A load under way is none yet; one that was killed has ended, unseen."""
     by_target: dict[str, list[Digest]] = defaultdict(list)
     for one in in_order(loads):
-        if one.finished_at is not None:
+        if one.status is not RunStatus.RUNNING:
             by_target[one.target].append(one)
     found = [episode for target, runs in by_target.items() for episode in _episodes(target, runs)]
     return sorted(found, key=lambda one: one.since)

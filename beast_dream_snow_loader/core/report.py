@@ -225,9 +225,9 @@ def _retires(change: Change) -> bool:
 
 def links(report: RunReport) -> dict[str, Any]:
     """Edges wanted, those that exist now, and those without an end (a client without a CI is one). A plan not carried
-    out has only the old ones.
+    out has only the old ones; a run that came to no plan does not know which there are.
 
-    ``rate`` is the share of the wanted ones that exist, None when none is wanted.
+    ``rate`` is the share of the wanted ones that exist, None when none is wanted or that is not known.
     """
     desired, plan = report.desired, report.plan
     wanted = len(desired.relations) + len(desired.client_links) if desired is not None else 0
@@ -242,7 +242,7 @@ def links(report: RunReport) -> dict[str, Any]:
         "wanted": wanted + orphans,
         "linked": linked,
         "orphans": orphans + waiting + len(report.unlinked),
-        "rate": round(linked / (wanted + orphans), 4) if wanted + orphans else None,
+        "rate": round(linked / (wanted + orphans), 4) if plan is not None and wanted + orphans else None,
     }
 
 

@@ -119,3 +119,8 @@ _BY_BEGINNING: tuple[tuple[str, Classification], ...] = (
 def classify_code(code: str) -> Classification:
     """What a receipt's code says: one of our classes', or one of ServiceNow's own."""
     return _BY_CODE.get(code) or next(found for beginning, found in _BY_BEGINNING if code.startswith(beginning))
+
+
+def is_code(text: str) -> bool:
+    """Whether this is the code of one of our errors."""
+    return text in _BY_CODE

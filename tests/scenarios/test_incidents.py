@@ -159,7 +159,7 @@ def test_the_report_of_a_time_puts_the_same_cause_of_several_runs_together(here:
     report = here.run("report", "--env", "testing", "--since", "1h", "--json").document
     keeps(report)
     outage = next(one for one in report["incidents"] if one["code"] == "transport.server_fault")
-    assert outage["runs"] == runs
+    assert set(outage["runs"]) == set(runs)  # of one second: in any order
     modes = {one["code"]: one for one in report["failures"]}
     assert modes[last["failed"][0]["code"]]["category"] == "servicenow_api"
     assert modes[last["failed"][0]["code"]]["last_seen"] == last["errors"][0]["timestamp"]

@@ -9,6 +9,8 @@ import pytest
 
 from beast_dream_snow_loader.core.postmortem import MOST, Evidence, postmortem
 from beast_dream_snow_loader.core.run import Run, RunStatus
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.conftest import Snowload
 from tests.scenarios.desk import LOAD, OpenTown, away, keeps, one_switch, refuse, small
 from tests.scenarios.in_process import InProcess
@@ -50,6 +52,34 @@ def test_a_failed_night_is_told_from_its_causes_to_the_run_that_mended_it(town: 
     assert told["versions"]["snowload"] == bad["snowload_version"]
     told = here.run(*REPORT_OF, first["run_id"], "--postmortem").document
     assert switch in {one["record"] for one in told["data"]["failed"]}
+
+
+def test_a_source_that_answered_only_in_part_is_among_the_errors_with_its_words(town: OpenTown) -> None:
+    """R1.1: nothing was raised, because the rest of UniFi was read."""
+    here = town(small())
+    here.run(*LOAD)
+    here.sandbox.site_manager.faults.add(Fault(effect=Effect.STATUS, status=500))
+    load = here.run(*LOAD, "--full").document
+    told = here.run(*REPORT_OF, load["run_id"], "--postmortem").document
+    keeps(told)
+    (error,) = told["errors"]
+    assert (error["record"], error["code"], error["category"]) == ("source", "transport.server_fault", "network")
+    assert "site-manager" in error["message"]
+    assert error["correlation_id"] == load["run_id"]
+    assert error["incident"] == told["incidents"][0]["id"]
+    assert "request.finished" in [line["event"] for line in told["log"] if line["level"] == "warning"]
+
+
+def test_warnings_of_the_log_are_told_before_what_went_well(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=5, sites=3, devices=60))
+    here.sandbox.site_manager.faults.add(Fault(effect=Effect.STATUS, status=500, first=1))
+    load = here.run(*LOAD, SNOWLOAD_LOGGING__LEVEL="DEBUG").document
+    told = here.run(*REPORT_OF, load["run_id"], "--postmortem").document
+    assert load["written"]["created"] > MOST / 2
+    assert len(told["log"]) == MOST
+    assert "change.settled" not in {line["event"] for line in told["log"]}
+    assert "warning" in {line["level"] for line in told["log"] if line["event"] == "request.finished"}
+    assert told["omitted"]["log"] > MOST / 2
 
 
 def test_it_is_bounded_and_counts_what_it_leaves_out() -> None:

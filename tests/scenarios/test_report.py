@@ -126,6 +126,8 @@ def test_a_hand_edit_is_told_with_its_record(town: OpenTown) -> None:
     edits = [one["record"] for one in told["quality"]["hand_edits"]]
     assert edits == [switch]
     assert told["quality"]["counts"]["hand_edits"] == 1
+    here.run(*LOAD, "--full")
+    assert reported(here)["summary"]["hand_edits"] == 1  # the same one, seen twice
 
 
 def test_a_source_that_was_away_is_a_failure_with_its_code(town: OpenTown) -> None:
@@ -154,4 +156,8 @@ def test_a_killed_run_is_no_success_and_is_not_left_out(town: OpenTown) -> None:
     assert told["summary"]["by_status"] == {"interrupted": 1, "ok": 1}
     assert told["summary"]["success_rate_percent"] == 50.0
     assert told["next_steps"][0]["step"] == "Finish it: snowload load --resume killed"
-    assert here.run(*REPORT, "--run", "killed", "--postmortem").document["run"]["status"] == "interrupted"
+    assert (told["reliability"]["failing_runs"], told["reliability"]["episodes"]) == (1, 1)
+    assert told["summary"]["linking_rate"] == 1.0  # of the run that knows of one
+    told = here.run(*REPORT, "--run", "killed", "--postmortem").document
+    assert told["run"]["status"] == "interrupted"
+    assert told["impact"]["relations_missing"] is None

@@ -76,7 +76,7 @@ def test_warnings_of_the_log_are_told_before_what_went_well(town: OpenTown) -> N
     load = here.run(*LOAD, SNOWLOAD_LOGGING__LEVEL="DEBUG").document
     told = here.run(*REPORT_OF, load["run_id"], "--postmortem").document
     assert load["written"]["created"] > MOST / 2
-    assert len(told["log"]) == MOST
+    assert len(told["log"]) <= MOST
     assert "change.settled" not in {line["event"] for line in told["log"]}
     assert "warning" in {line["level"] for line in told["log"] if line["event"] == "request.finished"}
     assert told["omitted"]["log"] > MOST / 2

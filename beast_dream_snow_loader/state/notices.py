@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, select, tuple_, update
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.notices import Condition, Decision, Told
@@ -63,14 +65,13 @@ class SqlNotices:
             return decision, self._let_go(connection, target)
 
     def claim(self, target: str, channels: Collection[str]) -> Sequence[Letter]:
-        """The oldest letters of each of these channels: for two minutes nobody else gets them."""
+        """The oldest letters of each of these channels: for two minutes nobody else gets them. Nothing of a channel
+        overtakes a letter that somebody else has: the last word that people hear must be the newest."""
         now, c = self._clock.now(), notice_outbox.c
-        free = or_(c.claimed_until.is_(None), c.claimed_until < now)
-        mine = (c.target == target) & c.channel.in_(list(channels)) & free
+        mine = (c.target == target) & c.channel.in_(list(channels))
         with hastily(self._engine, _HASTE_SECONDS) as connection:
             rows = connection.execute(select(notice_outbox).where(mine).order_by(c.made_at, c.id)).all()
-            waiting = [Letter(id=row.id, channel=row.channel, body=row.body, attempts=row.attempts) for row in rows]
-            claimed = [one for name in channels for one in [x for x in waiting if x.channel == name][:AT_ONCE]]
+            claimed = [one for name in channels for one in _foremost([x for x in rows if x.channel == name], now)]
             if claimed:
                 connection.execute(
                     update(notice_outbox).where(_are(one.key for one in claimed)).values(claimed_until=now + _CLAIM)
@@ -119,6 +120,14 @@ class SqlNotices:
         if gone:
             connection.execute(delete(notice_outbox).where(_are(gone)))
         return len(gone)
+
+
+def _foremost(rows: Iterable[Row[Any]], now: datetime) -> list[Letter]:
+    """Of one channel, the oldest first."""
+    free = takewhile(lambda row: row.claimed_until is None or row.claimed_until < now, rows)
+    return [
+        Letter(id=row.id, channel=row.channel, body=row.body, attempts=row.attempts) for row in islice(free, AT_ONCE)
+    ]
 
 
 def _are(keys: Iterable[tuple[str, str]]) -> ColumnElement[bool]:

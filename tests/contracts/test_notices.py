@@ -71,6 +71,19 @@ def test_a_letter_is_given_to_one_sender_until_he_has_had_his_time(place: Place)
         assert len(other.notices.claim(TARGET, ["webhook"])) == 2, "the first sender was killed"
 
 
+def test_nothing_overtakes_a_letter_whose_sender_was_killed(place: Place) -> None:
+    """R4.4: what is well again is not told before that it failed. Other channels do not wait for this one."""
+    with place.open() as killed, place.open() as next_one:
+        posted(killed, "z-failed")
+        assert len(killed.notices.claim(TARGET, ["webhook"])) == 1
+        place.clock.sleep(1)
+        posted(next_one, "a-well")
+        posted(next_one, "a-well", channel="smtp")
+        assert [one.channel for one in next_one.notices.claim(TARGET, ["webhook", "smtp"])] == ["smtp"]
+        place.clock.sleep(121)
+        assert [one.id for one in next_one.notices.claim(TARGET, ["webhook"])] == ["z-failed", "a-well"]
+
+
 def test_what_was_sent_is_gone_and_the_rest_waits(store: Store) -> None:
     posted(store, "a", "b")
     posted(store, "a", channel="smtp")

@@ -77,6 +77,11 @@ def _many(asked: Asked) -> Callable[[Ground, Store], Mapping[str, Any]]:
     def made(here: Ground, store: Store) -> Mapping[str, Any]:
         now = here.clock.now()
         first, last = instant(asked.since, now), instant(asked.until, now) if asked.until else None
+        if last is not None and last <= first:
+            raise BadArgument(
+                f"--since {asked.since} is no earlier than --until {asked.until}: no run can be between them.",
+                next_step=f"Write the earlier one first: snowload report --since {asked.until} --until {asked.since}",
+            )
         span = {"since": rfc3339(first), "until": rfc3339(last) if last is not None else None}
         body = overview(_past(here, store, first, last), asked.listed)
         failures = [{**one, "category": classify_code(one["code"]).category.value} for one in body["failures"]]

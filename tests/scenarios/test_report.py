@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -161,3 +162,25 @@ def test_a_killed_run_is_no_success_and_is_not_left_out(town: OpenTown) -> None:
     told = here.run(*REPORT, "--run", "killed", "--postmortem").document
     assert told["run"]["status"] == "interrupted"
     assert told["impact"]["relations_missing"] is None
+
+
+@pytest.mark.parametrize(("since", "until"), [("1d", "2d"), ("2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z")])
+def test_a_span_that_ends_before_it_begins_is_refused_with_the_right_one(
+    snowload: Snowload, since: str, until: str
+) -> None:
+    """R8: "there was no run" would be a wrong answer."""
+    ended = snowload("report", "--env", "testing", "--since", since, "--until", until)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"snowload report --since {until} --until {since}" in ended.err
+
+
+def test_what_goes_into_a_file_is_printed_only_by_json(snowload: Snowload, tmp_path: Path) -> None:
+    """R8."""
+    file = tmp_path / "report.json"
+    command = ("report", "--env", "testing", "--format", "json", "--output", str(file))
+    ended = snowload(*command)
+    assert (ended.code, ended.out) == (0, f"report: {file}\n")
+    keeps(json.loads(file.read_bytes()))
+    assert snowload(*command, "--json").document["report_file"] == str(file)
+    refused = snowload(*command[:-1], str(tmp_path))
+    assert (refused.code, refused.document["error"]["code"]) == (2, "usage.bad_argument")

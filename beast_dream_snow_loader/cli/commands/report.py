@@ -50,8 +50,8 @@ def report(
         listed = None if as_json or kept_as_json or form in WHOLE else RUNS_SHOWN
         asked = Asked(since=since, until=until, run_id=run, postmortem=postmortem, listed=listed)
         result = use_case(place, asked, output=output, form=written(form))
-        as_json, table = as_json or form is ReportFormat.JSON, form is ReportFormat.TABLE
-        conclude(result, as_json=as_json, render=renderer(form), bare=not table)
+        printed = form is ReportFormat.JSON and (output is None or result.error is not None)
+        conclude(result, as_json=as_json or printed, render=renderer(form), bare=form is not ReportFormat.TABLE)
 
 
 @contextmanager

@@ -14,11 +14,11 @@ from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import ground
 from beast_dream_snow_loader.app.history import instant
 from beast_dream_snow_loader.app.holding import holding_journal
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, carried_out
 from beast_dream_snow_loader.app.runs import begun, closed
-from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import parse_rfc3339, rfc3339
 from beast_dream_snow_loader.core.audit import Head, Link
 from beast_dream_snow_loader.core.exit_codes import ExitCode

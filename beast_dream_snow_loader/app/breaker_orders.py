@@ -12,11 +12,11 @@ from beast_dream_snow_loader.app.breakers import breaker_name
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result, carried_out
 from beast_dream_snow_loader.app.runs import begun, closed
 from beast_dream_snow_loader.app.waiting import time_to_wait
-from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.nearest import nearest
 from beast_dream_snow_loader.core.shown import shown

@@ -18,13 +18,14 @@ from beast_dream_snow_loader.app.features import feature_rows
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.layers import installation
 from beast_dream_snow_loader.app.logins import require_logins
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, done
 from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.tracing import collector
-from beast_dream_snow_loader.app.wiring import mapping_rules, opened, wire
+from beast_dream_snow_loader.app.wiring import mapping_rules, wire
 from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.events import Listener, ignore

@@ -12,6 +12,7 @@ from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.plan_rows import plan_rows
@@ -19,7 +20,7 @@ from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.runs import begun, closed, healings_of, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
-from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
+from beast_dream_snow_loader.app.wiring import Wiring, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of

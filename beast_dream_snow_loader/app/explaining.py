@@ -6,12 +6,13 @@ from beast_dream_snow_loader.app.explain_document import explain_body
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import ground
 from beast_dream_snow_loader.app.listening import Heard, listening
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.signals import stop_on_signals
-from beast_dream_snow_loader.app.wiring import opened, wire
+from beast_dream_snow_loader.app.wiring import wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of

@@ -11,11 +11,11 @@ from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.app.config import metrics_on
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result, done
 from beast_dream_snow_loader.app.signals import stop_on_signals
 from beast_dream_snow_loader.app.state_facts import common_labels, state_facts
-from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.measures import Sample
 from beast_dream_snow_loader.core.run import RunStatus

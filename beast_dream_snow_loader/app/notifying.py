@@ -20,10 +20,10 @@ from beast_dream_snow_loader.app.ground import Ground, quieter_libraries
 from beast_dream_snow_loader.app.listening import console_level, log_config
 from beast_dream_snow_loader.app.notify_channels import Channels, Delivery
 from beast_dream_snow_loader.app.notify_message import coming, facts_of, message_of
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.notices import ALL, MEMORY, Condition, Decision, notices_of
 from beast_dream_snow_loader.errors import SnowloadError, StateError

@@ -14,6 +14,7 @@ from beast_dream_snow_loader.app.belonging import refuse_foreign_state
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.listening import Heard, listening
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import PlanOptions
 from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.plan_document import SEAL, applicable, plan_body, seal_of
@@ -21,7 +22,7 @@ from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_f
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.runs import begun, report_of
 from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
-from beast_dream_snow_loader.app.wiring import opened, wire
+from beast_dream_snow_loader.app.wiring import wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import ExitCode

@@ -17,11 +17,11 @@ from beast_dream_snow_loader.app.health.names import DATABASE, PAGES
 from beast_dream_snow_loader.app.health.registry import registered
 from beast_dream_snow_loader.app.health.sight import Sight
 from beast_dream_snow_loader.app.listening import healings_to_log
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.waiting import time_to_wait
-from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.exit_codes import HEALTH, HealthCode, code_of_failure
 from beast_dream_snow_loader.core.mapping_rules import MappingRules

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
 from beast_dream_snow_loader.app.notifying import Telling, with_telling
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.places import report_file
@@ -32,7 +33,7 @@ from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.sweeping import swept
 from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
 from beast_dream_snow_loader.app.waiting import time_to_wait
-from beast_dream_snow_loader.app.wiring import Wiring, opened, wire
+from beast_dream_snow_loader.app.wiring import Wiring, wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import exit_code_of

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from beast_dream_snow_loader.app.auditing import prepare, signing
+from beast_dream_snow_loader.app.auditing import prepare
 from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.breakers import breakers_for, breakers_of
 from beast_dream_snow_loader.app.config import Settings
@@ -15,7 +14,7 @@ from beast_dream_snow_loader.app.healed import healed_lately
 from beast_dream_snow_loader.app.kept_sessions import KeptSessions
 from beast_dream_snow_loader.app.listening import Heard, retry_config
 from beast_dream_snow_loader.app.logins import require_logins
-from beast_dream_snow_loader.app.places import state_directory, state_url
+from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
@@ -28,7 +27,7 @@ from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.pipeline.world import World
 from beast_dream_snow_loader.servicenow.authentication import authenticating
 from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient
-from beast_dream_snow_loader.state.store import Store, open_store
+from beast_dream_snow_loader.state.store import Store
 from beast_dream_snow_loader.transport.allowance import Allowance
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.bulkheading import Spare
@@ -43,7 +42,7 @@ from beast_dream_snow_loader.unifi.door import LOGIN
 from beast_dream_snow_loader.unifi.session import NoSessions, Sessions
 from beast_dream_snow_loader.unifi.source import SITE_MANAGER, UniFiSource
 
-__all__ = ["SERVICENOW", "Transports", "Wiring", "mapping_rules", "opened", "restraints", "wire"]
+__all__ = ["SERVICENOW", "Transports", "Wiring", "mapping_rules", "restraints", "wire"]
 
 UNIFI_COOL_DOWN_SECONDS = 5.0
 """After a first 429 of UniFi without a word (unifi-api 5, gotcha 16)."""
@@ -167,21 +166,6 @@ class Transports:
             restraint=self.restraints.of(service, width),
         )
         return Spare(stack) if self.spare else stack
-
-
-@contextmanager
-def opened(ground: Ground) -> Iterator[Store]:
-    """The state of this environment, migrated and checked. Raises a StateError."""
-    store = open_store(
-        state_url(ground.settings),
-        ground.clock,
-        limits=ground.settings.queue.limits(),
-        signing=signing(ground),
-    )
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def wire(

@@ -18,13 +18,14 @@ from beast_dream_snow_loader.app.doctor.registering import register_source
 from beast_dream_snow_loader.app.failing import failed as stopped
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.listening import Heard, listening
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.private_files import refuse_unwritable
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.run_ids import new_run_id
 from beast_dream_snow_loader.app.waiting import time_to_wait
-from beast_dream_snow_loader.app.wiring import mapping_rules, opened
+from beast_dream_snow_loader.app.wiring import mapping_rules
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.checkup import Check, CheckStatus, exit_code, failed
 from beast_dream_snow_loader.core.events import ignore

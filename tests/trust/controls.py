@@ -106,7 +106,7 @@ CONTROLS: Sequence[Control] = (
              "transport/tls.py", "        made = _with_authorities(chosen.ca_file)\n",
              "        made = _with_authorities(chosen.ca_file)\n        made.check_hostname = False\n"),
     _control("12.3.2", "a mail server that nobody vouches for gets no login",
-             "scenarios/test_notifications.py::test_mail_that_would_not_be_safe_is_not_sent[unknown authority]",
+             "scenarios/test_notifications.py::test_mail_that_would_not_be_safe_is_not_sent[unknown authority-5]",
              "transport/mail.py", "context(Trust(ca_file=mailbox.ca_file))", "context(Trust(checked=False))"),
     _control("12.3.4", "a self-signed console is pinned",
              "trust/test_tls.py::test_a_pinned_certificate_is_believed_though_nobody_vouches_for_it_and_no_other",

@@ -20,6 +20,8 @@ _LEAVES = {
     "rollback": "The findings name what stays as it is now, and why; put it back by hand if it has to be.",
     "replay-queue": "The findings name what was not sent, and the way on; the next load writes what UniFi still shows.",
 }
+METRICS_FILE = "metrics_file"
+"""Of the document: what kept the metrics from being written to their file."""
 _CHANGES = ("create", "update", "retire", "link", "unlink")
 
 
@@ -29,6 +31,12 @@ def closing(result: Result) -> SnowloadError | None:
         return None
     by_command = _BY_COMMAND.get(result.command)
     return by_command(result) if by_command else _BY_CODE.get(_code(result), _otherwise)(result)
+
+
+def unwritten(result: Result) -> SnowloadError | None:
+    """What to tell of metrics that could not be written, however the command ended."""
+    lost = result.body.get(METRICS_FILE)
+    return SnowloadError(f"Metrics were not written. {lost['message']}", next_step=lost["next_step"]) if lost else None
 
 
 def _queued(result: Result) -> SnowloadError:

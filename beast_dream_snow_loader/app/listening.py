@@ -92,6 +92,14 @@ def healings_to_log(here: Ground) -> Listener:
     return fan_out(listen)
 
 
+@contextmanager
+def logging_after(here: Ground, place: Place, run_id: str) -> Iterator[None]:
+    """For what is still to be said once the log of the run is closed."""
+    config, console = log_config(here, place.verbosity), console_level(here, place)
+    with correlated(run_id or here.environment), logging_to(config, sys.stderr, console=console):
+        yield
+
+
 def log_config(here: Ground, verbosity: int = 0) -> LoggingConfig:
     """The usual level unless a setting or ``-vv`` says otherwise; a file in the state directory if none is named."""
     mine = here.settings.logging

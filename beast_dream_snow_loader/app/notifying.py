@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from dataclasses import replace
 from beast_dream_snow_loader.app.breakers import registry_of, shared_memory
 from beast_dream_snow_loader.app.failing import result_of
 from beast_dream_snow_loader.app.ground import Ground, quieter_libraries
-from beast_dream_snow_loader.app.listening import console_level, log_config
+from beast_dream_snow_loader.app.listening import logging_after
 from beast_dream_snow_loader.app.notify_channels import Channels, Delivery
 from beast_dream_snow_loader.app.notify_message import coming, facts_of, message_of
 from beast_dream_snow_loader.app.opening import opened
@@ -28,9 +27,8 @@ from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.notices import ALL, MEMORY, Condition, Decision, notices_of
 from beast_dream_snow_loader.errors import SnowloadError, StateError
 from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
-from beast_dream_snow_loader.operations.correlation import correlated, trace_id
+from beast_dream_snow_loader.operations.correlation import trace_id
 from beast_dream_snow_loader.operations.listeners import to_log
-from beast_dream_snow_loader.operations.log_sinks import logging_to
 from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.operations.withheld_memory import WithheldMemory
 from beast_dream_snow_loader.state.notices import Decide, Letter
@@ -72,8 +70,10 @@ class Telling:
             return result
         deliveries: list[Delivery] = []
         try:
-            with stop_on_signals(here.clock, self.stop), quieter_libraries(self._place), self._logged(here):
-                self._tell(here, result, deliveries)
+            with stop_on_signals(here.clock, self.stop), quieter_libraries(self._place):
+                self._run_id = result.run_id or self._run_id
+                with logging_after(here, self._place, self._run_id):
+                    self._tell(here, result, deliveries)
         except Exception as error:  # noqa: BLE001 - who tells is a listener: it does not change how a load ends
             deliveries.append(Delivery(channel=ALL, error=_untold(error, deliveries)))
         rows = [one.document() for one in deliveries]
@@ -86,7 +86,6 @@ class Telling:
             self.ended(result_of(self.command, why, environment=environment, run_id=self._run_id))
 
     def _tell(self, here: Ground, result: Result, deliveries: list[Delivery]) -> None:
-        self._run_id = result.run_id or self._run_id
         code = int(result.exit_code)
         suffix, params = ("", ()) if code in _FINE else ("/fail", (("exit_code", str(code)),))
         deliveries += self._told(self._ping(_channels(here), suffix, params, f"{result.status} ({code})"))
@@ -123,13 +122,6 @@ class Telling:
             else:
                 logger.log_event("notice.sent", channel=one.channel)
         return deliveries
-
-    @contextmanager
-    def _logged(self, here: Ground) -> Iterator[None]:
-        """The log of the run is closed already."""
-        config, console = log_config(here, self._place.verbosity), console_level(here, self._place)
-        with correlated(self._run_id or here.environment), logging_to(config, sys.stderr, console=console):
-            yield
 
 
 def with_telling(telling: Telling, work: Callable[[], Result]) -> Result:

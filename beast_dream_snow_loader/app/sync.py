@@ -64,8 +64,8 @@ class Task:
 
 
 def load(options: LoadOptions, listener: Listener) -> Result:
-    """Never raises a SnowloadError: what stopped it is in the result. The file of errors comes first, then that of
-    metrics, for each may change how it ends; people are told last."""
+    """Never raises a SnowloadError: what stopped it is in the result. The file of errors comes first, for it may
+    change how it ends, then that of metrics, which tells that; people are told last."""
     telling = Telling("load", options.place, mute=options.dry_run)
     exposure = Exposure(command="load", place=options.place, recorded=not options.dry_run)
     return with_telling(

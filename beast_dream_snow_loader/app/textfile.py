@@ -15,16 +15,18 @@ from functools import partial
 from pathlib import Path
 
 from beast_dream_snow_loader import __version__
+from beast_dream_snow_loader.app.closing import METRICS_FILE
 from beast_dream_snow_loader.app.config import metrics_on, setting_as_written
 from beast_dream_snow_loader.app.failing import result_of
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.instance_url import instance_url
+from beast_dream_snow_loader.app.listening import logging_after
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.state_facts import common_labels, labels_of, state_facts
 from beast_dream_snow_loader.clock import SystemClock
-from beast_dream_snow_loader.core.exit_codes import code_of_failure
+from beast_dream_snow_loader.core.exit_codes import way_on
 from beast_dream_snow_loader.core.measures import Sample
 from beast_dream_snow_loader.core.run_samples import run_samples
 from beast_dream_snow_loader.core.state_samples import StateFacts, state_samples
@@ -36,6 +38,7 @@ from beast_dream_snow_loader.errors import (
     StateError,
     StateLocked,
 )
+from beast_dream_snow_loader.operations.logger import StructuredLogger
 from beast_dream_snow_loader.state.private_files import refuse_foreign_link
 from beast_dream_snow_loader.state.store import Store
 
@@ -74,7 +77,8 @@ class Exposure:
                 self._facts = _facts(here, store)
 
     def told(self, result: Result) -> Result:
-        """The result, its file written; with the error where that could not be."""
+        """The result, its file written. What keeps it from that is told in the document, in the log and on
+        stderr, and changes no exit code: what the command was run for is done."""
         try:
             if self._ground is None:
                 self._salvage()
@@ -82,9 +86,15 @@ class Exposure:
                 self._use(self._file, self._common)  # another command may have written it meanwhile
                 self._write(self._file, result)
         except SnowloadError as error:
-            code = result.exit_code or code_of_failure(self.command, error)
-            return replace(result, error=result.error or error, exit_code=code)
+            self._logged(result, error)
+            return replace(result, body={**result.body, METRICS_FILE: _told_of(error)})
         return result
+
+    def _logged(self, result: Result, error: SnowloadError) -> None:
+        if self._ground is None:
+            return
+        with suppress(SnowloadError), logging_after(self._ground, self.place, result.run_id):
+            StructuredLogger("snowload").log_event("metrics.unwritten", code=error.code, message=error.message)
 
     def _named(self, here: Ground) -> Path | None:
         mine, flag = here.settings.metrics, self.place.textfile
@@ -103,6 +113,7 @@ class Exposure:
         refuse_foreign_link(file)
         try:
             refuse_unwritable(file)
+            _refuse_no_file(file)
             self._kept = _kept(file, common)
         except BadArgument as refused:
             if self.place.textfile is not None:
@@ -151,6 +162,19 @@ def with_textfile(exposure: Exposure, work: Callable[[], Result]) -> Result:
         if not ended:
             exposure.told(result_of(exposure.command, sys.exc_info()[1]))
     return exposure.told(result)
+
+
+def _told_of(error: SnowloadError) -> dict[str, str]:
+    return {"code": error.code, "message": error.message, "next_step": way_on(error)}
+
+
+def _refuse_no_file(file: Path) -> None:
+    """A pipe would be waited for, and a device keeps nothing."""
+    if file.exists() and not file.is_file():
+        raise BadArgument(
+            f"File {file} cannot be written: it is a pipe, a socket or a device, and metrics are kept in a file.",
+            next_step="Name a file in a directory of yours.",
+        )
 
 
 def _facts(here: Ground, store: Store) -> StateFacts:

@@ -81,6 +81,9 @@ EVENTS: Mapping[str, LogEvent] = {
         meaning="something was put right without a person, and looked at; `undone` says why it was taken back",
         level="INFO", values=("healing", "subject", "detected", "done", "verified", "undone"),
         raised="warning when `verified` is false"),
+    "metrics.unwritten": LogEvent(
+        meaning="the file of metrics could not be written; the command ended as it would have", level="WARNING",
+        values=("code", "message")),
     "notice.sent": LogEvent(
         meaning="a message, or a ping, was handed over", level="INFO", values=("channel", "message"),
         raised="warning when there is something to mend: `message`"),

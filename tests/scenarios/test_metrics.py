@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -26,7 +27,7 @@ from beast_dream_snow_loader.web.bounded import HEAD_BYTES, PATIENCE_SECONDS, PL
 from tests.conftest import Ended, Snowload
 from tests.programs import program
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import HELD_BACK, LOAD, WRITES, OpenTown, away, running, unifi_away, when
+from tests.scenarios.desk import HELD_BACK, LOAD, WRITES, OpenTown, away, keeps, running, unifi_away, when
 
 BOUNDED = {*COMMON, "command", "operation", "step", "kind", "outcome", "breaker"} | {
     *("state", "severity", "category", "check", "version", "quantile")
@@ -240,6 +241,43 @@ def test_a_file_of_another_target_and_one_that_is_none_of_ours_are_left_as_they_
         by_setting = here.run(*LOAD, SNOWLOAD_METRICS__TEXTFILE=str(file))
         assert (by_setting.code, file.read_text("utf-8")) == (6, content)
         assert "metrics.textfile" in by_setting.err
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_what_is_no_file_is_refused_before_anything_is_done_and_not_waited_for(
+    here: Town, tmp_path: Path, kind: str
+) -> None:
+    """R4.5."""
+    odd = Path("/dev/full") if kind == "device" else tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(odd)
+    with socket.socket(socket.AF_UNIX) as peer:
+        if kind == "socket":
+            peer.bind(str(odd))
+        setting = {"SNOWLOAD_METRICS__TEXTFILE": str(odd)}
+        ends = [load(here, odd), here.run(*LOAD, **setting)]
+        ends += [here.run("health", "--env", "testing", *flag, **more)
+                 for flag, more in ((("--textfile", str(odd)), {}), ((), setting))]  # fmt: skip
+    assert [ended.code for ended in ends] == [2, 6, 3, 3]
+    assert all("metrics are kept in a file" in ended.err for ended in ends)
+    assert not here.sandbox.log.lines("site-manager")
+
+
+def test_metrics_that_cannot_be_written_at_the_end_change_no_exit_code_and_are_told(here: Town, file: Path) -> None:
+    """R4.5: 5 would say that an end is away."""
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=1))
+    process = running(here, *LOAD, "--textfile", str(file))
+    when(here.writes, "no write was sent")
+    file.parent.rmdir()
+    out, err = process.communicate(timeout=60)
+    document = json.loads(out)
+    assert (process.returncode, document["status"], "error" in document) == (0, "ok", False)
+    keeps(document)
+    assert str(file) in document["metrics_file"]["message"]
+    assert "Metrics were not written." in err
+    log = next(here.run.home.rglob("snowload.jsonl")).read_text("utf-8")
+    (line,) = [one for one in map(json.loads, log.splitlines()) if one["event"] == "metrics.unwritten"]
+    assert (line["level"], line["correlation_id"]) == ("warning", document["run_id"])
 
 
 def test_each_command_replaces_its_own_numbers_and_leaves_those_of_the_others(here: Town, file: Path) -> None:

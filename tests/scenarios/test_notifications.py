@@ -330,11 +330,10 @@ def test_whoever_asks_for_the_end_twice_waits_for_no_receiver(here: Town, receiv
     assert len(receiver.got) == (when_asked == "while people are told")
 
 
-@pytest.mark.parametrize("flag", ["--errors", "--textfile"])
 def test_people_and_the_dead_mans_switch_hear_the_exit_code_with_which_it_ends(
-    here: Town, receiver: Receiver, hook: Server, tmp_path: Path, flag: str
+    here: Town, receiver: Receiver, hook: Server, tmp_path: Path
 ) -> None:
-    """A file that cannot be written at the end makes it another one."""
+    """A file of errors that cannot be written at the end makes it another one."""
     folder = tmp_path / "out"
     folder.mkdir()
 
@@ -344,7 +343,7 @@ def test_people_and_the_dead_mans_switch_hear_the_exit_code_with_which_it_ends(
             folder.write_text("")
 
     receiver.does = lost
-    ended = here.run(*LOAD, flag, str(folder / "file"), SNOWLOAD_NOTIFY__PING_URL=f"{hook.url}/ping")
+    ended = here.run(*LOAD, "--errors", str(folder / "file"), SNOWLOAD_NOTIFY__PING_URL=f"{hook.url}/ping")
     assert ended.code != 0
     (start, _), (fail, told), *_ = pings(receiver)
     assert (start, fail, told["exit_code"]) == ("/ping/start", "/ping/fail", str(ended.code))

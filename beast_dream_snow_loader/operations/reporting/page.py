@@ -9,6 +9,8 @@ from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.operations.reporting.charts import WIDTH, charts
 
 _KINDS = ("good", "warn", "warn2", "bad", "bad2", "other", "c1", "c2", "c3", "c4", "c5")
+_LONGEST_WORD = 20
+"""An instant. Longer ones, of ids and of strangers, break wherever a line ends: or one would widen its table."""
 
 
 class Table(Protocol):
@@ -35,6 +37,7 @@ def page(document: Mapping[str, Any], todo: Table | None, sections: Iterable[Tab
         finalize=lambda value: shown(value, 1000) if type(value) is str else value,
         trim_blocks=True,
     )
+    environment.tests["long"] = _long
     text = environment.get_template("page.html.j2").render(
         title=f"snowload report, {document['environment']}",
         span=_span(document),
@@ -48,6 +51,10 @@ def page(document: Mapping[str, Any], todo: Table | None, sections: Iterable[Tab
         generated_at=document["generated_at"],
     )
     return text.encode("utf-8", "replace")
+
+
+def _long(cell: object) -> bool:
+    return any(len(word) > _LONGEST_WORD for word in str(cell).split())
 
 
 def _span(document: Mapping[str, Any]) -> str:

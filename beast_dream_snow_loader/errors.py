@@ -29,6 +29,7 @@
     ├─ StateError
     │  ├─ StateLocked             another run holds the target
     │  ├─ StateFull               the disk is full: free space
+    │  ├─ StateAbsent             there is none, and whoever only looks makes none
     │  ├─ QueueFull               more would wait than may: drain, or allow more
     │  ├─ AuditDamaged            the audit trail cannot be gone on with: look into it first
     │  ├─ StateTooNew             this program is older than the database
@@ -261,6 +262,12 @@ class StateUnavailable(StateError):
     """The disk or the server that holds the state fails. No setting is wrong; what was not saved was not done."""
 
     code = "state.unavailable"
+
+
+class StateAbsent(StateError):
+    """There is no state where it is looked for, and it is not to be made."""
+
+    code = "state.absent"
 
 
 class QueueFull(StateError):

@@ -21,7 +21,7 @@ from beast_dream_snow_loader.core.measures import Sample
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.run_samples import run_samples
 from beast_dream_snow_loader.core.state_samples import StateFacts, state_samples
-from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError
+from beast_dream_snow_loader.errors import ConfigurationError, SnowloadError, StateAbsent
 from beast_dream_snow_loader.operations.exposition import exposition
 
 COMMAND = "metrics"
@@ -81,21 +81,21 @@ def serving(
 
 
 class Readings:
-    """The state as it is at the moment of asking. What keeps it from being read is told once, until that changes. To
+    """The state as it is at the moment of asking; it is made by others. One that is not there yet is no trouble, one
+    that was there and is gone is. What keeps it from being read is told once, until that changes. To
     be asked by one thread at a time."""
 
     def __init__(self, here: Ground, complain: Callable[[SnowloadError], None]) -> None:
         self._here, self._complain = here, complain
-        self._wrong = ""
+        self._wrong, self._seen = "", False
         self.common = common_labels(here)
 
     def samples(self) -> tuple[list[Sample], bool]:
         """And whether the state could be read: else they say that it could not."""
         found: list[Sample] = []
-        if self._well(lambda: found.extend(_samples(self._here))):
-            return found, True
-        unread = StateFacts(at=self._here.clock.now(), version=__version__, up=False)
-        return list(state_samples(unread)), False
+        well = self._well(lambda: found.extend(_samples(self._here, make=False)))
+        unread = StateFacts(at=self._here.clock.now(), version=__version__, up=None if well else False)
+        return found or list(state_samples(unread)), well
 
     def opens(self) -> bool:
         return self._well(lambda: _opened(self._here))
@@ -103,13 +103,18 @@ class Readings:
     def _well(self, read: Callable[[], None]) -> bool:
         try:
             read()
+            self._seen = True
         except SnowloadError as error:
-            if error.message != self._wrong:
-                self._complain(error)
-            self._wrong = error.message
-            return False
+            if self._seen or not isinstance(error, StateAbsent):
+                return self._ill(error)
         self._wrong = ""
         return True
+
+    def _ill(self, error: SnowloadError) -> bool:
+        if error.message != self._wrong:
+            self._complain(error)
+        self._wrong = error.message
+        return False
 
 
 def _refuse_off(here: Ground) -> None:
@@ -120,9 +125,9 @@ def _refuse_off(here: Ground) -> None:
         )
 
 
-def _samples(here: Ground) -> list[Sample]:
+def _samples(here: Ground, *, make: bool = True) -> list[Sample]:
     """Of the state, and of the last run of each command that is recorded."""
-    with opened(here) as store:
+    with opened(here, make=make) as store:
         runs = [store.memory.last_ended(here.target, command) for command in _RECORDED]
         facts = state_facts(here, store)
     documents = [run.report for run in runs if run is not None and "schema" in run.report]
@@ -130,5 +135,5 @@ def _samples(here: Ground) -> list[Sample]:
 
 
 def _opened(here: Ground) -> None:
-    with opened(here):
+    with opened(here, make=False):
         pass

@@ -12,13 +12,15 @@ from beast_dream_snow_loader.state.store import Store, open_store
 
 
 @contextmanager
-def opened(ground: Ground) -> Iterator[Store]:
-    """The state of this environment, migrated and checked. Raises a StateError."""
+def opened(ground: Ground, *, make: bool = True) -> Iterator[Store]:
+    """The state of this environment, migrated and checked. Raises a StateError; StateAbsent when there is none and
+    ``make`` is False."""
     store = open_store(
         state_url(ground.settings),
         ground.clock,
         limits=ground.settings.queue.limits(),
         signing=signing(ground),
+        make=make,
     )
     try:
         yield store

@@ -67,6 +67,7 @@ CLASSIFICATION: Mapping[type[BaseException], Classification] = {
     errors.StateLocked: _as(_C.CONFIGURATION, _S.MEDIUM),
     errors.StateFull: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.StateUnavailable: _as(_C.CONFIGURATION, _S.CRITICAL),
+    errors.StateAbsent: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.QueueFull: _as(_C.SERVICENOW_API, _S.CRITICAL),
     errors.AuditDamaged: _as(_C.CONFIGURATION, _S.CRITICAL),
     errors.StateTooNew: _as(_C.CONFIGURATION, _S.CRITICAL),

@@ -29,9 +29,15 @@ _WRITERS = 0x736E6F77
 
 
 def open_engine(
-    url: str, clock: Clock, migrations: Migrations = PACKAGED, busy_seconds: float = BUSY_SECONDS
+    url: str,
+    clock: Clock,
+    migrations: Migrations = PACKAGED,
+    busy_seconds: float = BUSY_SECONDS,
+    *,
+    make: bool = True,
 ) -> Engine:
-    """The database behind ``url``, made if it is not there and brought to the newest revision.
+    """The database behind ``url``, made if it is not there and brought to the newest revision. ``make`` False: one that
+    is not there, or has no tables, is a StateAbsent.
 
     ``busy_seconds`` is how long a statement waits for another process's transaction.
 
@@ -40,10 +46,10 @@ def open_engine(
     """
     parsed = _parse(url)
     if not is_sqlite(parsed):
-        return _migrated(postgresql_engine(parsed, busy_seconds), clock, migrations)
+        return _migrated(postgresql_engine(parsed, busy_seconds), clock, migrations, make=make)
     file = Path(str(parsed.database))
-    with opening(file, busy_seconds):
-        return _migrated(sqlite_engine(parsed, file, busy_seconds), clock, migrations)
+    with opening(file, busy_seconds, make=make):
+        return _migrated(sqlite_engine(parsed, file, busy_seconds), clock, migrations, make=make)
 
 
 def is_sqlite(url: URL) -> bool:
@@ -111,9 +117,9 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def _migrated(engine: Engine, clock: Clock, migrations: Migrations) -> Engine:
+def _migrated(engine: Engine, clock: Clock, migrations: Migrations, *, make: bool) -> Engine:
     try:
-        migrate(engine, clock, migrations)
+        migrate(engine, clock, migrations, make=make)
     except BaseException:
         engine.dispose()
         raise

@@ -15,7 +15,14 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
-from beast_dream_snow_loader.errors import StateDamaged, StateError, StateFull, StateLocked, StateUnavailable
+from beast_dream_snow_loader.errors import (
+    StateAbsent,
+    StateDamaged,
+    StateError,
+    StateFull,
+    StateLocked,
+    StateUnavailable,
+)
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -67,6 +74,14 @@ def gone(name: str) -> StateUnavailable:
         f"Database {name} was moved, deleted or replaced while it was in use.",
         next_step="Put it back where it was, or name its new place with SNOWLOAD_STATE_DIR, then run `snowload load`: "
         "what was sent is looked up, what was not saved is done anew.",
+    )
+
+
+def absent(name: str) -> StateAbsent:
+    return StateAbsent(
+        f"There is no database {name}.",
+        next_step="Put it back where it was, or name its place with SNOWLOAD_STATE_DIR; a new one is made by "
+        "`snowload load`.",
     )
 
 

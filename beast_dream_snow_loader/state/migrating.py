@@ -12,7 +12,8 @@ from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateTooNew
 from beast_dream_snow_loader.state.backup import back_up
-from beast_dream_snow_loader.state.damage import damaged
+from beast_dream_snow_loader.state.damage import damaged, named
+from beast_dream_snow_loader.state.faults import absent
 from beast_dream_snow_loader.state.on_sqlite import READING
 from beast_dream_snow_loader.state.schema import meta, metadata
 from beast_dream_snow_loader.state.statements import upsert
@@ -38,8 +39,9 @@ class Migrations:
 PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0012")
 
 
-def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED) -> None:
-    """Nothing when the database is at the head. StateTooNew when it is at a revision this program does not know."""
+def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED, *, make: bool = True) -> None:
+    """Nothing when the database is at the head. StateTooNew when it is at a revision this program does not know,
+    StateAbsent when it is at none and must not be made (``make`` False)."""
     if _is_at(engine, migrations.head):
         return
     with engine.begin() as connection:
@@ -51,6 +53,8 @@ def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED) -> 
             return
         if present is None:
             _refuse_unnumbered(connection)
+            if not make:
+                raise absent(named(engine.url))
         config = _config(migrations, connection)
         if present is not None:
             _refuse_newer(connection, config, present, migrations)

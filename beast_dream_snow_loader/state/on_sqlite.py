@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from beast_dream_snow_loader.errors import StateLocked
 from beast_dream_snow_loader.state.backup import way_back
 from beast_dream_snow_loader.state.emptied import refuse_emptied
-from beast_dream_snow_loader.state.faults import RIGHTS, gone, telling, translate_faults, undone
+from beast_dream_snow_loader.state.faults import RIGHTS, absent, gone, telling, translate_faults, undone
 from beast_dream_snow_loader.state.private_files import private_directory, private_file
 
 _LOG_LIMIT = f"journal_size_limit={4 * 1024 * 1024}"
@@ -33,8 +33,11 @@ def fold_log(engine: Engine) -> bool:
 
 
 @contextmanager
-def opening(file: Path, busy_seconds: float) -> Iterator[None]:
-    """Only one process at a time makes ``file``, turns WAL on or migrates. The file is there and ours in the block."""
+def opening(file: Path, busy_seconds: float, *, make: bool = True) -> Iterator[None]:
+    """Only one process at a time makes ``file``, turns WAL on or migrates. The file is there and ours in the block.
+    StateAbsent when it is not there and not to be made."""
+    if not make and not file.exists():
+        raise absent(str(file))
     private_directory(file.parent)
     lock = FileLock(file.with_name(f"{file.name}.opening"), timeout=busy_seconds, mode=0o600)
     _acquire(lock, file)

@@ -248,12 +248,14 @@ def open_store(
     busy_seconds: float = BUSY_SECONDS,
     limits: QueueLimits = QueueLimits(),
     signing: Signing = Signing(),
+    *,
+    make: bool = True,
 ) -> Store:
     """The store behind ``url``: ``sqlite:////path/state.sqlite`` or ``postgresql+psycopg://user@host/database``.
 
-    Makes and migrates what is needed. Raises as :func:`open_engine`.
+    Makes (unless ``make`` is False) and migrates what is needed. Raises as :func:`open_engine`.
     """
-    engine = open_engine(url, clock, migrations, busy_seconds)
+    engine = open_engine(url, clock, migrations, busy_seconds, make=make)
     audit = SqlAuditLog(engine, clock, signing, signing.keys or _key_file(engine.url, signing.directory))
     return Store(engine, clock, audit, limits)
 

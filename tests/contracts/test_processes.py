@@ -9,7 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from beast_dream_snow_loader.errors import StateAbsent
 from beast_dream_snow_loader.operations.audit_check import Check
+from beast_dream_snow_loader.state.store import open_store
+from tests.contracts.conftest import Place
 
 PROGRAM = """
 import sys, time
@@ -86,3 +89,13 @@ def test_lanes_that_settle_side_by_side_all_arrive(store, make, threads):
         list(pool.map(lane, range(threads)))
     assert len(store.ledger.known().items) == threads * 50
     assert store.journal.pending() == {"open": 0, "unknown": 0, "later": 0}
+
+
+def test_who_only_looks_makes_no_state_and_opens_one_that_is_there(place: Place) -> None:
+    """R4.5."""
+    for _ in range(2):
+        with pytest.raises(StateAbsent):
+            open_store(place.url, place.clock, signing=place.signing, make=False)
+    place.open().close()
+    with open_store(place.url, place.clock, signing=place.signing, make=False) as store:
+        assert store.check().whole

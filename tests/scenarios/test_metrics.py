@@ -438,6 +438,27 @@ def test_a_state_that_cannot_be_read_is_told_by_metrics_and_by_healthz(here: Tow
         assert got(f"{url}/healthz")[0] == 503
 
 
+def test_a_state_that_is_gone_is_told_and_none_is_made(here: Town) -> None:
+    """R4.5: not there yet is no trouble."""
+    state = here.run.home / "state" / "testing"
+    file = state / "state.sqlite"
+    with serving(here) as (process, url):
+        assert got(f"{url}/healthz") == (200, "ok\n")
+        assert read(got(f"{url}/metrics")[1], "snowload_state_up") is None
+        assert not file.exists()
+        assert here.run(*LOAD).code == 0
+        assert read(got(f"{url}/metrics")[1], "snowload_state_up") == 1
+        kept = state.rename(state.with_name("elsewhere"))
+        assert got(f"{url}/healthz")[0] == 503
+        assert read(got(f"{url}/metrics")[1], "snowload_state_up") == 0
+        assert not state.exists()
+        kept.rename(state)
+        assert got(f"{url}/healthz")[0] == 200
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=20)[1]
+    assert told.count(f"There is no database {file}") == 1
+
+
 def test_why_the_state_cannot_be_read_is_told_once_until_it_can(here: Town) -> None:
     """R6.1: with the command to give next."""
     assert here.run(*LOAD).code == 0

@@ -42,8 +42,7 @@ class Past:
 
 def overview(past: Past, listed: int | None = None) -> dict[str, Any]:
     """The report's own part of the document; with the newest ``listed`` runs, or all of them."""
-    hours = buckets_of(past.digests, Grain.HOUR)
-    every = [*past.buckets, *hours]
+    every = [*past.buckets, *buckets_of(past.digests, _grain(past.digests))]
     load = past.load
     loads = [one for one in past.digests if one.command == "load"]
     found = quality(load.id if load else None, load.report if load else {})
@@ -69,6 +68,12 @@ def overview(past: Past, listed: int | None = None) -> dict[str, Any]:
     }
     last = next((one for one in loads if one.status is not RunStatus.RUNNING), None)
     return {**told, "next_steps": next_steps(told, brief(last) if last is not None else None)}
+
+
+def _grain(newest_first: Sequence[Digest]) -> Grain:
+    """Hours only where charts may show them: thirty days of runs every five minutes have 720."""
+    long = newest_first and newest_first[0].started_at - newest_first[-1].started_at > _FINE + timedelta(hours=1)
+    return Grain.DAY if long else Grain.HOUR
 
 
 def brief(one: Digest) -> dict[str, Any]:

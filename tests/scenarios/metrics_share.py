@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from beast_dream_snow_loader.app.ground import ground
+from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.textfile import Exposure
-from beast_dream_snow_loader.app.wiring import opened
 from beast_dream_snow_loader.cli.main import run
 
 

@@ -24,7 +24,7 @@ from beast_dream_snow_loader.app.orders import usual_order
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, done
 from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
-from beast_dream_snow_loader.app.tracing import collector
+from beast_dream_snow_loader.app.tracing import MEND, left_out, refuse_unusable
 from beast_dream_snow_loader.app.wiring import mapping_rules, wire
 from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.desired import DesiredState
@@ -80,7 +80,7 @@ def check_config(place: Place) -> Result:
         with ground(place) as here:
             problems = [
                 *_problems(lambda: require_logins(here.settings)),
-                *_problems(lambda: collector(here.settings)),
+                *_problems(lambda: refuse_unusable(here)),
                 *_problems(lambda: mapping_rules(here.settings)),
                 *_problems(lambda: read_bindings(here.settings.bindings)),
             ]
@@ -90,7 +90,8 @@ def check_config(place: Place) -> Result:
                     next_step="Mend them, then run this again.",
                     problems=tuple(problems),
                 )
-            return done("config-check", here, {"problems": []})
+            odd = left_out(here)
+            return done("config-check", here, {"problems": [], "warnings": [f"{odd} {MEND}"] if odd else []})
     except SnowloadError as error:
         return failed("config-check", error, environment=place.environment or "")
 

@@ -70,7 +70,7 @@ def listening(
         stack.enter_context(logging_to(config, sys.stderr, console=console, libraries=libraries))
         logger = StructuredLogger("snowload", logging.getLevelName(level))
         heard.troubles = Troubles(here.clock, environment=here.environment, logger=logger)
-        traces = stack.enter_context(traced(here, run_id, command, heard, to_log(logger)))
+        traces = stack.enter_context(traced(here, run_id, command, heard, fan_out(to_log(logger), heard.append_of)))
         stack.enter_context(_told(logger, here, run_id, heard, command))
         counted = [to_metrics(heard.metrics)] if metrics_on(here.settings) else []
         yield fan_out(progress, to_log(logger), heard.append_of, heard.troubles, *counted, *traces)

@@ -19,5 +19,7 @@ def render(result: Result) -> None:
 
 def render_check(result: Result) -> None:
     """The end of ``config check``: the problems themselves go to stderr with the error."""
+    for warning in result.body.get("warnings", ()):
+        line(f"warning: {warning}")
     if result.exit_code == 0:
         line("config check: no problems found")

@@ -188,7 +188,7 @@ def test_the_environment_says_nothing_to_the_library_that_the_settings_did_not_s
 
 
 def test_headers_that_are_none_are_refused_and_not_shown(here: Town) -> None:
-    there = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    there = {"SNOWLOAD_TELEMETRY__OTLP_ENDPOINT": "http://127.0.0.1:9"}
     for command in (LOAD, ("config", "check", "--env", "testing")):
         for given in ("hush-hush-hush", "a=hush-hush%0d%0ax: y", "a b=hush-hush"):
             ended = here.run(*command, **there, OTEL_EXPORTER_OTLP_HEADERS=given)
@@ -201,6 +201,42 @@ def test_an_empty_setting_goes_before_the_variable_that_everybody_reads(here: To
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "SNOWLOAD_TELEMETRY__OTLP_ENDPOINT": ""}
     assert here.run(*LOAD, **variables).code == 0
     assert collector.spans == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "headers"),
+    [
+        ("http://otel-collector:4318", ""),
+        ("http://[::1", ""),
+        ("collector:4318", ""),
+        ("http://127.0.0.1:9", "hush-hush"),
+        ("http://127.0.0.1:9", "env:NOT_THERE"),
+    ],
+)
+def test_a_variable_that_is_for_every_program_stops_no_load(here: Town, endpoint: str, headers: str) -> None:
+    """X4: it is told instead."""
+    there = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_HEADERS": headers}
+    ended = here.run(*LOAD, **there)
+    assert ended.code == 0, ended.err
+    (finding,) = [one for one in ended.document["findings"] if one["rule"] == "telemetry.left_out"]
+    assert finding["severity"] == "warning"
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in finding["message"]
+    assert "telemetry.left_out" in next(here.run.home.rglob("snowload.jsonl")).read_text("utf-8")
+    assert "hush-hush" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"), [("OTEL_EXPORTER_OTLP_ENDPOINT", (0, 1)), ("SNOWLOAD_TELEMETRY__OTLP_ENDPOINT", (6, 2))]
+)
+def test_health_sees_of_a_collector_what_the_check_of_the_settings_sees(
+    here: Town, name: str, codes: tuple[int, int]
+) -> None:
+    """R4.1, R7.5."""
+    there = {name: "http://otel-collector:4318"}
+    checked = here.run("config", "check", "--env", "testing", **there)
+    looked = here.run("health", "--env", "testing", "--check", "configuration", **there)
+    assert (checked.code, looked.code) == codes
+    assert all("otel-collector" in ended.out + ended.err for ended in (checked, looked))
 
 
 @pytest.mark.parametrize("command", [LOAD, ("config", "check", "--env", "testing", "--json")], ids=["load", "check"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
@@ -30,7 +30,9 @@ from beast_dream_snow_loader.app.logins import (
     unifi_sources,
 )
 from beast_dream_snow_loader.app.places import state_directory
+from beast_dream_snow_loader.app.tracing import MEND, left_out, refuse_unusable
 from beast_dream_snow_loader.app.wiring import mapping_rules
+from beast_dream_snow_loader.core.bindings import read_bindings
 from beast_dream_snow_loader.core.checkup import Check, fail, failed, ok, warn
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.errors import ConfigurationError
@@ -42,7 +44,8 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def settings_parse(here: Ground) -> Iterator[Check]:
-    """They parsed, or nobody would ask. Layers, and the mapping over them."""
+    """They parsed, or nobody would ask. Layers, and what ``config check`` finds wrong with the rest; logins are looked
+    at by themselves."""
     layers = sorted(set(here.loaded.origins.values()))
     yield ok(f"read from: {', '.join(layers) or 'defaults'}")
     try:
@@ -52,7 +55,19 @@ def settings_parse(here: Ground) -> Iterator[Check]:
         yield fail("; ".join(error.problems) or error.message, fix, "mapping", exit_code=ExitCode.CONFIG)
     else:
         yield ok("the mapping is sound", "mapping")
+    yield from _refused("bindings", lambda: read_bindings(here.settings.bindings))
+    yield from _refused("telemetry", lambda: refuse_unusable(here))
+    if odd := left_out(here):
+        yield warn(odd, MEND, "telemetry")
     yield from _open_files(here)
+
+
+def _refused(subject: str, read: Callable[[], object]) -> Iterator[Check]:
+    try:
+        read()
+    except ConfigurationError as error:
+        found = "; ".join(error.problems) or error.message
+        yield fail(found, error.next_step or "Run: snowload config check", subject, exit_code=ExitCode.CONFIG)
 
 
 def _open_files(here: Ground) -> Iterator[Check]:

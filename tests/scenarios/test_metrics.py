@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import time
 import urllib.error
@@ -488,6 +489,19 @@ def test_more_peers_than_there_are_places_for_are_sent_away_and_none_keeps_its_p
         assert time.monotonic() - began < PATIENCE_SECONDS + 10, "a byte now and then is no new beginning"
         assert [one.recv(1) for one in silent] == [b""] * len(silent)
         assert got(f"{url}/healthz")[0] == 200
+
+
+def test_peers_that_break_off_are_no_news(here: Town) -> None:
+    """R4.5: a traceback for each would fill the journal of whoever serves."""
+    with serving(here) as (process, url):
+        for number in range(40):
+            with connected(url) as peer:
+                peer.sendall(b"G" if number % 2 else b"GET /metrics HTTP/1.0\r\n\r\n")
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # no good-bye
+        assert got(f"{url}/healthz")[0] in (200, 503)
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=20)[1].splitlines()
+    assert len(told) == 2, told
 
 
 def test_who_sends_headers_without_an_end_is_sent_away_and_writes_into_no_log(here: Town) -> None:

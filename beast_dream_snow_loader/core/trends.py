@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import pairwise
-from statistics import median
+from statistics import median, quantiles
 
 from beast_dream_snow_loader.core.buckets import Bucket, Grain, buckets_of, coarser
 from beast_dream_snow_loader.core.digest import Digest
@@ -17,6 +17,8 @@ ORPHANS_PERCENT = 10.0
 RETRIES_PERCENT = 10.0
 """The retry budget: from there on requests are no longer repeated."""
 _FEWEST_GAPS = 5
+_A_BURST, _SHORTEST_GAP, _LONG_ENOUGH = 1800.0, 3600.0, 2 * 86400.0
+"""Seconds: see :func:`expected_gap`."""
 WINDOW = timedelta(days=max(WINDOWS))
 """So much of the history is looked at for what is coming."""
 _DONE = ("created", "updated", "retired", "linked", "unlinked")
@@ -64,6 +66,22 @@ def usual_gap(loads: Sequence[Digest]) -> float | None:
         starts.setdefault(one.target, []).append(one.started_at.timestamp())
     gaps = [later - earlier for times in starts.values() for earlier, later in pairwise(times)]
     return median(gaps) if len(gaps) >= _FEWEST_GAPS else None
+
+
+def expected_gap(loads: Sequence[Digest]) -> float | None:
+    """Seconds within which the next load of one target is to be expected; None where they came too rarely to tell.
+
+    Loads of a burst count once: those within half an hour of the one that counts. Of the gaps between them the upper
+    quartile is taken, so that some loads by hand between those of a timer do not move it, and never less than an hour.
+    What came within two days may all be by hand, and says nothing."""
+    counted: list[float] = []
+    for moment in sorted(one.started_at.timestamp() for one in loads):
+        if not counted or moment - counted[-1] >= _A_BURST:
+            counted.append(moment)
+    gaps = [later - earlier for earlier, later in pairwise(counted)]
+    if len(gaps) < _FEWEST_GAPS or counted[-1] - counted[0] < _LONG_ENOUGH:
+        return None
+    return max(_SHORTEST_GAP, quantiles(gaps, n=4, method="inclusive")[-1])
 
 
 def _days(buckets: Iterable[Bucket]) -> list[list[Bucket]]:

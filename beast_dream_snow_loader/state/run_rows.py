@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -13,6 +14,16 @@ from beast_dream_snow_loader.state.unread import from_table
 
 @from_table("runs")
 def run_of(row: Row[Any]) -> Run:
+    return replace(_run_of(row), report=decode_document(row.report))
+
+
+@from_table("runs")
+def brief_run_of(row: Row[Any]) -> Run:
+    """One without its report."""
+    return _run_of(row)
+
+
+def _run_of(row: Row[Any]) -> Run:
     return Run(
         id=row.id,
         command=row.command,
@@ -22,5 +33,4 @@ def run_of(row: Row[Any]) -> Run:
         finished_at=row.finished_at,
         status=RunStatus(row.status),
         exit_code=row.exit_code,
-        report=decode_document(row.report),
     )

@@ -13,7 +13,7 @@ from beast_dream_snow_loader.redaction import masked_values
 from beast_dream_snow_loader.state.codec import encode_document
 from beast_dream_snow_loader.state.engine import reading, writing
 from beast_dream_snow_loader.state.history import remember
-from beast_dream_snow_loader.state.run_rows import run_of
+from beast_dream_snow_loader.state.run_rows import brief_run_of, run_of
 from beast_dream_snow_loader.state.schema import history, runs
 from beast_dream_snow_loader.state.statements import upsert
 
@@ -47,6 +47,15 @@ class SqlRuns:
             query = query.where(runs.c.started_at < until)
         with reading(self._engine) as connection:
             return [run_of(row) for row in connection.execute(query)]
+
+    def newest(self, target: str, limit: int, command: str = "load") -> Sequence[Run]:
+        """How the runs of ``command`` against ``target`` ended, newest first, without what they reported."""
+        c = runs.c
+        query = select(*(column for column in c if column is not c.report))
+        query = query.where(c.target == target, c.command == command)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(c.started_at.desc(), c.id.desc()).limit(limit)).all()
+        return [brief_run_of(row) for row in rows]
 
     def last_success(self, target: str, command: str = "load") -> Run | None:
         """The newest run of ``command`` against ``target`` that ended ``ok``."""

@@ -75,6 +75,7 @@ def test_every_check_of_the_state_is_made_on_this_database(place: Place, tmp_pat
         "dead-letters",
         "snapshots",
         "classes",
+        "last-load",
         "last-success",
         "overdue",
         "forecast",

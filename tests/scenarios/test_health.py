@@ -62,7 +62,7 @@ def test_on_a_loaded_town_in_which_nothing_is_amiss_every_check_is_healthy(here:
         *(f"credentials[{at}]", f"unifi[{at}]"),
         *(f"unifi.{kind}[{at}]" for kind in ("certificate", "clock", "authentication")),
         *("database", "lock", "belonging", "queue", "dead-letters", "snapshots", "breakers", "classes"),
-        *("last-success", "overdue", "forecast", "growth"),
+        *("last-load", "last-success", "overdue", "forecast", "growth"),
     }
     numbers = rows(ended)["system"]["details"]
     assert all(isinstance(number, int | float) for number in numbers.values())

@@ -39,22 +39,22 @@ def state(town: Town) -> Iterator[Store]:
         yield store
 
 
-def loads(town: Town, *ages: timedelta, **report: Any) -> None:
-    """Loads that began so long ago, a minute each."""
+def loads(town: Town, *ages: timedelta, status: RunStatus = RunStatus.OK, **report: Any) -> None:
+    """Loads that began so long ago, a minute each, and ended so."""
     looked(town, "--check", "database")
     target = town.run.variables["SERVICENOW_INSTANCE"]
     with state(town) as store:
         for number, age in enumerate(ages):
             began = datetime.now(UTC) - age
             ended = Run(
-                id=f"run-{number}",
+                id=f"run-{began.timestamp()}-{number}",
                 command="load",
                 environment="testing",
                 target=target,
                 started_at=began,
                 finished_at=began + timedelta(minutes=1),
-                status=RunStatus.OK,
-                exit_code=0,
+                status=status,
+                exit_code=0 if status is RunStatus.OK else 1,
                 report=report,
             )
             store.memory.finish_run(ended)
@@ -75,7 +75,7 @@ def test_a_database_that_does_not_open_is_the_one_cause_and_both_ends_are_looked
     found = {one["name"]: one for one in ended.document["checks"]}
     assert {name for name, one in found.items() if one["explained_by"] == "database"} == {
         *("lock", "belonging", "queue", "dead-letters", "snapshots", "breakers", "classes"),
-        *("last-success", "overdue", "forecast", "growth"),
+        *("last-load", "last-success", "overdue", "forecast", "growth"),
     }
     assert found["servicenow.rights"]["status"] == found["unifi[site-manager]"]["status"] == "healthy"
     assert "damaged" in ended.err
@@ -223,9 +223,9 @@ def test_a_breaker_whose_wait_is_over_is_closed_by_a_probe_of_the_look_unless_no
 @pytest.mark.parametrize(
     ("hours", "given", "status", "told"),
     [
-        ((7, 6, 5, 4, 3, 2, 1), "", "healthy", "they come every 60 minutes in the median"),
-        ((9, 8, 7, 6, 5, 4, 2), "", "degraded", "see whether its timer runs"),
-        ((16, 15, 14, 13, 12, 11, 10), "", "unhealthy", "see whether its timer runs"),
+        ((84, 72, 60, 48, 36, 24, 12), "", "healthy", "one is expected every 12.0 hours"),
+        ((108, 96, 84, 72, 60, 48, 24), "", "degraded", "see whether its timer runs"),
+        ((192, 180, 168, 156, 144, 132, 120), "", "unhealthy", "see whether its timer runs"),
         ((2, 1), "", "healthy", "too few loads to say"),
         ((2, 1), "30m", "degraded", "expected every 30m (health.expected_every)"),
         ((), "6h", "degraded", "no load has gone through"),
@@ -239,6 +239,74 @@ def test_loads_that_come_later_than_they_did_or_should_are_overdue(
     asked = {"SNOWLOAD_HEALTH__EXPECTED_EVERY": given} if given else {}
     found = row(here, "overdue", **asked)
     assert (found["status"], told in found["message"]) == (status, True), found["message"]
+
+
+DAILY = tuple(timedelta(days=day) for day in (9, 8, 7, 6, 5, 4, 3, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("ages", "status", "told"),
+    [
+        (tuple(timedelta(minutes=20, seconds=8 * number) for number in range(6)), "healthy", "too few loads to say"),
+        (tuple(timedelta(hours=40 - number) for number in range(7)), "healthy", "too few loads to say"),
+        ((*DAILY, *(timedelta(hours=20, seconds=8 * number) for number in range(30))), "healthy", "every 24.0 hours"),
+        ((*DAILY, timedelta(days=3, hours=5), timedelta(days=3, hours=4)), "healthy", "every 24.0 hours"),
+        ((timedelta(days=3), *(timedelta(minutes=80 + 31 * number) for number in range(8))), "healthy", "60 minutes"),
+    ],
+)
+def test_loads_by_hand_raise_no_alarm_when_they_are_over(
+    here: Town, ages: tuple[timedelta, ...], status: str, told: str
+) -> None:
+    """A burst counts once, a working day alone says nothing, and nothing is overdue within an hour."""
+    loads(here, *ages)
+    found = row(here, "overdue")
+    assert (found["status"], told in found["message"]) == (status, True), found["message"]
+
+
+HELD_UP = (RunStatus.FAILED, RunStatus.UNAVAILABLE, RunStatus.REFUSED, RunStatus.INTERRUPTED)
+
+
+@pytest.mark.parametrize(
+    ("oldest_first", "status", "told"),
+    [
+        ((RunStatus.OK, RunStatus.OK), "healthy", "ended ok"),
+        ((RunStatus.FAILED, RunStatus.FAILED, RunStatus.FAILED, RunStatus.OK), "healthy", "ended ok"),
+        *(((RunStatus.OK, held_up), "degraded", f"did not come through ({held_up.value} at ") for held_up in HELD_UP),
+        ((RunStatus.OK, RunStatus.PARTIAL), "degraded", "the last load was partial"),
+        ((RunStatus.OK, RunStatus.QUEUED), "healthy", "ended queued"),
+        ((RunStatus.QUEUED,), "degraded", "none has ever succeeded"),
+        ((RunStatus.OK, RunStatus.FAILED, RunStatus.INTERRUPTED), "degraded", "the last 2 loads did not"),
+        ((RunStatus.OK, *HELD_UP), "unhealthy", "the last 4 loads did not come through"),
+        ((RunStatus.FAILED,) * 3, "unhealthy", "none has ever succeeded"),
+        ((RunStatus.FAILED, RunStatus.FAILED, RunStatus.PARTIAL, RunStatus.FAILED), "degraded", "the last load did"),
+    ],
+)
+def test_how_the_newest_loads_ended_is_judged_with_the_next_command(
+    here: Town, oldest_first: tuple[RunStatus, ...], status: str, told: str
+) -> None:
+    for left, ended in enumerate(reversed(oldest_first)):
+        loads(here, timedelta(hours=1 + left), status=ended)
+    found = row(here, "last-load")
+    assert (found["status"], told in found["message"]) == (status, True), found["message"]
+    assert status == "healthy" or f"snowload runs show {found['details']['run_id']}" in found["message"]
+
+
+def test_a_look_after_loads_that_could_not_log_in_is_not_healthy_though_both_ends_are(here: Town) -> None:
+    """R4.1: what each load found out is told, also when it is mended meanwhile."""
+    assert row(here, "last-load")["message"] == "no load has ended yet"
+    for _ in range(3):
+        assert here.run(*LOAD, SERVICENOW_PASSWORD="wrong").code == 7
+    ended = looked(here)
+    assert (ended.code, ended.document["causes"]) == (2, ["last-load"])
+    assert here.run(*LOAD).code == 0
+    assert row(here, "last-load")["status"] == "healthy"
+
+
+def test_a_load_that_was_killed_counts_as_interrupted_before_the_next_one_closes_it(here: Town) -> None:
+    loads(here, timedelta(hours=1))
+    sql(here, "UPDATE runs SET status = 'running', exit_code = NULL, finished_at = NULL")
+    found = row(here, "last-load")
+    assert (found["status"], found["details"]["last_status"]) == ("degraded", "interrupted")
 
 
 def test_what_the_report_sees_coming_is_a_check_too(here: Town) -> None:

@@ -24,7 +24,7 @@ THROUGH = (RunStatus.OK, RunStatus.PARTIAL)
 _LATE, _MISSING = 1.5, 3.0
 """Times what is expected between loads."""
 _AN_HOUR = timedelta(hours=1)
-_GAP = "usual_gap_seconds"
+_GAP = "expected_gap_seconds"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,7 +37,8 @@ class Past:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def forecast(self) -> HealthCheck:
-        """The early warnings of ``snowload report``; in ``details`` also how far loads of this target are apart."""
+        """The early warnings of ``snowload report``; in ``details`` also within what time a load of this target is to
+        be expected."""
         with self._lock:
             if self._told is None:
                 limit = self.sight.settings.queue.max_entries
@@ -50,7 +51,7 @@ class Past:
         found = trends.coming(digests, older, self.sight.settings.queue.max_entries)
         slower = alerts(loads)
         details: dict[str, float] = {"warnings": len(found), "slower": len(slower), "loads": len(loads)}
-        gap = trends.usual_gap([one for one in loads if one.target == self.sight.here.target])
+        gap = trends.expected_gap([one for one in loads if one.target == self.sight.here.target])
         details |= {_GAP: round(gap, 1)} if gap is not None else {}
         told = [trends.told(one) for one in found]
         told += [f"{one['what']} takes {one['recent_seconds']} s, {one['usual_seconds']} s before" for one in slower]
@@ -82,7 +83,7 @@ class Past:
         gap = self.forecast().details.get(_GAP)
         if gap is None:
             return None, "too few loads to say how often they come (health.expected_every says it)"
-        return timedelta(seconds=gap), f"they come every {age(gap)} in the median"
+        return timedelta(seconds=gap), f"going by the last {trends.WINDOW.days} days one is expected every {age(gap)}"
 
 
 def growth(sight: Sight) -> HealthCheck:

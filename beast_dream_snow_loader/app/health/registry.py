@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from beast_dream_snow_loader.app.breaker_config import SERVICENOW, UNIFI
-from beast_dream_snow_loader.app.health import end_checks, machine_checks, state_checks
+from beast_dream_snow_loader.app.health import end_checks, load_checks, machine_checks, state_checks
 from beast_dream_snow_loader.app.health.history_checks import Past, growth
 from beast_dream_snow_loader.app.health.names import (
     CLASSES,
@@ -88,7 +88,8 @@ def _state(monitor: HealthMonitor, sight: Sight, broken: StateError | None, afte
     add("snapshots", partial(state_checks.snapshots, sight), parents=on)
     add("breakers", partial(state_checks.breakers, sight), parents=on, after=after)
     add(CLASSES, partial(state_checks.classes, sight), parents=on)
-    add("last-success", partial(state_checks.last_success, sight), parents=on)
+    add("last-load", partial(load_checks.last_load, sight), parents=on)
+    add("last-success", partial(load_checks.last_success, sight), parents=on)
     add("overdue", past.overdue, parents=on)
     add("forecast", past.forecast, parents=on)
     add("growth", partial(growth, sight), parents=on)

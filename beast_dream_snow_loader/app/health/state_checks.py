@@ -1,4 +1,4 @@
-"""What the state says: of itself, of what waits in it, of the runs that wrote it."""
+"""What the state says: of itself and of what waits in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import timedelta
 from beast_dream_snow_loader.app.auditing import verdict_of
 from beast_dream_snow_loader.app.doctor import setup_checks
 from beast_dream_snow_loader.app.health.sight import Sight, ill, poor, put_right, well
-from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.shown import age, shown
 from beast_dream_snow_loader.operations.durations import parse_duration
@@ -174,13 +173,3 @@ def audit(sight: Sight) -> HealthCheck:
     if not verdict.whole:
         return poor("a new chain begins in it that is not known here. See: snowload audit verify", **details)
     return well(f"whole: {verdict.entries} entries, {verdict.seals} seals", **details)
-
-
-def last_success(sight: Sight) -> HealthCheck:
-    """The newest load of this target that ended without a remark."""
-    run = sight.state.memory.last_success(sight.here.target)
-    if run is None:
-        return well("no load has succeeded yet")
-    moment = run.finished_at or run.started_at
-    seconds = round(sight.age(moment).total_seconds(), 1)
-    return well(f"load at {rfc3339(moment)}", run_id=run.id, age_seconds=seconds)

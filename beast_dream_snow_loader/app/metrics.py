@@ -11,7 +11,7 @@ from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.app.config import metrics_on
 from beast_dream_snow_loader.app.failing import failed
 from beast_dream_snow_loader.app.ground import Ground, ground
-from beast_dream_snow_loader.app.opening import opened
+from beast_dream_snow_loader.app.opening import opened_within
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result, done
 from beast_dream_snow_loader.app.signals import stop_on_signals
@@ -27,6 +27,8 @@ from beast_dream_snow_loader.operations.exposition import exposition
 COMMAND = "metrics"
 _RECORDED = ("load", "replay-queue", "rollback")
 _A_DAY = 86400.0
+_PATIENCE_SECONDS = 5.0
+"""For the state to open: whoever scrapes gives up after ten."""
 
 
 def metrics(place: Place) -> Result:
@@ -127,7 +129,7 @@ def _refuse_off(here: Ground) -> None:
 
 def _samples(here: Ground, *, make: bool = True) -> list[Sample]:
     """Of the state, and of the last run of each command that is recorded."""
-    with opened(here, make=make) as store:
+    with opened_within(here, _PATIENCE_SECONDS, make=make) as store:
         runs = [store.memory.last_ended(here.target, command) for command in _RECORDED]
         facts = state_facts(here, store)
     documents = [run.report for run in runs if run is not None and "schema" in run.report]
@@ -135,5 +137,5 @@ def _samples(here: Ground, *, make: bool = True) -> list[Sample]:
 
 
 def _opened(here: Ground) -> None:
-    with opened(here, make=False):
+    with opened_within(here, _PATIENCE_SECONDS, make=False):
         pass

@@ -17,7 +17,7 @@ from beast_dream_snow_loader.app.health.names import DATABASE, PAGES
 from beast_dream_snow_loader.app.health.registry import registered
 from beast_dream_snow_loader.app.health.sight import Sight
 from beast_dream_snow_loader.app.listening import healings_to_log
-from beast_dream_snow_loader.app.opening import opened
+from beast_dream_snow_loader.app.opening import opened_within
 from beast_dream_snow_loader.app.options import Place
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.textfile import Exposure, with_textfile
@@ -59,7 +59,7 @@ def _examined(options: HealthOptions, exposure: Exposure) -> Result:
     try:
         with ExitStack() as stack:
             here = stack.enter_context(ground(options.place))
-            store, broken = _store(here, stack)
+            store, broken = _store(here, stack, _limit(options.timeout))
             stack.enter_context(exposure.at(here, store, unreadable=broken is not None))
             report = look(options, here, store, broken)
             return _result(here, store, report, broken)
@@ -105,10 +105,10 @@ def _limit(timeout: str) -> timedelta:
     return limit
 
 
-def _store(here: Ground, stack: ExitStack) -> tuple[Store | None, StateError | None]:
-    """The state, or what is wrong with it: then both ends are looked at all the same."""
+def _store(here: Ground, stack: ExitStack, limit: timedelta) -> tuple[Store | None, StateError | None]:
+    """The state, or what is wrong with it: then both ends are looked at all the same. It has the time of a check."""
     try:
-        return stack.enter_context(opened(here)), None
+        return stack.enter_context(opened_within(here, limit.total_seconds())), None
     except StateError as error:
         return None, error
 

@@ -19,7 +19,7 @@ import psutil
 
 from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.core.check_graph import CheckGraph, CheckNode
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import SnowloadError, StateError
 from beast_dream_snow_loader.operations.correlation import carried
 
 AT_ONCE = 16
@@ -90,12 +90,19 @@ def given_up() -> bool:
 class HealthMonitor:
     """Runs registered checks side by side; one that hangs or fails is a finding and costs only itself and what stands
     on it. Its time begins when it has one of ``AT_ONCE`` places, and its place is free again when that time is over: n
-    sources that all hang cost a look n / 16 time limits, and what is no source waits for none of them."""
+    sources that all hang cost a look n / 16 time limits, and what is no source waits for none of them. ``state`` names
+    the check that answers for the state: what any other one meets there is told by it, once."""
 
     def __init__(
-        self, client: Pingable | None, *, clock: Clock | None = None, timeout: timedelta = timedelta(seconds=10)
+        self,
+        client: Pingable | None,
+        *,
+        clock: Clock | None = None,
+        timeout: timedelta = timedelta(seconds=10),
+        state: str = "",
     ) -> None:
         self._client = client
+        self._state = state
         self._clock = clock or SystemClock()
         self._timeout = timeout.total_seconds()
         self._checks: dict[str, CheckFunction] = {}
@@ -131,7 +138,7 @@ class HealthMonitor:
         for node in chosen:
             place = places[node.name == node.kind]
             tasks[node.name] = asyncio.create_task(self._in_turn(node, tasks, place))
-        return list(await asyncio.gather(*tasks.values()))
+        return _one_cause(list(await asyncio.gather(*tasks.values())), self._state)
 
     def check_servicenow_connectivity(self) -> HealthCheck:
         if self._client is None:
@@ -187,20 +194,46 @@ class HealthMonitor:
             if before[name].status is HealthStatus.UNHEALTHY:
                 return _explained(node, before[name])
         async with place:
-            return replace(await self._run(node.name), parents=node.parents)
+            return replace(await self._run(node.name, told=self._state in tasks), parents=node.parents)
 
-    async def _run(self, name: str) -> HealthCheck:
+    async def _run(self, name: str, *, told: bool) -> HealthCheck:
+        """``told``: the check of the state is among those of this look, and explains what this one meets there."""
         started = self._clock.monotonic()
         try:
             found = await asyncio.wait_for(_in_thread(self._checks[name]), self._timeout)
         except TimeoutError:
-            found = HealthCheck(name, HealthStatus.UNHEALTHY, f"no answer within {self._timeout:.0f} s")
+            found = HealthCheck(name, HealthStatus.UNHEALTHY, f"no answer within {self._timeout:g} s")
         except SnowloadError as error:
             found = HealthCheck(name, HealthStatus.UNHEALTHY, str(error), details={"code": error.code})
+            if told and name != self._state and _of_database(error):
+                found = replace(found, explained_by=self._state)
         except OSError as error:
             found = HealthCheck(name, HealthStatus.UNHEALTHY, error.strerror or type(error).__name__)
         milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
         return replace(found, name=name, response_time_ms=milliseconds)
+
+
+def _of_database(error: SnowloadError) -> bool:
+    """The plain StateError may be about a directory or a file beside it."""
+    return isinstance(error, StateError) and type(error) is not StateError
+
+
+def _one_cause(found: list[HealthCheck], state: str) -> list[HealthCheck]:
+    """What checks met in the state is the illness of ``state``, even if that found nothing by itself: it does not read
+    every page. The same words of another check are no second cause."""
+    own = next((check for check in found if check.name == state), None)
+    met = [check for check in found if check.explained_by == state and "code" in check.details]
+    if own is None:
+        return found
+    if met and own.status is not HealthStatus.UNHEALTHY:
+        details = {**own.details, **met[0].details}
+        own = replace(own, status=HealthStatus.UNHEALTHY, message=met[0].message, details=details)
+    if own.status is not HealthStatus.UNHEALTHY:
+        return found
+    met += [check for check in found if check.name != state and check.message == own.message]
+    message = f"not checked: {state} is unhealthy"
+    told = {check.name: replace(check, message=message, details={}, explained_by=state) for check in met}
+    return [told.get(check.name, own if check.name == state else check) for check in found]
 
 
 def _explained(node: CheckNode, parent: HealthCheck) -> HealthCheck:

@@ -31,7 +31,7 @@ from beast_dream_snow_loader.state.private_files import private_directory
 def registered(sight: Sight, limit: timedelta, broken: StateError | None) -> HealthMonitor:
     """``limit`` is the longest time for one check; ``broken`` says why there is no state."""
     servicenow = ServiceNow(sight=sight)
-    monitor = HealthMonitor(servicenow, clock=sight.here.clock, timeout=limit)
+    monitor = HealthMonitor(servicenow, clock=sight.here.clock, timeout=limit, state=DATABASE)
     every = list(sources(sight))
     asked = (login_of(SERVICENOW), *(named(login_of(UNIFI), source.subject) for source in every))
     _state(monitor, sight, broken, after=asked)

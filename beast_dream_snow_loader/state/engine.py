@@ -23,6 +23,9 @@ BUSY_SECONDS = 30.0
 """Longer than any transaction of ours, a migration included."""
 HASTE_SECONDS = 1.0
 """So long at most for what is not worth waiting longer for another writer: what processes tell each other."""
+_HASTE = "snowload_haste_seconds"
+_HASTY_PART = 4
+"""Who waits a short time for a writer waits a part of it for what can be done without: a look keeps several things."""
 
 _WRITERS = 0x736E6F77
 """``snow``: the first half of the number of the advisory lock that writers take on PostgreSQL."""
@@ -46,10 +49,10 @@ def open_engine(
     """
     parsed = _parse(url)
     if not is_sqlite(parsed):
-        return _migrated(postgresql_engine(parsed, busy_seconds), clock, migrations, make=make)
+        return _migrated(postgresql_engine(parsed, busy_seconds), clock, migrations, busy_seconds, make=make)
     file = Path(str(parsed.database))
     with opening(file, busy_seconds, make=make):
-        return _migrated(sqlite_engine(parsed, file, busy_seconds), clock, migrations, make=make)
+        return _migrated(sqlite_engine(parsed, file, busy_seconds), clock, migrations, busy_seconds, make=make)
 
 
 def is_sqlite(url: URL) -> bool:
@@ -69,6 +72,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def hastily(engine: Engine, seconds: float) -> Iterator[Connection]:
     """As :func:`writing`, but it waits at most so long for another writer: for what can be done without."""
+    seconds = min(seconds, engine.get_execution_options().get(_HASTE, seconds))
     with _told_hasty(engine.url, seconds), placing(engine.url), engine.connect() as connection:
         if not is_sqlite(engine.url):
             with connection.begin():
@@ -117,7 +121,8 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def _migrated(engine: Engine, clock: Clock, migrations: Migrations, *, make: bool) -> Engine:
+def _migrated(engine: Engine, clock: Clock, migrations: Migrations, busy_seconds: float, *, make: bool) -> Engine:
+    engine.update_execution_options(**{_HASTE: busy_seconds / _HASTY_PART})
     try:
         migrate(engine, clock, migrations, make=make)
     except BaseException:

@@ -63,7 +63,7 @@ def _why(kinds: tuple[BaseException, ...]) -> str:
     return "no connection"
 
 
-def unknown(service: str, url: str, error: BaseException) -> OutcomeUnknown:
+def unknown(service: str, url: str, error: BaseException, *, reads: bool) -> OutcomeUnknown:
     """After the first byte of the request had left."""
     kinds = tuple(causes(error))
     if any(isinstance(kind, _SLOW) for kind in kinds):
@@ -74,13 +74,15 @@ def unknown(service: str, url: str, error: BaseException) -> OutcomeUnknown:
         why = "its answer does not decompress"
     else:
         why = "the connection broke before the whole answer was here"
-    return lost(service, url, why)
+    return lost(service, url, why, reads=reads)
 
 
-def lost(service: str, url: str, why: str, *, repeat_helps: bool = True) -> OutcomeUnknown:
+def lost(service: str, url: str, why: str, *, reads: bool, repeat_helps: bool = True) -> OutcomeUnknown:
+    """``reads``: what was asked changes nothing there."""
+    effect = "What was sent may have taken effect; it is looked up before it is repeated."
     return OutcomeUnknown(
         f"No whole answer from {service} at {_host(urlsplit(url))}: {why}.",
-        next_step="What was sent may have taken effect; it is looked up before it is repeated.",
+        next_step="It was only read, and nothing changed. See what is in the way: snowload doctor" if reads else effect,
         repeat_helps=repeat_helps,
     )
 
@@ -100,10 +102,12 @@ def unsendable(service: str, url: str, error: BaseException) -> ConfigurationErr
     return None
 
 
-def failure(service: str, url: str, error: BaseException, *, sent: bool) -> TransportError | ConfigurationError:
+def failure(
+    service: str, url: str, error: BaseException, *, sent: bool, reads: bool
+) -> TransportError | ConfigurationError:
     """The error to raise for whatever requests or urllib3 raised."""
     unusable = None if sent else unsendable(service, url, error)
-    return unusable or (unknown(service, url, error) if sent else not_sent(service, url, error))
+    return unusable or (unknown(service, url, error, reads=reads) if sent else not_sent(service, url, error))
 
 
 def _host(address: SplitResult) -> str:

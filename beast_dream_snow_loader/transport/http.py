@@ -91,7 +91,7 @@ class HttpTransport:
             )
         except _WIRE_FAULTS as error:
             kept.failed(error)
-            raise failure(self.service_name, request.url, error, sent=progress.sent) from error
+            raise failure(self.service_name, request.url, error, sent=progress.sent, reads=_reads(request)) from error
         return self._received(kept, request, answer, started)
 
     def _times(self, request: Request) -> tuple[float, float, float]:
@@ -147,10 +147,10 @@ class HttpTransport:
             body = read_body(answer.raw, self._limits.body_bytes)
         except TooLarge:
             why = f"it is larger than {self._limits.body_bytes} bytes, or packed so that it becomes so"
-            raise lost(self.service_name, request.url, why, repeat_helps=False) from None
+            raise lost(self.service_name, request.url, why, reads=_reads(request), repeat_helps=False) from None
         except _WIRE_FAULTS as error:
             kept.failed(error)
-            raise failure(self.service_name, request.url, error, sent=True) from error
+            raise failure(self.service_name, request.url, error, sent=True, reads=_reads(request)) from error
         kept.answered()
         return body
 
@@ -213,3 +213,7 @@ class ResilientHTTPClient(Verbs):
                 around=wrapped.get("around", lambda transport: transport),
             )
         )
+
+
+def _reads(request: Request) -> bool:
+    return request.reads or request.method in ("GET", "HEAD")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sqlite3
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from tests.conftest import Snowload
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import LOAD, OpenTown, file_of, looked, row, rows
@@ -117,6 +119,24 @@ def test_consoles_are_not_blamed_for_a_writer_that_keeps_the_state(here: Town) -
         ended = looked(here, "--timeout", "4s")
     ill = {name: one["message"] for name, one in rows(ended).items() if one["status"] != "healthy"}
     assert ill == {}
+
+
+def test_a_console_that_takes_no_more_logins_says_so_though_that_cannot_be_kept(here: Town) -> None:
+    """X7: several waits for the writer are shorter than the time limit, together."""
+    (only,) = json.loads(here.run.variables["SNOWLOAD_UNIFI__CONSOLES"])
+    account = {"url": only["url"], "username": "snowload", "password": "canary"}
+    here.sandbox.consoles[0].server.faults.add(Fault(effect=Effect.STATUS, status=429, path="*login"))
+    with held(here, "BEGIN EXCLUSIVE"):
+        ended = looked(here, "--timeout", "2s", "--check", "unifi", SNOWLOAD_UNIFI__CONSOLES=json.dumps([account]))
+    (found,) = [one for name, one in rows(ended).items() if name.startswith("unifi[127")]
+    assert "takes no more logins" in found["message"]
+    assert found["response_time_ms"] < 1000, "a quarter of a second for each thing that cannot be kept"
+
+
+def test_of_a_read_that_got_no_answer_it_is_not_said_that_it_may_have_taken_effect(here: Town) -> None:
+    here.sandbox.site_manager.faults.add(Fault(effect=Effect.CUT_BODY, path="*"))
+    told = row(here, "unifi[site-manager]")["message"]
+    assert ("nothing changed" in told, "taken effect" in told) == (True, False), told
 
 
 def test_a_time_limit_of_milliseconds_is_told_as_it_was_given(here: Town) -> None:

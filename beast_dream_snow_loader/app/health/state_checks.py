@@ -158,7 +158,7 @@ def classes(sight: Sight) -> HealthCheck:
     """CIs of ours that are less than they could be."""
     reduced = sight.state.ledger.in_class(BASE_CLASS)
     if not reduced:
-        return well("no CI of ours is reduced to the base class", base_class=0)
+        return well("no CI of ours is reduced to the base class; other lacks are told by degradation", base_class=0)
     message = f"{reduced} CIs are plain {BASE_CLASS} for want of a class or of the engine: the next load says why"
     return poor(message, base_class=reduced)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.app.closing import METRICS_FILE
@@ -22,6 +24,7 @@ from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.instance_url import instance_url
 from beast_dream_snow_loader.app.listening import logging_after
 from beast_dream_snow_loader.app.options import Place
+from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.app.private_files import refuse_unwritable, write_file
 from beast_dream_snow_loader.app.result import Result, document
 from beast_dream_snow_loader.app.state_facts import common_labels, labels_of, state_facts
@@ -46,6 +49,7 @@ MODE = 0o644
 _OF_COMMANDS = ("snowload_run_", "snowload_health_")
 _WELL = (StateLocked, QueueFull)
 """These are no words about the database."""
+_LOCK_SECONDS = 5.0
 _LARGEST = 5_000_000
 """Bytes of an old file that are looked at: ours is some ten thousand."""
 
@@ -83,8 +87,9 @@ class Exposure:
             if self._ground is None:
                 self._salvage()
             if self._file is not None:
-                self._use(self._file, self._common)  # another command may have written it meanwhile
-                self._write(self._file, result)
+                with _alone(self._ground):
+                    self._use(self._file, self._common)  # another command may have written it meanwhile
+                    self._write(self._file, result)
         except SnowloadError as error:
             self._logged(result, error)
             return replace(result, body={**result.body, METRICS_FILE: _told_of(error)})
@@ -162,6 +167,18 @@ def with_textfile(exposure: Exposure, work: Callable[[], Result]) -> Result:
         if not ended:
             exposure.told(result_of(exposure.command, sys.exc_info()[1]))
     return exposure.told(result)
+
+
+@contextmanager
+def _alone(here: Ground | None) -> Iterator[None]:
+    """Of two commands that end at once, one would take away what the other has just told. A file is of one target, so
+    they share the state; where no lock can be had there, the file is written all the same."""
+    with ExitStack() as held:
+        folder = state_directory(here.settings) if here is not None else None
+        if folder is not None and folder.is_dir():
+            with suppress(OSError, Timeout):
+                held.enter_context(FileLock(folder / "metrics.lock", mode=0o600, timeout=_LOCK_SECONDS))
+        yield
 
 
 def _told_of(error: SnowloadError) -> dict[str, str]:

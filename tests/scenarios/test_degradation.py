@@ -52,7 +52,7 @@ def codes(ended: Ended) -> set[str]:
 def test_a_town_in_which_nothing_is_amiss_is_at_the_full_level_everywhere(here: Town) -> None:
     assert told(here.run(*LOAD))["level"] == "full"
     assert set(levels(here).values()) == {"full"}
-    assert "degradation" not in here.run("health", "--env", "testing").out
+    assert "degradation:" not in here.run("health", "--env", "testing").out
 
 
 def test_a_part_switched_off_is_the_reduced_level_everywhere_and_its_setting_is_named(here: Town) -> None:

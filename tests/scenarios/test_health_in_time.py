@@ -129,8 +129,7 @@ def test_a_console_that_takes_no_more_logins_says_so_though_that_cannot_be_kept(
     with held(here, "BEGIN EXCLUSIVE"):
         ended = looked(here, "--timeout", "2s", "--check", "unifi", SNOWLOAD_UNIFI__CONSOLES=json.dumps([account]))
     (found,) = [one for name, one in rows(ended).items() if name.startswith("unifi[127")]
-    assert "takes no more logins" in found["message"]
-    assert found["response_time_ms"] < 1000, "a quarter of a second for each thing that cannot be kept"
+    assert "takes no more logins" in found["message"], "or it would have no answer within its time"
 
 
 def test_of_a_read_that_got_no_answer_it_is_not_said_that_it_may_have_taken_effect(here: Town) -> None:

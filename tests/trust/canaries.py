@@ -33,7 +33,7 @@ from tests.scenarios.conftest import Town
 from tests.scenarios.in_process import InProcess
 from tests.scenarios.mailbox import MailServer
 from tests.trust.doors import REPLIES, Door
-from tests.trust.shapes import PLAIN, Search, secrets
+from tests.trust.shapes import ODD, PLAIN, Search, secrets
 
 COMMANDS: Sequence[tuple[str, ...]] = (
     ("load",),
@@ -52,22 +52,27 @@ COMMANDS: Sequence[tuple[str, ...]] = (
     ("rollback", "{run}"),
     ("explain", "00:00:5e:00:53:02"),
     ("runs", "list"),
+    ("runs", "show", "{run}"),
     ("queue", "list"),
+    ("queue", "show", "1"),
     ("queue", "export", "{home}/queue.jsonl"),
     ("queue", "retry", "--all"),
+    ("queue", "drop", "1", "--yes"),
     ("audit", "verify"),
     ("audit", "export", "{home}/audit.jsonl"),
     ("breakers", "list"),
+    ("breakers", "open", "servicenow"),
     ("breakers", "reset", "servicenow"),
     ("config", "show"),
     ("config", "check"),
     ("notify", "test"),
+    ("audit", "begin", "--yes"),
 )
 """What reads settings, a secret or the state. The others know of none."""
 
 SHAPES, IN_THE_OPEN = 5, 8
-PLACES = SHAPES + IN_THE_OPEN
 """Secrets in use at once: each setting that takes one, the token that ServiceNow gives, and 1Password's own."""
+TURNS = 6
 
 
 class _Hook:
@@ -260,11 +265,19 @@ FAILURES: dict[str, Failure] = {
 }
 
 
+def drawn(turn: int) -> tuple[Sequence[int], Sequence[int]]:
+    """The numbers of the shapes that have the places of a turn: those that only some places can hold come first there,
+    and the places in the open begin where the others end, so that :data:`TURNS` turns try them all."""
+    roomy = (*ODD, *PLAIN)
+    first, begin = turn * SHAPES, TURNS * SHAPES - len(ODD) + turn * IN_THE_OPEN
+    shapes = [roomy[(first + place) % len(roomy)] for place in range(SHAPES)]
+    return shapes, [PLAIN[(begin + place) % len(PLAIN)] for place in range(IN_THE_OPEN)]
+
+
 def leaks(seed: int, turn: int, failure: str, commands: Sequence[Sequence[str]] = COMMANDS) -> Iterator[str]:
     """What of the secrets of this turn came out, by command. ``turn`` says which shapes have which place."""
     every = secrets(seed)
-    shapes = [every[(turn * PLACES + place) % len(every)] for place in range(SHAPES)]
-    plain = [every[PLAIN[(turn * PLACES + SHAPES + place) % len(PLAIN)]] for place in range(IN_THE_OPEN)]
+    shapes, plain = ([every[number] for number in numbers] for numbers in drawn(turn))
     with tempfile.TemporaryDirectory() as folder, held_within():
         home = Path(folder) / "home"
         home.mkdir()
@@ -291,7 +304,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--failure", choices=list(FAILURES))
-    parser.add_argument("--turns", type=int, default=6)
+    parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--from-turn", type=int, default=0)
     asked = parser.parse_args()
     tried = found = 0

@@ -32,6 +32,7 @@ _FRAMES: Sequence[str] = (
 )  # fmt: skip
 PLAIN = tuple(number for number, frame in enumerate(_FRAMES) if frame.replace("§", "").isascii() and len(frame) < 40)
 """Those that can stand in a header and in a URL's password: a key with an accent in it opens nothing."""
+ODD = tuple(number for number in range(len(_FRAMES)) if number not in PLAIN)
 
 
 def secrets(seed: int) -> list[str]:

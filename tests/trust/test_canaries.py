@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from beast_dream_snow_loader.redaction import Secret, masked, masked_values
-from tests.trust.canaries import leaks
+from tests.trust.canaries import TURNS, drawn, leaks
 from tests.trust.shapes import WRITTEN, Search, secrets
 
 COMMANDS = [("load",), ("doctor", "--bundle", "{home}/bundle.zip"), ("config", "show"), ("notify", "test")]
@@ -28,6 +28,12 @@ def test_not_a_byte_of_a_secret_comes_out_whatever_fails(
 ) -> None:
     """S1: stdout, stderr, log, state, report and what children are started with."""
     assert list(leaks(7, turn, failure, commands)) == []
+
+
+def test_the_turns_of_the_whole_try_try_every_shape() -> None:
+    """S1: sixty of them."""
+    tried = {number for turn in range(TURNS) for numbers in drawn(turn) for number in numbers}
+    assert tried == set(range(len(secrets(7))))
 
 
 def test_the_search_finds_a_secret_in_every_form_it_looks_for() -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from beast_dream_snow_loader.core.audit import Author, Deed, Fields, Kind, Link
+from beast_dream_snow_loader.redaction import masked
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -205,7 +206,7 @@ def _deed(key: AuditKey, deed: Deed) -> dict[str, Any]:
         "fields": key.digests(deed.fields),
     }
     if deed.outcome:
-        told |= {"outcome": deed.outcome, "operation": deed.operation, "code": deed.code}
+        told |= {"outcome": deed.outcome, "operation": deed.operation, "code": masked(deed.code)}
     return told
 
 

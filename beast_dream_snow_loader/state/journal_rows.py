@@ -151,7 +151,7 @@ def settled_row(entry: Standing, settlement: Settlement, now: datetime, limits: 
         "new_settled_at": now,
         "new_attempts": attempts,
         "new_due_at": now if state is EntryState.LATER else None,
-        "new_code": receipt.code,
+        "new_code": masked(receipt.code),
         "new_message": masked(receipt.message),
         "new_operation": receipt.operation.value,
         "new_sys_id": receipt.sys_id,

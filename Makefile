@@ -27,9 +27,9 @@ bench: setup ## what takes time, measured; not part of the suite because machine
 	$(BIN)/python -m pytest -m bench
 
 crash: setup ## loads, replays and rollbacks ended at every input/output call, before and after it; takes hours
-	$(BIN)/python -m tests.crash.sweep --devices 200
-	$(BIN)/python -m tests.crash.sweep --devices 200 --points 1000 --power
-	$(BIN)/python -m tests.crash.sweep --devices 2000 --points 1000
+	$(BIN)/python -m tests.crash.sweep --devices 100 --batch 25
+	$(BIN)/python -m tests.crash.sweep --devices 100 --batch 25 --points 1000 --power
+	$(BIN)/python -m tests.crash.sweep --devices 1000 --points 1000
 	$(BIN)/python -m tests.crash.sweep --devices 12 --sites 1 --story every
 	$(BIN)/python -m tests.crash.planted
 	$(BIN)/python -m tests.crash.io_errors

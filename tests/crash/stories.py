@@ -165,4 +165,4 @@ STORIES = {story.name: story for story in (FIRST, NAMESAKES, RENAMED, CHANGED, Q
 def batched(story: Story, size: int) -> Story:
     """The same with small requests, so that there are several."""
     sizes = {"SNOWLOAD_SERVICENOW__BATCH_SIZE": str(size), "SNOWLOAD_SERVICENOW__BATCH_SIZE_MAX": str(size)}
-    return replace(story, variables={**story.variables, **sizes})
+    return replace(story, name=f"{story.name}, {size} to a request", variables={**story.variables, **sizes})

@@ -1,6 +1,7 @@
 """One crash after another: kill, start again, look; and the long sweeps, one process per core.
 
-``python -m tests.crash.sweep --devices 200`` ends a load at every input/output call, before and after it.
+``python -m tests.crash.sweep`` ends a load of 200 CIs and 197 relations (100 devices and their hardware) at every
+input/output call, before and after it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tests.crash.moments import writes
 from tests.crash.progress import Bounds, Point, add_options, bounds
 from tests.crash.sent import sent_again
 from tests.crash.states import FileState, ServerState, State
-from tests.crash.stories import FIRST, LOAD, STORIES, Stage, Story
+from tests.crash.stories import FIRST, LOAD, STORIES, Stage, Story, batched
 
 TOLD_EVERY = 100
 BEFORE, AFTER = 12, 24
@@ -269,16 +270,17 @@ def _share(share: tuple[Sweep, Sequence[Arm], Judge | None, Bounds]) -> Trials:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--devices", type=int, default=200)
+    parser.add_argument("--devices", type=int, default=100)
     parser.add_argument("--sites", type=int, default=2)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--points", type=int, default=0, help="that many random ones; 0: every one, before and after")
     parser.add_argument("--power", action="store_true", help="lose what was not synced")
+    parser.add_argument("--batch", type=int, default=0, help="items to a request; 0: as many as by default")
     parser.add_argument("--story", choices=("every", *STORIES), default=FIRST.name)
     add_options(parser)
     given = parser.parse_args(arguments)
     stories = STORIES.values() if given.story == "every" else [STORIES[given.story]]
-    return max(_swept(given, story) for story in stories)
+    return max(_swept(given, batched(story, given.batch) if given.batch else story) for story in stories)
 
 
 def _swept(given: argparse.Namespace, story: Story) -> int:

@@ -123,9 +123,12 @@ def _arrived(change: ItemChange, receipt: Receipt) -> Mapping[str, str]:
 
 
 def _retired_at(change: ItemChange, same: KnownItem | None, now: datetime) -> datetime | None:
-    """Whatever else is written to a retired CI, it stays retired until its status is set back."""
+    """Whatever else is written to a retired CI, it stays retired until its status is set back; a status that a rollback
+    puts back is the one of its before-image, and as much ours as it was then."""
     if change.type is ChangeType.RETIRE:
         return now
+    if change.type is ChangeType.RESTORE and change.known is not None and decided(change.send):
+        return change.known.retired_at
     return same.retired_at if same is not None and not decided(change.send) else None
 
 

@@ -370,7 +370,8 @@ def _soak(given: argparse.Namespace) -> int:
             steps(LIVES, 50, number)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is told, and the soak goes on
             failed += 1
-            print(f"seed {number}: {type(error).__name__}: {str(error)[:3000]}", flush=True)  # noqa: T201
+            told = (f"seed {number}: {type(error).__name__}: {str(error)[:3000]}", *getattr(error, "__notes__", ()))
+            print(*told, sep="\n", flush=True)  # noqa: T201
         number += 1
     ran, never = Machine.tally.rules, RULES - Machine.tally.rules.keys()
     print(f"{sum(ran.values())} steps, {failed} violations: {dict(ran)}; ended {dict(Machine.tally.ended)}")  # noqa: T201

@@ -134,6 +134,19 @@ def test_a_second_rollback_takes_its_own_retirements_for_nobodys_edits(town: Ope
     assert (again.code, rules(again)) == (0, set())
 
 
+def test_a_return_to_service_that_was_rolled_back_is_made_again_by_the_next_load(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    first = here.run(*LOAD)
+    in_service = held(here)
+    assert rollback(here, first.document["run_id"]).code == 0
+    back = here.run(*LOAD)
+    assert held(here) == in_service
+    assert rollback(here, back.document["run_id"]).code == 0
+    assert held(here) != in_service
+    assert here.run(*LOAD).code == 0
+    assert held(here) == in_service
+
+
 def test_a_deletion_that_is_interrupted_leaves_no_adapter_of_a_ci_that_is_gone(town: OpenTown) -> None:
     here = town(Estate.generate(seed=3, sites=1, devices=8))
     first = here.run(*LOAD)

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, select, text
+from sqlalchemy import Connection, Engine, Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.breaker_memory import CircuitState, Remembered
-from beast_dream_snow_loader.state.engine import HASTE_SECONDS, hastily, is_sqlite, reading
+from beast_dream_snow_loader.state.engine import HASTE_SECONDS, hastily, reading, shared_now
 from beast_dream_snow_loader.state.machine import boot_id
 from beast_dream_snow_loader.state.schema import breakers
 from beast_dream_snow_loader.state.statements import upsert
@@ -119,7 +119,7 @@ class SqlBreakers:
             return 0.0
         if row.boot and row.boot == self._boot:
             return self._clock.monotonic() - float(row.monotonic)
-        return float(self._wall(connection) - row.wall)
+        return float(shared_now(connection, self._clock).timestamp() - row.wall)
 
     def _count_anew(self, rows: Sequence[Row[Any]]) -> None:
         """From now on by readings of today's, unless somebody wrote meanwhile."""
@@ -145,12 +145,8 @@ class SqlBreakers:
         upsert(connection, breakers, [row])
 
     def _readings(self, connection: Connection) -> dict[str, Any]:
-        return {"boot": self._boot, "monotonic": self._clock.monotonic(), "wall": self._wall(connection)}
-
-    def _wall(self, connection: Connection) -> float:
-        if is_sqlite(self._engine.url):
-            return self._clock.now().timestamp()
-        return float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
+        wall = shared_now(connection, self._clock).timestamp()
+        return {"boot": self._boot, "monotonic": self._clock.monotonic(), "wall": wall}
 
 
 def _held(standing: Remembered) -> bool:

@@ -2,7 +2,7 @@
 
 The lock of the operating system (locks.py) decides on one host; the lease decides between hosts. Its fencing token goes
 up with every holder, and a holder whose token is no longer the present one can write nothing down any more, so it sends
-nothing either.
+nothing either. How long a holder was silent is told by the database's clock, for those of two hosts may differ.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psutil
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, Row, select, update
 
 from beast_dream_snow_loader.clock import Clock, rfc3339
 from beast_dream_snow_loader.errors import StateError, StateLocked
-from beast_dream_snow_loader.state.engine import is_sqlite, reading, writing
+from beast_dream_snow_loader.state.engine import is_sqlite, reading, shared_now, writing
 from beast_dream_snow_loader.state.machine import processes
 from beast_dream_snow_loader.state.schema import leases
 from beast_dream_snow_loader.state.statements import upsert
@@ -94,14 +94,14 @@ def standing(engine: Engine, clock: Clock, target: str) -> tuple[str, bool] | No
     """Who holds ``target``, for people, and whether they are alive; None when nobody does."""
     with reading(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-    return (_described(row), not _dead(row, clock, engine)) if row is not None and row.run_id else None
+        return (_described(row), not _dead(row, clock, connection)) if row is not None and row.run_id else None
 
 
 def at_work(engine: Engine, clock: Clock, target: str) -> str | None:
     """The run that holds ``target`` and is alive."""
     with reading(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-    return row.run_id if row is not None and row.run_id and not _dead(row, clock, engine) else None
+        return row.run_id if row is not None and row.run_id and not _dead(row, clock, connection) else None
 
 
 def release_dead(engine: Engine, clock: Clock, target: str) -> str | None:
@@ -109,7 +109,7 @@ def release_dead(engine: Engine, clock: Clock, target: str) -> str | None:
     The row stays: tokens only ever go up."""
     with writing(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-        if row is None or not row.run_id or not _dead(row, clock, engine):
+        if row is None or not row.run_id or not _dead(row, clock, connection):
             return None
         mine = update(leases).where(leases.c.target == target, leases.c.token == row.token)
         connection.execute(mine.values(run_id=""))
@@ -132,14 +132,14 @@ def _acquired(engine: Engine, clock: Clock, target: str, run_id: str, timeout: f
 def _try(engine: Engine, clock: Clock, target: str, run_id: str) -> Fence | None:
     with writing(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-        if row is not None and row.run_id and not _dead(row, clock, engine):
+        if row is not None and row.run_id and not _dead(row, clock, connection):
             return None
         fence = Fence(target=target, run_id=run_id, token=(row.token if row is not None else 0) + 1)
-        upsert(connection, leases, [_row(fence, clock)])
+        upsert(connection, leases, [_row(fence, shared_now(connection, clock))])
         return fence
 
 
-def _row(fence: Fence, clock: Clock) -> dict[str, Any]:
+def _row(fence: Fence, now: datetime) -> dict[str, Any]:
     return {
         "target": fence.target,
         "run_id": fence.run_id,
@@ -147,17 +147,17 @@ def _row(fence: Fence, clock: Clock) -> dict[str, Any]:
         "host": processes(),
         "pid": os.getpid(),
         "process_started": psutil.Process().create_time(),
-        "heartbeat_at": clock.now(),
+        "heartbeat_at": now,
     }
 
 
-def _dead(row: Row[Any], clock: Clock, engine: Engine) -> bool:
+def _dead(row: Row[Any], clock: Clock, connection: Connection) -> bool:
     """On this host its process is asked after; on another, or in another container, only its silence tells. Who shares
     a file has the lock of the system (locks.py) by now, so a container that was started anew need not wait."""
     mine = processes()
-    if row.host == mine or (is_sqlite(engine.url) and row.host.partition("/")[0] == mine.partition("/")[0]):
+    if row.host == mine or (is_sqlite(connection.engine.url) and row.host.partition("/")[0] == mine.partition("/")[0]):
         return not _runs(row.pid, row.process_started)
-    return bool(clock.now() - row.heartbeat_at > LEASE)
+    return bool(shared_now(connection, clock) - row.heartbeat_at > LEASE)
 
 
 def _runs(pid: int, started: float) -> bool:
@@ -173,7 +173,7 @@ def _beat(engine: Engine, clock: Clock, fence: Fence, ended: threading.Event, me
     while not ended.wait(HEARTBEAT_SECONDS):
         try:
             with writing(engine) as connection:
-                connection.execute(mine.values(heartbeat_at=clock.now()))
+                connection.execute(mine.values(heartbeat_at=shared_now(connection, clock)))
         except StateError:
             pass  # a busy or broken database is told by whoever needs it next
         meanwhile()
@@ -183,7 +183,7 @@ def _give_back(engine: Engine, clock: Clock, fence: Fence) -> None:
     """The row stays: tokens only ever go up."""
     mine = update(leases).where(leases.c.target == fence.target, leases.c.token == fence.token)
     with writing(engine) as connection:
-        connection.execute(mine.values(run_id="", heartbeat_at=clock.now()))
+        connection.execute(mine.values(run_id="", heartbeat_at=shared_now(connection, clock)))
 
 
 def _described(row: Row[Any] | None) -> str:

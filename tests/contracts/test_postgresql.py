@@ -6,11 +6,12 @@ import shutil
 import subprocess
 import sys
 import threading
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url, text
 
-from beast_dream_snow_loader.clock import SystemClock
+from beast_dream_snow_loader.clock import SystemClock, rfc3339
 from beast_dream_snow_loader.errors import StateLocked
 from beast_dream_snow_loader.state.engine import open_engine, reading, writing
 from beast_dream_snow_loader.state.store import open_store
@@ -41,6 +42,45 @@ def test_a_holder_in_a_container_of_the_same_name_is_not_taken_for_dead(postgres
         with open_store(postgres_url, SystemClock()) as store, pytest.raises(StateLocked), store.lease("dev1", "run-2"):
             pass
         process.communicate("\n")
+
+
+class Wrong(SystemClock):
+    """Of a host whose clock is not right."""
+
+    def __init__(self, off: timedelta) -> None:
+        super().__init__()
+        self._off = off
+
+    def now(self) -> datetime:
+        return super().now() + self._off
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=1), timedelta(hours=-1)])
+@pytest.mark.parametrize("wrong_one_holds", [True, False])
+def test_a_host_whose_clock_is_wrong_is_neither_taken_for_dead_nor_takes_another_for_it(
+    postgres_url, off, wrong_one_holds
+):
+    right, wrong = SystemClock(), Wrong(off)
+    holding, asking = (wrong, right) if wrong_one_holds else (right, wrong)
+    with (
+        open_store(postgres_url, holding) as store,
+        open_store(postgres_url, asking) as other,
+        store.lease("dev1", "run-1"),
+    ):
+        put(postgres_url, "UPDATE leases SET host = 'another'")
+        with pytest.raises(StateLocked), other.lease("dev1", "run-2"):
+            pass
+        long_ago = rfc3339(right.now() - timedelta(minutes=1))
+        put(postgres_url, f"UPDATE leases SET heartbeat_at = '{long_ago}'")
+        with other.lease("dev1", "run-2") as fence:
+            assert fence.token == 2
+
+
+def put(url: str, statement: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
 
 
 def test_a_server_set_up_for_speed_is_told_to_keep_every_commit(postgres_url):

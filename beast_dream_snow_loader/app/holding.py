@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from beast_dream_snow_loader.app.belonging import bind
 from beast_dream_snow_loader.app.ground import Ground
@@ -26,8 +27,8 @@ _RECENT = 50
 def holding(
     here: Ground, store: Store, wiring: Wiring, run: Run, timeout: float = 0.0, *, adopt: bool = False
 ) -> Iterator[Wiring]:
-    """The wiring with a journal, an audit trail and a ledger that only the present holder can write to, as
-    :func:`holding_journal`.
+    """The wiring with a journal, an audit trail, a ledger and a ServiceNow that only the present holder can write to,
+    as :func:`holding_journal`.
 
     ``adopt``: what belongs to another instance becomes this one's.
     """
@@ -38,6 +39,7 @@ def holding(
             audit=store.audit.trail(fence, here.target),
             ledger=store.ledger.fenced(fence),
         )
+        wiring.tenure.confirm = partial(store.confirm, fence)
         yield replace(wiring, world=world)
 
 

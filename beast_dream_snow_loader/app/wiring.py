@@ -31,6 +31,7 @@ from beast_dream_snow_loader.state.store import Store
 from beast_dream_snow_loader.transport.allowance import Allowance
 from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.bulkheading import Spare
+from beast_dream_snow_loader.transport.fencing import Tenure
 from beast_dream_snow_loader.transport.http import HttpTransport, ResilientHTTPClient
 from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.reading import Limits
@@ -60,6 +61,7 @@ class Wiring:
     cmdb: ServiceNowAPIClient
     meter: RequestMeter
     healings: Healings
+    tenure: Tenure = field(default_factory=Tenure)
     waited: int = 0
     """Writes that were in the queue before."""
     heard: Heard = field(default_factory=Heard)
@@ -84,6 +86,7 @@ class Transports:
     read_only: bool = False
     spare: bool = False
     allowance: Allowance = field(default_factory=Allowance)
+    tenure: Tenure = field(default_factory=Tenure)
     connections: dict[str, HttpTransport] = field(default_factory=dict)
     hearing: Callable[[str, Transport], Transport] = lambda _service, http: http
 
@@ -102,12 +105,13 @@ class Transports:
             listener=self.listener,
             clock=self.clock,
         ).healed_by(self.healings)
-        stack = self._stack(
-            SERVICENOW, http, Width(most=mine.concurrency), lambda inner: around(self.allowance.around(inner))
-        )
+        stack = self._stack(SERVICENOW, http, Width(most=mine.concurrency), lambda inner: around(self._bounded(inner)))
         if self.read_only:
             return read_only(stack)
         return read_only(stack, held_back) if mine.read_only else stack
+
+    def _bounded(self, inner: Transport) -> Transport:
+        return self.allowance.around(self.tenure.around(inner))
 
     def unifi(self, service: str, console: ConsoleSettings | None) -> Transport:
         """UniFi is only ever read; logging in is a POST that changes nothing there."""
@@ -219,8 +223,15 @@ def wire(
         stopping=stopping,
         healings=healings,
     )
+    waited = store.journal.pending()["later"]
     return Wiring(
-        world=world, source=source, cmdb=cmdb, meter=meter, healings=healings, waited=store.journal.pending()["later"]
+        world=world,
+        source=source,
+        cmdb=cmdb,
+        meter=meter,
+        healings=healings,
+        tenure=making.tenure,
+        waited=waited,
     )
 
 

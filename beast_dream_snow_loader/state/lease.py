@@ -1,8 +1,9 @@
 """The lease on a target, kept in the database: one run at a time, also when several hosts share the state.
 
 The lock of the operating system (locks.py) decides on one host; the lease decides between hosts. Its fencing token goes
-up with every holder, and a holder whose token is no longer the present one can write nothing down any more, so it sends
-nothing either. How long a holder was silent is told by the database's clock, for those of two hosts may differ.
+up with every holder; a holder whose token is no longer the present one can write nothing down any more, and asks before
+each request that would write. How long a holder was silent is told by the database's clock, for those of two hosts may
+differ.
 """
 
 from __future__ import annotations
@@ -56,6 +57,13 @@ def writing_under(fence: Fence | None, engine: Engine) -> Iterator[Connection]:
         if fence is not None:
             fence.check(connection)
         yield connection
+
+
+def confirm(fence: Fence, engine: Engine) -> None:
+    """That its holder still is one. StateLocked when the target was taken over, and what else a look at the database
+    raises: who cannot see it does not know either."""
+    with reading(engine) as connection:
+        fence.check(connection)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from beast_dream_snow_loader.state.damage import damaged, lacking, way_back_from
 from beast_dream_snow_loader.state.engine import BUSY_SECONDS, is_sqlite, open_engine, reading, writing
 from beast_dream_snow_loader.state.journal import SqlJournal
 from beast_dream_snow_loader.state.kept_checks import SqlKeptChecks
-from beast_dream_snow_loader.state.lease import Fence, at_work, leased, release_dead, standing
+from beast_dream_snow_loader.state.lease import Fence, at_work, confirm, leased, release_dead, standing
 from beast_dream_snow_loader.state.ledger import SqlLedger
 from beast_dream_snow_loader.state.memory import SqlMemory
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revision_of
@@ -155,6 +155,10 @@ class Store:
     ) -> AbstractContextManager[Fence]:
         """The lease on ``target`` for as long as the block runs. Raises as :func:`leased`."""
         return leased(self._engine, self._clock, target, run_id, timeout, meanwhile)
+
+    def confirm(self, fence: Fence) -> None:
+        """That its holder still is one. Raises as :func:`~.lease.confirm`."""
+        confirm(fence, self._engine)
 
     def standing(self) -> Standing:
         """The CIs we keep, counted, and the uplinks of the largest site."""

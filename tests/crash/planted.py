@@ -226,8 +226,16 @@ PLANTED: Sequence[Planted] = (
     ),
     Planted(
         name="no look at the fence",
-        edits=_one("state/lease.py", "            fence.check(connection)\n", "            pass\n"),
+        edits=(
+            *_one("state/lease.py", "            fence.check(connection)\n", "            pass\n"),
+            *_one("transport/fencing.py", "            self._tenure.confirm()\n", "            pass\n"),
+        ),
         between=Pair.lost,
+    ),
+    Planted(
+        name="no look at the fence before each request",
+        edits=_one("transport/fencing.py", "            self._tenure.confirm()\n", "            pass\n"),
+        between=Pair.lost_in_a_batch,
     ),
     Planted(
         name="no lock and no lease",

@@ -21,13 +21,14 @@ from tests.contracts.conftest import LOCAL_POSTGRES, own_schema
 from tests.crash.books import astray
 from tests.crash.checker import Place, faults
 from tests.crash.harness import KILLED, Action, Arm, Ended, Forge
-from tests.crash.stories import LOAD, Stage
+from tests.crash.stories import BASE_CLASS, LOAD, Stage
 from tests.crash.sweep import Sweep
 
 HELD = 9
 TAKEOVER_SECONDS = 5.0
 _SMALL = {"SNOWLOAD_SERVICENOW__BATCH_SIZE": "2", "SNOWLOAD_SERVICENOW__BATCH_SIZE_MAX": "2"}
 _WRITES = "/api/now/identifyreconcile/enhanced"
+_ROWS = "/api/now/table/cmdb*"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,6 +102,23 @@ class Pair:
             if (more := self._begun(place) - sent) > 1:
                 yield f"it sent {more} writes after it had lost the target"
 
+    def lost_in_a_batch(self) -> Iterator[str]:
+        """The same where a batch is a request for each record: it may go on for minutes."""
+        self.first.state.clear()
+        with Place(estate=self.sweep.estate()) as place, ThreadPoolExecutor(1) as pool:
+            stage = Stage(forge=self.first, place=place, variables=BASE_CLASS.variables)
+            BASE_CLASS.before(stage)
+            slow = Fault(effect=Effect.LATENCY, seconds=0.2, method="POST", path=_ROWS)
+            place.sandbox.servicenow.faults.add(slow)
+            running = pool.submit(stage.run, *LOAD)
+            self._once(lambda: self._inserted(place) >= 2 or running.done())
+            self.first.state.change("UPDATE leases SET token = token + 1, run_id = 'other', host = 'elsewhere'")
+            sent = self._inserted(place)
+            if (ended := running.result()).code != HELD:
+                yield f"it went on, and ended {ended.code}"
+            if (more := self._inserted(place) - sent) > 1:
+                yield f"it sent {more} rows of its batch after it had lost the target"
+
     def two_at_once(self) -> Iterator[str]:
         """The second of two has no business here."""
         self.first.state.clear()
@@ -117,6 +135,12 @@ class Pair:
     @staticmethod
     def _begun(place: Place) -> int:
         return sum(1 for line in place.sandbox.log.lines("servicenow") if line.path == _WRITES)
+
+    @staticmethod
+    def _inserted(place: Place) -> int:
+        """Rows that are sent to tables of CIs and relations."""
+        lines = place.sandbox.log.lines("servicenow")
+        return sum(1 for line in lines if line.method == "POST" and line.path.startswith(_ROWS.rstrip("*")))
 
     def _timed(self, place: Place, arm: Arm) -> tuple[Ended, float]:
         ended = self._load(self.first, place, arm=arm)
@@ -174,7 +198,7 @@ def main() -> int:
         server = stack.enter_context(own_schema(url)) if given.server else ""
         two = stack.enter_context(pair(Sweep(devices=8, server=server)))
         seen = raced(two, range(given.seed, given.seed + given.trials))
-        seen.violations += [*two.lost(), *two.two_at_once()]
+        seen.violations += [*two.lost(), *two.lost_in_a_batch(), *two.two_at_once()]
     slowest = max(seen.takeovers, default=0.0)
     print(  # noqa: T201
         f"{seen.trials} trials, {seen.killed} holders killed, {seen.refused} refused, {len(seen.takeovers)} takeovers, "

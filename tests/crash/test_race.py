@@ -42,5 +42,9 @@ def test_a_holder_that_has_lost_the_target_to_another_host_writes_nothing_more(t
     assert list(two.lost()) == []
 
 
+def test_a_holder_that_has_lost_the_target_sends_not_even_the_rest_of_its_batch(two: Pair) -> None:
+    assert list(two.lost_in_a_batch()) == []
+
+
 def test_of_two_at_once_the_second_is_refused(two: Pair) -> None:
     assert list(two.two_at_once()) == []

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.state.journal import SqlJournal
 from beast_dream_snow_loader.state.lease import Fence
 from beast_dream_snow_loader.state.locks import one_run_per_target
+from beast_dream_snow_loader.state.patience import Patience
 from beast_dream_snow_loader.state.store import Store
 
 _RECENT = 50
@@ -30,9 +31,11 @@ def holding(
     """The wiring with a journal, an audit trail, a ledger and a ServiceNow that only the present holder can write to,
     as :func:`holding_journal`.
 
-    ``adopt``: what belongs to another instance becomes this one's.
+    ``timeout``: how many seconds it may wait for another holder. ``adopt``: what belongs to another instance becomes
+    this one's. Raises as :func:`holding_journal`.
     """
-    with _held(here, store, run, timeout, wiring.healings, adopt=adopt) as fence:
+    patience = Patience.of(here.clock, timeout)
+    with _held(here, store, run, patience, wiring.healings, adopt=adopt) as fence:
         world = replace(
             wiring.world,
             journal=store.journal.fenced(fence),
@@ -44,15 +47,13 @@ def holding(
 
 
 @contextmanager
-def holding_journal(
-    here: Ground, store: Store, run: Run, timeout: float = 0.0, healings: Healings | None = None
-) -> Iterator[SqlJournal]:
+def holding_journal(here: Ground, store: Store, run: Run, healings: Healings | None = None) -> Iterator[SqlJournal]:
     """A journal that only the present holder can write to; ``run`` is remembered as running.
 
-    Raises StateLocked naming the holder, at once or after ``timeout`` seconds; UnknownDataSource or OtherInstance when
-    the state belongs to another discovery source or instance.
+    Raises StateLocked naming the holder, at once; UnknownDataSource or OtherInstance when the state belongs to another
+    discovery source or instance.
     """
-    with _held(here, store, run, timeout, healings) as fence:
+    with _held(here, store, run, Patience.of(here.clock), healings) as fence:
         yield store.journal.fenced(fence)
 
 
@@ -61,7 +62,7 @@ def _held(
     here: Ground,
     store: Store,
     run: Run,
-    timeout: float = 0.0,
+    patience: Patience,
     healings: Healings | None = None,
     *,
     adopt: bool = False,
@@ -69,8 +70,8 @@ def _held(
     """The target, with what a dead holder left behind closed."""
     directory = state_directory(here.settings)
     with (
-        one_run_per_target(directory, here.target, run.id, clock=here.clock, timeout=timeout),
-        store.lease(here.target, run.id, timeout, look_again) as fence,
+        one_run_per_target(directory, here.target, run.id, patience),
+        store.lease(here.target, run.id, patience, look_again) as fence,
     ):
         bind(here, store, adopt=adopt)
         killed = _killed_before(store, run)

@@ -23,6 +23,7 @@ from beast_dream_snow_loader.clock import Clock, rfc3339
 from beast_dream_snow_loader.errors import StateError, StateLocked
 from beast_dream_snow_loader.state.engine import is_sqlite, reading, shared_now, writing
 from beast_dream_snow_loader.state.machine import processes
+from beast_dream_snow_loader.state.patience import Patience
 from beast_dream_snow_loader.state.schema import leases
 from beast_dream_snow_loader.state.statements import upsert
 
@@ -72,14 +73,14 @@ def leased(
     clock: Clock,
     target: str,
     run_id: str,
-    timeout: float = 0.0,
+    patience: Patience,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[Fence]:
     """Hold the lease on ``target`` while the block runs, with a heartbeat beside it; ``meanwhile`` is called with each.
 
-    Raises StateLocked naming the holder, at once or after ``timeout`` seconds.
+    Raises StateLocked naming the holder, at once or at the end of ``patience``.
     """
-    fence = _acquired(engine, clock, target, run_id, timeout)
+    fence = patience.until(lambda: _try(engine, clock, target, run_id), _WAIT_SECONDS, lambda: _held(engine, target))
     ended = threading.Event()
     beating = threading.Thread(target=_beat, args=(engine, clock, fence, ended, meanwhile), daemon=True)
     beating.start()
@@ -124,17 +125,12 @@ def release_dead(engine: Engine, clock: Clock, target: str) -> str | None:
         return _described(row)
 
 
-def _acquired(engine: Engine, clock: Clock, target: str, run_id: str, timeout: float) -> Fence:
-    deadline = clock.monotonic() + timeout
-    while (fence := _try(engine, clock, target, run_id)) is None:
-        if clock.monotonic() >= deadline:
-            raise StateLocked(
-                f"Target {target} is held by {holder(engine, target) or 'another run'}.",
-                next_step="Wait until it has ended (`snowload runs list`), or give it time with "
-                "`snowload load --lock-timeout 5m`.",
-            )
-        clock.sleep(_WAIT_SECONDS)
-    return fence
+def _held(engine: Engine, target: str) -> StateLocked:
+    return StateLocked(
+        f"Target {target} is held by {holder(engine, target) or 'another run'}.",
+        next_step="Wait until it has ended (`snowload runs list`), or give it time with "
+        "`snowload load --lock-timeout 5m`.",
+    )
 
 
 def _try(engine: Engine, clock: Clock, target: str, run_id: str) -> Fence | None:

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from beast_dream_snow_loader.clock import Clock, SystemClock, rfc3339
 from beast_dream_snow_loader.errors import StateLocked
 from beast_dream_snow_loader.state.faults import undone, unwritten
+from beast_dream_snow_loader.state.patience import Patience
 from beast_dream_snow_loader.state.private_files import private_directory
 
 POLL_SECONDS = 0.2
@@ -34,18 +35,16 @@ class Holder:
 
 
 @contextmanager
-def one_run_per_target(
-    directory: Path, target: str, run_id: str, *, clock: Clock | None = None, timeout: float = 0.0
-) -> Iterator[None]:
+def one_run_per_target(directory: Path, target: str, run_id: str, patience: Patience | None = None) -> Iterator[None]:
     """Hold ``target`` while the block runs. ``directory`` is the state directory, made if it is not there.
 
-    Raises StateLocked naming the holder, at once or after ``timeout`` seconds; StateError when no lock can be made.
+    Raises StateLocked naming the holder, at once or at the end of ``patience``; StateError when no lock can be made.
     """
-    clock = clock or SystemClock()
+    patience = patience or Patience.of(SystemClock())
     lock, note = _places(directory, target)
-    _acquire(lock, note, target, clock, timeout)
+    patience.until(lambda: _taken(lock), POLL_SECONDS, lambda: _held(note, target))
     try:
-        _write_note(note, run_id, clock)
+        _write_note(note, run_id, patience.clock)
         yield
     finally:
         with suppress(OSError):  # the note names the holder for people; one that stays names a process that is gone
@@ -68,19 +67,6 @@ def _places(directory: Path, target: str) -> tuple[FileLock, Path]:
     return FileLock(folder / f"{name}.lock", mode=0o600, thread_local=False), folder / f"{name}.json"
 
 
-def _acquire(lock: FileLock, note: Path, target: str, clock: Clock, timeout: float) -> None:
-    deadline = clock.monotonic() + timeout
-    while not _taken(lock):
-        if clock.monotonic() >= deadline:
-            holder = _read_note(note)
-            raise StateLocked(
-                f"Target {target} is held by {holder or 'another run that has only just begun'}.",
-                next_step="Wait until it has ended (`snowload runs list`), give it time with "
-                "`snowload load --lock-timeout 5m`, or stop that process.",
-            )
-        clock.sleep(POLL_SECONDS)
-
-
 def _taken(lock: FileLock) -> bool:
     try:
         lock.acquire(blocking=False)
@@ -90,6 +76,14 @@ def _taken(lock: FileLock) -> bool:
         mend = "Name a directory on a local disk with SNOWLOAD_STATE_DIR."
         raise undone(f"Lock {lock.lock_file} cannot be made", error, mend) from None
     return True
+
+
+def _held(note: Path, target: str) -> StateLocked:
+    return StateLocked(
+        f"Target {target} is held by {_read_note(note) or 'another run that has only just begun'}.",
+        next_step="Wait until it has ended (`snowload runs list`), give it time with "
+        "`snowload load --lock-timeout 5m`, or stop that process.",
+    )
 
 
 def _write_note(note: Path, run_id: str, clock: Clock) -> None:

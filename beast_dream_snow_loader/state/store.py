@@ -31,6 +31,7 @@ from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations, revisi
 from beast_dream_snow_loader.state.notices import SqlNotices
 from beast_dream_snow_loader.state.on_sqlite import fold_log
 from beast_dream_snow_loader.state.pacing import SqlPacing
+from beast_dream_snow_loader.state.patience import Patience
 from beast_dream_snow_loader.state.private_files import COMPANIONS
 from beast_dream_snow_loader.state.retention import Retention, Sweeper, Swept, forgotten_until, half_gone
 from beast_dream_snow_loader.state.schema import EntryState, ledger_items, meta
@@ -151,10 +152,10 @@ class Store:
         return SqlPacing(self._engine, self._clock, target)
 
     def lease(
-        self, target: str, run_id: str, timeout: float = 0.0, meanwhile: Callable[[], None] = lambda: None
+        self, target: str, run_id: str, patience: Patience | None = None, meanwhile: Callable[[], None] = lambda: None
     ) -> AbstractContextManager[Fence]:
         """The lease on ``target`` for as long as the block runs. Raises as :func:`leased`."""
-        return leased(self._engine, self._clock, target, run_id, timeout, meanwhile)
+        return leased(self._engine, self._clock, target, run_id, patience or Patience.of(self._clock), meanwhile)
 
     def confirm(self, fence: Fence) -> None:
         """That its holder still is one. Raises as :func:`~.lease.confirm`."""

@@ -12,6 +12,7 @@ import pytest
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.errors import StateError, StateLocked
 from beast_dream_snow_loader.state.locks import POLL_SECONDS, holder_of, one_run_per_target
+from beast_dream_snow_loader.state.patience import Patience
 
 HOLD = """
 import sys, time
@@ -56,14 +57,14 @@ def test_other_targets_are_free(tmp_path, holder):
 
 def test_a_run_that_waits_gives_up_after_its_timeout(tmp_path, clock, holder):
     holder()
-    with pytest.raises(StateLocked), one_run_per_target(tmp_path, "dev1", "run-2", clock=clock, timeout=5):
+    with pytest.raises(StateLocked), one_run_per_target(tmp_path, "dev1", "run-2", Patience.of(clock, 5)):
         pass
     assert clock.waited == pytest.approx(5, abs=POLL_SECONDS)
 
 
 def test_a_run_that_waits_goes_on_when_the_holder_has_ended(tmp_path, holder):
     holder(0.3)
-    with one_run_per_target(tmp_path, "dev1", "run-2", timeout=20):
+    with one_run_per_target(tmp_path, "dev1", "run-2", Patience.of(SystemClock(), 20)):
         assert holder_of(tmp_path, "dev1").run_id == "run-2"
 
 
@@ -73,7 +74,7 @@ def test_a_killed_holder_is_taken_over_within_five_seconds(tmp_path, holder):
     process.wait()
     clock = SystemClock()
     began = clock.monotonic()
-    with one_run_per_target(tmp_path, "dev1", "run-2", clock=clock, timeout=5):
+    with one_run_per_target(tmp_path, "dev1", "run-2", Patience.of(clock, 5)):
         assert holder_of(tmp_path, "dev1").run_id == "run-2"
     assert clock.monotonic() - began < 5
 

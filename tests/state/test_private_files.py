@@ -11,6 +11,7 @@ import pytest
 from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.errors import ConfigurationError, StateError
 from beast_dream_snow_loader.state.locks import one_run_per_target
+from beast_dream_snow_loader.state.patience import Patience
 from beast_dream_snow_loader.state.store import open_store
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -29,7 +30,7 @@ def umask(request):
 
 @pytest.mark.usefixtures("umask")
 def test_every_file_is_0600_and_every_directory_0700_whatever_the_umask(tmp_path, file, url, clock):
-    with open_store(url, clock) as store, one_run_per_target(file.parent, "dev1", "run-1", clock=clock):
+    with open_store(url, clock) as store, one_run_per_target(file.parent, "dev1", "run-1", Patience.of(clock)):
         run = Run(id="run-1", command="load", environment="testing", target="dev1", started_at=clock.now())
         store.memory.start_run(run)
         found = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}

@@ -83,7 +83,8 @@ def _held(
 
 
 def _killed_before(store: Store, mine: Run) -> list[Run]:
-    """Runs still called running while we hold the target: nobody else will close them. Newest first."""
-    recent = store.memory.runs(until=mine.started_at, limit=_RECENT)
+    """Runs still called running while we hold the target: nobody else will close them. Newest first. Whether they began
+    before us is not asked: the clock may have been set, and some began while we waited."""
+    recent = store.memory.runs(limit=_RECENT)
     left = [run for run in recent if run.status is RunStatus.RUNNING and run.target == mine.target]
     return [run for run in left if run.id != mine.id]

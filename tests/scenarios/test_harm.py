@@ -24,6 +24,7 @@ from tests.scenarios.desk import (
     decided,
     key_of,
     names,
+    sql,
     switch,
     value,
 )
@@ -170,6 +171,15 @@ def test_a_killed_run_is_called_interrupted_by_the_next_one(here: Town) -> None:
     runs = here.run("runs", "list", "--env", "testing", "--json").document["runs"]
     assert [run["status"] for run in runs] == ["ok", "interrupted"]
     clean(here)
+
+
+def test_a_killed_run_that_began_in_our_future_is_called_interrupted_too(here: Town) -> None:
+    """The clock was set back since, or it began while we waited for the target."""
+    assert here.run(*LOAD).code == 0
+    sql(here, "UPDATE runs SET status = 'running', started_at = '2099-01-01T00:00:00.000000Z'")
+    assert here.run(*LOAD).code == 0
+    runs = here.run("runs", "list", "--env", "testing", "--json").document["runs"]
+    assert [run["status"] for run in runs] == ["interrupted", "ok"]
 
 
 def test_what_a_person_put_back_after_a_load_was_killed_stays_theirs_and_is_told(here: Town) -> None:

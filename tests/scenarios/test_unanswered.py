@@ -12,7 +12,20 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, REPLAY, WRITES, OpenTown, away, clean, one_switch, rules, switch, switches, value
+from tests.scenarios.desk import (
+    LOAD,
+    REPLAY,
+    WRITES,
+    OpenTown,
+    away,
+    clean,
+    one_switch,
+    rules,
+    sql,
+    switch,
+    switches,
+    value,
+)
 
 CIS = "/api/now/table/cmdb_ci"
 REFUSED = '{"error":{"message":"User Not Authorized","detail":"Failed API level ACL Validation"},"status":"failure"}'
@@ -93,6 +106,19 @@ def test_the_load_after_one_that_was_killed_as_the_engine_shut_waits_too(shut: T
     killed_in_its_insert(shut, acts=False)
     ended = shut.run(*LOAD)
     assert (added(shut), "unknown.quarantine" in rules(ended)) == (["cmdb_ci"], True)
+
+
+def test_a_clock_that_was_set_forward_since_shortens_no_wait(shut: Town) -> None:
+    killed_in_its_insert(shut, acts=False)
+    sql(shut, "UPDATE journal SET intended_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-30 minutes')")
+    assert "unknown.quarantine" in rules(shut.run(*LOAD))
+
+
+def test_what_was_sent_hours_ago_is_not_waited_for(shut: Town) -> None:
+    killed_in_its_insert(shut, acts=False)
+    sql(shut, "UPDATE journal SET intended_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-3 hours')")
+    ended = shut.run(*LOAD)
+    assert (added(shut), "unknown.quarantine" in rules(ended)) == (["cmdb_ci"], False)
 
 
 def test_what_a_load_made_that_was_killed_as_the_engine_shut_is_known_to_be_its_own(shut: Town) -> None:

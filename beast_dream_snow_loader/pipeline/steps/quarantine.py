@@ -20,6 +20,10 @@ from beast_dream_snow_loader.core.parking import END_UNKNOWN
 from beast_dream_snow_loader.core.ports import JournalEntry
 from beast_dream_snow_loader.pipeline.world import Order, World
 
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""The clocks of two hosts with one state, or of one before and after it was set, differ by less. Only one program runs
+at once, so whoever waits all of the time from now on waits long enough whatever a clock says."""
+
 
 def doubtful(world: World, order: Order, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
     """Those that the Table API would have inserted: CIs of the base class and edges of them, everything where the
@@ -34,23 +38,21 @@ def doubtful(world: World, order: Order, entries: Sequence[JournalEntry]) -> lis
 
 def waited(world: World, order: Order, entries: Sequence[JournalEntry]) -> bool:
     """Whether time was passed so that none of these can still be carried out; False too when asked to stop before."""
-    now = world.clock.now()
-    over = max((_silent_since(entry, entries, order, now) for entry in entries), default=now)
-    seconds = (over - now).total_seconds() + order.quarantine if entries else 0.0
-    if seconds <= 0 or world.stopping():
+    since = world.clock.now() - timedelta(seconds=order.quarantine) - _CLOCKS_DIFFER
+    if order.quarantine <= 0 or world.stopping() or all(_left_by(entry, entries, order) < since for entry in entries):
         return False
-    world.listener(FindingRaised(finding=_told(len(entries), seconds)))
-    world.clock.sleep(seconds)
+    world.listener(FindingRaised(finding=_told(len(entries), order.quarantine)))
+    world.clock.sleep(order.quarantine)
     return not world.stopping()
 
 
-def _silent_since(entry: JournalEntry, entries: Sequence[JournalEntry], order: Order, now: datetime) -> datetime:
-    """Since when the request certainly has left: since its answer was lost; of a program that ended in the middle of a
-    batch, since the last row of it must have been over, and in any case by now, for only one program runs at once."""
+def _left_by(entry: JournalEntry, entries: Sequence[JournalEntry], order: Order) -> datetime:
+    """When the request certainly had left: when its answer was lost; of a program that ended in the middle of a batch,
+    when the last row of it must have been over."""
     if entry.settled_at is not None:
-        return min(entry.settled_at, now)
+        return entry.settled_at
     rows = Counter(other.run_id for other in entries)[entry.run_id]
-    return min(entry.intended_at + timedelta(seconds=rows * order.quarantine), now)
+    return entry.intended_at + timedelta(seconds=rows * order.quarantine)
 
 
 def _inserts(change: Change) -> bool:

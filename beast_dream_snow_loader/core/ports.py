@@ -232,7 +232,7 @@ class Journal(Protocol):
         """Subjects of changes that these runs brought about and no other run has written or undone since."""
 
     def done(self, run_id: str) -> Sequence[Settlement]:
-        """What a run did, in the order it was settled."""
+        """What a run did, in the order it was intended, which of one record is the order it was done in."""
 
     def history(self, key: SourceKey, limit: int) -> Sequence[PastWrite]:
         """The newest changes to this record and to the edges of which it is the lower end, newest first."""

@@ -196,9 +196,10 @@ class SqlJournal:
             ]  # fmt: skip
 
     def done(self, run_id: str) -> Sequence[Settlement]:
-        """What a run did, in the order it was settled."""
+        """What a run did, in the order it was intended: of one record that is the order it was done in, whatever the
+        clock did meanwhile."""
         c = journal.c
-        query = select(journal).where(c.run_id == run_id, c.state == EntryState.DONE).order_by(c.settled_at, c.id)
+        query = select(journal).where(c.run_id == run_id, c.state == EntryState.DONE).order_by(c.id)
         with reading(self._engine) as connection:
             return [_settlement(row) for row in connection.execute(query)]
 

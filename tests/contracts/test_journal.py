@@ -324,3 +324,13 @@ def test_the_past_of_a_record_is_its_own_changes_and_the_edges_it_hangs_by(store
     ]
     assert past[-1].fields == tuple(sorted(make.change(1).send))
     assert len(store.journal.history(make.key(1), 1)) == 1
+
+
+def test_what_a_run_did_keeps_its_order_when_the_clock_steps_back_in_the_middle(place, make):
+    with place.open() as store:
+        for name in ("first", "second"):
+            change = make.change(1, ChangeType.UPDATE, known=make.known(1), send={"name": name})
+            store.journal.intend("run-1", [change])
+            store.journal.settle("run-1", [make.settlement(change, operation=Operation.UPDATED)])
+            place.clock.sleep(-60)
+        assert [one.change.send["name"] for one in store.journal.done("run-1")] == ["first", "second"]

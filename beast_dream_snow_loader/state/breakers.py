@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.operations.breaker_memory import CircuitState, Remembered
-from beast_dream_snow_loader.state.engine import HASTE_SECONDS, hastily, reading, shared_now
+from beast_dream_snow_loader.state.engine import HASTE_SECONDS, hastily, reading
+from beast_dream_snow_loader.state.holders import shared_now
 from beast_dream_snow_loader.state.machine import boot_id
 from beast_dream_snow_loader.state.schema import breakers
 from beast_dream_snow_loader.state.statements import upsert

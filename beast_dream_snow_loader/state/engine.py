@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from beast_dream_snow_loader.clock import Clock
@@ -106,15 +105,6 @@ def reading(engine: Engine) -> Iterator[Connection]:
     once = {READING: True} if is_sqlite(engine.url) else {"isolation_level": "REPEATABLE READ"}
     with placing(engine.url), engine.connect().execution_options(**once) as connection:
         yield connection
-
-
-def shared_now(connection: Connection, clock: Clock) -> datetime:
-    """The instant by the clock that all users of this database have in common: the server's, where hosts share one, for
-    theirs may differ; ``clock``'s for a file."""
-    if connection.dialect.name == "sqlite":
-        return clock.now()
-    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return now
 
 
 def _parse(url: str) -> URL:

@@ -13,22 +13,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import psutil
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine, select, update
 
-from beast_dream_snow_loader.clock import Clock, rfc3339
+from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import StateError, StateLocked
-from beast_dream_snow_loader.state.engine import is_sqlite, reading, shared_now, writing
+from beast_dream_snow_loader.state.engine import reading, writing
+from beast_dream_snow_loader.state.holders import dead, described, shared_now
 from beast_dream_snow_loader.state.machine import processes
 from beast_dream_snow_loader.state.patience import Patience
 from beast_dream_snow_loader.state.schema import leases
 from beast_dream_snow_loader.state.statements import upsert
 
-LEASE = timedelta(seconds=30)
-"""How long a holder on another host may be silent before it counts as dead."""
 HEARTBEAT_SECONDS = 5.0
 _WAIT_SECONDS = 0.5
 
@@ -46,7 +45,7 @@ class Fence:
         row = connection.execute(select(leases).where(leases.c.target == self.target)).one_or_none()
         if row is None or row.token != self.token:
             raise StateLocked(
-                f"Run {self.run_id} has lost target {self.target} to {_described(row)}: nothing more is written.",
+                f"Run {self.run_id} has lost target {self.target} to {described(row)}: nothing more is written.",
                 next_step="Let that run end, then run `snowload load`: it goes on from what is true.",
             )
 
@@ -96,21 +95,21 @@ def holder(engine: Engine, target: str) -> str | None:
     """Who holds ``target``, for people; None when nobody does."""
     with reading(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-    return _described(row) if row is not None and row.run_id else None
+    return described(row) if row is not None and row.run_id else None
 
 
 def standing(engine: Engine, clock: Clock, target: str) -> tuple[str, bool] | None:
     """Who holds ``target``, for people, and whether they are alive; None when nobody does."""
     with reading(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-        return (_described(row), not _dead(row, clock, connection)) if row is not None and row.run_id else None
+        return (described(row), not dead(row, clock, connection)) if row is not None and row.run_id else None
 
 
 def at_work(engine: Engine, clock: Clock, target: str) -> str | None:
     """The run that holds ``target`` and is alive."""
     with reading(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-        return row.run_id if row is not None and row.run_id and not _dead(row, clock, connection) else None
+        return row.run_id if row is not None and row.run_id and not dead(row, clock, connection) else None
 
 
 def release_dead(engine: Engine, clock: Clock, target: str) -> str | None:
@@ -118,11 +117,11 @@ def release_dead(engine: Engine, clock: Clock, target: str) -> str | None:
     The row stays: tokens only ever go up."""
     with writing(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-        if row is None or not row.run_id or not _dead(row, clock, connection):
+        if row is None or not row.run_id or not dead(row, clock, connection):
             return None
         mine = update(leases).where(leases.c.target == target, leases.c.token == row.token)
         connection.execute(mine.values(run_id=""))
-        return _described(row)
+        return described(row)
 
 
 def _held(engine: Engine, target: str) -> StateLocked:
@@ -136,7 +135,7 @@ def _held(engine: Engine, target: str) -> StateLocked:
 def _try(engine: Engine, clock: Clock, target: str, run_id: str) -> Fence | None:
     with writing(engine) as connection:
         row = connection.execute(select(leases).where(leases.c.target == target)).one_or_none()
-        if row is not None and row.run_id and not _dead(row, clock, connection):
+        if row is not None and row.run_id and not dead(row, clock, connection):
             return None
         fence = Fence(target=target, run_id=run_id, token=(row.token if row is not None else 0) + 1)
         upsert(connection, leases, [_row(fence, shared_now(connection, clock))])
@@ -155,23 +154,6 @@ def _row(fence: Fence, now: datetime) -> dict[str, Any]:
     }
 
 
-def _dead(row: Row[Any], clock: Clock, connection: Connection) -> bool:
-    """On this host its process is asked after; on another, or in another container, only its silence tells. Who shares
-    a file has the lock of the system (locks.py) by now, so a container that was started anew need not wait."""
-    mine = processes()
-    if row.host == mine or (is_sqlite(connection.engine.url) and row.host.partition("/")[0] == mine.partition("/")[0]):
-        return not _runs(row.pid, row.process_started)
-    return bool(shared_now(connection, clock) - row.heartbeat_at > LEASE)
-
-
-def _runs(pid: int, started: float) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def _beat(engine: Engine, clock: Clock, fence: Fence, ended: threading.Event, meanwhile: Callable[[], None]) -> None:
     mine = update(leases).where(leases.c.target == fence.target, leases.c.token == fence.token)
     while not ended.wait(HEARTBEAT_SECONDS):
@@ -188,9 +170,3 @@ def _give_back(engine: Engine, clock: Clock, fence: Fence) -> None:
     mine = update(leases).where(leases.c.target == fence.target, leases.c.token == fence.token)
     with writing(engine) as connection:
         connection.execute(mine.values(run_id="", heartbeat_at=shared_now(connection, clock)))
-
-
-def _described(row: Row[Any] | None) -> str:
-    if row is None or not row.run_id:
-        return "nobody"
-    return f"run {row.run_id} (process {row.pid} on {row.host.partition('/')[0]}, alive at {rfc3339(row.heartbeat_at)})"

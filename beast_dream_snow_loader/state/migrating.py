@@ -10,12 +10,13 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 
 from beast_dream_snow_loader import __version__
 from beast_dream_snow_loader.clock import Clock
-from beast_dream_snow_loader.errors import StateTooNew
+from beast_dream_snow_loader.errors import StateLocked, StateTooNew
 from beast_dream_snow_loader.state.backup import back_up
 from beast_dream_snow_loader.state.damage import damaged, named
 from beast_dream_snow_loader.state.faults import absent
+from beast_dream_snow_loader.state.holders import dead, described
 from beast_dream_snow_loader.state.on_sqlite import READING
-from beast_dream_snow_loader.state.schema import meta, metadata
+from beast_dream_snow_loader.state.schema import leases, meta, metadata
 from beast_dream_snow_loader.state.statements import upsert
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0012")
 
 def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED, *, make: bool = True) -> None:
     """Nothing when the database is at the head. StateTooNew when it is at a revision this program does not know,
-    StateAbsent when it is at none and must not be made (``make`` False)."""
+    StateAbsent when it is at none and must not be made (``make`` False), StateLocked while a run is at work in it."""
     if _is_at(engine, migrations.head):
         return
     with engine.begin() as connection:
@@ -58,6 +59,7 @@ def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED, *, 
         config = _config(migrations, connection)
         if present is not None:
             _refuse_newer(connection, config, present, migrations)
+            _refuse_under_a_run(connection, clock)
             if engine.url.database and connection.dialect.name == "sqlite":
                 back_up(Path(engine.url.database), present, clock.now())
         _upgrade(config)
@@ -106,6 +108,19 @@ def _refuse_newer(connection: Connection, config: Config, present: str, migratio
             next_step=f"Run the snowload that made it ({program}) or a later one: "
             "`pip install -U beast-dream-snow-loader`.",
         )
+
+
+def _refuse_under_a_run(connection: Connection, clock: Clock) -> None:
+    """What it is in the middle of it would find in tables that it does not know."""
+    if not inspect(connection).has_table(leases.name):
+        return
+    for row in connection.execute(select(leases).where(leases.c.run_id != "")):
+        if not dead(row, clock, connection):
+            raise StateLocked(
+                f"{named(connection.engine.url)} is of an earlier release, and {described(row)} works with it: it is "
+                "not brought up to date meanwhile.",
+                next_step="Let that run end, then run the command again.",
+            )
 
 
 def _upgrade(config: Config) -> None:

@@ -241,7 +241,7 @@ PLANTED: Sequence[Planted] = (
         name="no lock and no lease",
         edits=(
             *_one("state/locks.py", "        lock.acquire(blocking=False)\n", "        pass\n"),
-            *_one("state/lease.py", "row.run_id and not _dead(row, clock, connection):", "False:"),
+            *_one("state/lease.py", "row.run_id and not dead(row, clock, connection):", "False:"),
         ),
         between=Pair.two_at_once,
     ),

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from beast_dream_snow_loader.core.run import Run
-from beast_dream_snow_loader.errors import StateError, StateTooNew
+from beast_dream_snow_loader.errors import StateError, StateLocked, StateTooNew
 from beast_dream_snow_loader.state.engine import open_engine
 from beast_dream_snow_loader.state.migrating import PACKAGED, Migrations
 from beast_dream_snow_loader.state.schema import metadata
@@ -140,6 +140,16 @@ def test_a_newer_database_is_refused_untouched_with_the_version_that_made_it(fil
     ):
         open_store(url, clock)
     assert file.read_bytes() == before
+
+
+def test_a_database_is_not_migrated_under_a_run_at_work(file, url, clock, later):
+    with open_store(url, clock) as store, store.lease("dev1", "run-1"):
+        with pytest.raises(StateLocked, match=r"of an earlier release, and run run-1 \(process \d+"):
+            open_store(url, clock, later())
+        assert asked(file, "SELECT version_num FROM alembic_version") == [(PACKAGED.head,)]
+        assert not (file.parent / "backups").exists()
+    open_store(url, clock, later()).close()
+    assert asked(file, "SELECT version_num FROM alembic_version") == [("next",)]
 
 
 def test_a_migration_that_fails_half_way_leaves_the_database_as_it_was(file, url, clock, later):

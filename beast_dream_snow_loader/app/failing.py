@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from beast_dream_snow_loader.app.result import Result
+from beast_dream_snow_loader.app.signals import Stop
 from beast_dream_snow_loader.clock import SystemClock, rfc3339
 from beast_dream_snow_loader.core.exit_codes import ExitCode, code_of_failure, exit_code_of
 from beast_dream_snow_loader.core.run import RunStatus
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import SnowloadError, Stopped
 
 
-def failed(command: str, error: SnowloadError, *, environment: str = "", run_id: str = "") -> Result:
-    """The result of a command that an error stopped before it could report anything."""
-    code = exit_code_of(error)
+def failed(
+    command: str, error: SnowloadError, *, environment: str = "", run_id: str = "", stop: Stop | None = None
+) -> Result:
+    """The result of a command that an error stopped before it could report anything. ``stop``: by which signal it was
+    asked to end."""
+    signalled = stop.exit_code if stop is not None and isinstance(error, Stopped) else None
+    code = signalled or exit_code_of(error)
     return Result(
         command=command,
         status=status_word(code),
@@ -54,4 +59,6 @@ def status_word(code: ExitCode) -> str:
         ExitCode.REFUSED: RunStatus.REFUSED,
         ExitCode.UNAVAILABLE: RunStatus.UNAVAILABLE,
         ExitCode.PARTIAL: RunStatus.PARTIAL,
+        ExitCode.INTERRUPTED: RunStatus.INTERRUPTED,
+        ExitCode.TERMINATED: RunStatus.INTERRUPTED,
     }.get(code, RunStatus.FAILED).value

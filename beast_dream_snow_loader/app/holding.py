@@ -34,7 +34,7 @@ def holding(
     ``timeout``: how many seconds it may wait for another holder. ``adopt``: what belongs to another instance becomes
     this one's. Raises as :func:`holding_journal`.
     """
-    patience = Patience.of(here.clock, timeout)
+    patience = Patience.of(here.clock, timeout, wiring.world.stopping)
     with _held(here, store, run, patience, wiring.healings, adopt=adopt) as fence:
         world = replace(
             wiring.world,

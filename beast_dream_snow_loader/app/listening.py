@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.events import BreakerChanged, Event, FindingRa
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.report import RunReport, status_of
 from beast_dream_snow_loader.core.run import RunStatus
-from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError
+from beast_dream_snow_loader.errors import BadArgument, ConfigurationError, SnowloadError, Stopped
 from beast_dream_snow_loader.operations.breaker_memory import CircuitState
 from beast_dream_snow_loader.operations.config import ConfigurationManager, LoggingConfig, RetryConfig
 from beast_dream_snow_loader.operations.correlation import correlated, trace_id
@@ -145,13 +145,13 @@ def console_level(here: Ground, place: Place) -> int:
 @contextmanager
 def _told(logger: StructuredLogger, here: Ground, run_id: str, heard: Heard, command: str) -> Iterator[None]:
     """The first and the last line of a run."""
-    begun, code = here.clock.monotonic(), ""
+    begun, code, broken = here.clock.monotonic(), "", RunStatus.FAILED
     environment, trace = here.environment, trace_id(run_id)
     logger.log_event("run.started", command=command, run_id=run_id, environment=environment, trace_id=trace)
     try:
         yield
     except SnowloadError as error:
-        code = error.code
+        code, broken = error.code, RunStatus.INTERRUPTED if isinstance(error, Stopped) else broken
         raise
     finally:
         spent = round((here.clock.monotonic() - begun) * 1000, 3)
@@ -159,7 +159,7 @@ def _told(logger: StructuredLogger, here: Ground, run_id: str, heard: Heard, com
             tell_incidents(heard.report.incidents, logger)
             _measured(logger, heard)
         status, exit_code = status_of(heard.report) if heard.report is not None else (RunStatus.OK, 0)
-        status = RunStatus.FAILED if code else status
+        status = broken if code else status
         level: Level | None = "WARNING" if code or exit_code else None
         logger.log_event(
             "run.finished",

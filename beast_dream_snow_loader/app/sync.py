@@ -90,7 +90,7 @@ def _attempted(options: LoadOptions, listener: Listener, exposure: Exposure, tel
             with opened(here) as store, exposure.at(here, store), stop_on_signals(here.clock, telling.stop) as stop:
                 return _load(_task(options, file, here, store), here, store, stop, listener, telling)
     except SnowloadError as error:
-        return failed("load", error, environment=options.place.environment or "")
+        return failed("load", error, environment=options.place.environment or "", stop=telling.stop)
 
 
 def _plan_file(options: LoadOptions) -> PlanFile | None:

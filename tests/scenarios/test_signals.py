@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.state.locks import one_run_per_target
+from beast_dream_snow_loader.state.store import open_store
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, WRITES, OpenTown, running, when, writing
+from tests.scenarios.desk import LOAD, WRITES, OpenTown, file_of, running, when, writing
 
 LONG = 40
 """Seconds that the instance takes, or asks to be left alone; whoever ends within half of it has not waited."""
@@ -50,6 +55,44 @@ def test_a_second_signal_ends_it_in_the_middle_of_a_request(here: Town) -> None:
     assert load.returncode == 143
     assert "snowload load --resume" in said
     assert mended(here)
+
+
+@contextmanager
+def locked(here: Town) -> Iterator[None]:
+    with one_run_per_target(file_of(here).parent, here.run.variables["SERVICENOW_INSTANCE"], "run-other"):
+        yield
+
+
+@contextmanager
+def leased(here: Town) -> Iterator[None]:
+    """As by a run on another host: the lock of this one is free."""
+    with (
+        open_store(f"sqlite:///{file_of(here)}", SystemClock()) as store,
+        store.lease(here.run.variables["SERVICENOW_INSTANCE"], "run-other"),
+    ):
+        yield
+
+
+@pytest.mark.parametrize(("held", "number", "code"), [(locked, signal.SIGTERM, 143), (leased, signal.SIGINT, 130)])
+def test_a_signal_ends_a_load_that_waits_for_another_run(
+    here: Town, held: Callable[[Town], AbstractContextManager[None]], number: int, code: int
+) -> None:
+    """Q13: and neither end was asked anything."""
+    assert here.run(*LOAD).code == 0
+    here.sandbox.log.clear()
+    with held(here):
+        load = running(here, *LOAD, "-v", "--lock-timeout", f"{LONG}s")
+        while "run.started" not in load.stderr.readline():
+            assert load.poll() is None
+        time.sleep(1)
+        load.send_signal(number)
+        out, said = load.communicate(timeout=LONG / 4)
+    assert load.returncode == code
+    ended = json.loads(out)
+    assert (ended["status"], ended["error"]["code"]) == ("interrupted", "run.stopped")
+    assert said.endswith("waited for another run; nothing was written.\n  Run it again: `snowload load`.\n")
+    assert not here.sandbox.log.lines()
+    assert len(here.run("runs", "list", "--env", "testing", "--json").document["runs"]) == 1
 
 
 def test_a_signal_while_everything_is_read_ends_it_with_the_step_under_way(here: Town) -> None:

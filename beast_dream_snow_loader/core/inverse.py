@@ -17,6 +17,7 @@ from beast_dream_snow_loader.core.changes import (
 )
 from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.desired import Relation
+from beast_dream_snow_loader.core.edited import edited
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
@@ -28,8 +29,6 @@ from beast_dream_snow_loader.core.shown import shown
 Created = Literal["retire", "delete"]
 """What becomes of CIs that the run made."""
 
-MOD_COUNT = "sys_mod_count"
-BY_WHOM = ("sys_created_by", "sys_updated_by")
 LAST_DISCOVERED = "last_discovered"
 _OF_THE_ENGINE = frozenset({LAST_DISCOVERED, "install_status", "operational_status"})
 """Fields that move without a person: of these alone nobody says that a CI was edited."""
@@ -146,8 +145,8 @@ class _Undoing:
         retired = all(row.get(element) == value for element, value in self.retired.items())
         if retired and self.created == "retire":
             self.untouched += 1
-        elif edited := self._edited(change, item, row):
-            self._tell(change.subject, "rollback.changed_since", f"{edited}: the CI that the run made stays.")
+        elif why := self._edited(change, item, row):
+            self._tell(change.subject, "rollback.changed_since", f"{why}: the CI that the run made stays.")
         elif self.created == "delete":
             self.departures.append(ItemChange(type=ChangeType.DELETE, item=as_item(item), send={}, known=item))
         else:
@@ -157,12 +156,7 @@ class _Undoing:
         for element, sent in change.send.items():
             if element not in _OF_THE_ENGINE and element in row and not same(element, row[element], sent):
                 return f"{element} was changed since to {shown(row[element], 60) or '(empty)'}"
-        if row.get("sys_updated_by") and row["sys_updated_by"] == row.get("sys_created_by"):
-            return ""  # the account that made it: edges drawn to a CI count as updates of it
-        count = row.get(MOD_COUNT, "")
-        if item.mod_count is not None and count.isdecimal() and int(count) > item.mod_count:
-            return f"It was edited {int(count) - item.mod_count} times since"
-        return ""
+        return edited(item, row)
 
     def _known(self, key: SourceKey, sys_id: SysId, row: Mapping[str, str]) -> KnownItem:
         item = self.known.items.get(key)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.edited import BY_WHOM
+from beast_dream_snow_loader.core.healing import MOD_COUNT
 from beast_dream_snow_loader.core.identity import SysId
-from beast_dream_snow_loader.core.inverse import BY_WHOM, MOD_COUNT, Created, Now, undo
+from beast_dream_snow_loader.core.inverse import Created, Now, undo
 from beast_dream_snow_loader.core.known import KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import RETIRED
 from beast_dream_snow_loader.core.ports import Settlement

@@ -77,6 +77,40 @@ def test_what_a_run_made_is_retired_or_deleted_with_its_edges(town: OpenTown, cr
     assert not oracle.duplicate_keys(here.app.instance)
 
 
+def edit_by_hand(here: Town, key: str) -> str:
+    """A person notes something in a field that we never send; the sys_id of the CI."""
+    item = oracle.by_native_key(here.app.instance, "UniFi")[key]
+    with here.app.instance.lock, here.app.instance.acting_as("admin"):
+        here.app.instance.update(item.class_name, item.sys_id, {"comments": "asset 4711, do not touch"})
+    return item.sys_id
+
+
+def stays_as_edited(here: Town, run_id: str, sys_id: str, created: str) -> None:
+    """A rollback leaves this one CI of the run alone, says so, and takes back the others."""
+    before, made = held(here)[sys_id], len(oracle.by_native_key(here.app.instance, "UniFi"))
+    undone = rollback(here, run_id, "--created", created)
+    assert (undone.code, "1 left alone" in undone.err) == (3, True), (undone.code, undone.err)
+    assert [f["rule"] for f in undone.document["findings"]] == ["rollback.changed_since"]
+    taken_back = undone.document["deleted"] if created == "delete" else undone.document["written"]["retired"]
+    assert (held(here)[sys_id], taken_back) == (before, made - 1)
+
+
+@pytest.mark.parametrize("created", ["retire", "delete"])
+def test_a_ci_that_somebody_has_edited_stays_though_loads_have_looked_at_it_since(town: OpenTown, created: str) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    run_id = here.run(*LOAD).document["run_id"]
+    sys_id = edit_by_hand(here, key_of(switches(here.estate)[0]))
+    assert not any(here.run(*LOAD).document["written"].values())
+    stays_as_edited(here, run_id, sys_id, created)
+
+
+def test_a_ci_that_somebody_has_edited_stays_where_nothing_was_ever_read_back(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    run_id = here.run(*LOAD, SNOWLOAD_FEATURES__VERIFY="false").document["run_id"]
+    sys_id = edit_by_hand(here, key_of(switches(here.estate)[0]))
+    stays_as_edited(here, run_id, sys_id, "delete")
+
+
 def test_what_others_changed_since_is_reported_and_not_touched(town: OpenTown) -> None:
     here = town(Estate.generate(seed=3, sites=2, devices=40))
     assert here.run(*LOAD).code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.estate.things import EstateDevice
@@ -159,7 +160,23 @@ ROLLED_BACK = Story(
     quiet=_rollback,
     whole=False,
 )
-STORIES = {story.name: story for story in (FIRST, NAMESAKES, RENAMED, CHANGED, QUEUED, BASE_CLASS, UNDONE, ROLLED_BACK)}
+
+
+def without_engine(story: Story) -> Story:
+    """The same on the Table path, from the start."""
+    variables = {**story.variables, **BASE_CLASS.variables}
+    before = partial(_closed_before, story.before)
+    return replace(story, name=f"{story.name}, without the engine", before=before, variables=variables)
+
+
+def _closed_before(before: Callable[[Stage], None], stage: Stage) -> None:
+    close_engine(stage)
+    before(stage)
+
+
+_BY_ENGINE = (FIRST, NAMESAKES, RENAMED, CHANGED, QUEUED, UNDONE, ROLLED_BACK)
+_BY_TABLE = tuple(without_engine(story) for story in (CHANGED, RENAMED, UNDONE, ROLLED_BACK))
+STORIES = {story.name: story for story in (*_BY_ENGINE, BASE_CLASS, *_BY_TABLE)}
 
 
 def batched(story: Story, size: int) -> Story:

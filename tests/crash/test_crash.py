@@ -1,4 +1,7 @@
-"""A command ended at any moment leaves nothing lost and nothing doubled (L7, Q1, Q2, Q7; every point: `make crash`)."""
+"""A command ended at any moment leaves nothing lost and nothing doubled (L7, Q1, Q2, Q7; every point: `make crash`).
+
+A hundred seeded moments: seventy of a process, twenty of the power, ten with the state on a server.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def points(told: Sequence[str], count: int, seed: int) -> list[Arm]:
 
 @pytest.mark.parametrize(
     ("story", "count"),
-    [(FIRST, 12), (CHANGED, 8), (QUEUED, 8), (BASE_CLASS, 10), (UNDONE, 6), (ROLLED_BACK, 8)],
+    [(FIRST, 20), (CHANGED, 12), (QUEUED, 10), (BASE_CLASS, 10), (UNDONE, 6), (ROLLED_BACK, 12)],
     ids=lambda value: value.name if isinstance(value, Story) else "",
 )
 def test_whatever_was_going_on_when_it_was_killed_is_made_whole_by_the_next_command(
@@ -71,9 +74,9 @@ def test_whatever_was_going_on_when_it_was_killed_is_made_whole_by_the_next_comm
 
 def test_so_it_is_when_the_power_was_lost_and_with_it_all_that_was_not_synced(forge: Forge) -> None:
     sweep = Sweep(devices=DEVICES)
-    trials = sweep.run(forge, torn(points(sweep.told(forge), 16, seed=8)))
+    trials = sweep.run(forge, torn(points(sweep.told(forge), 20, seed=8)))
     assert trials.violations == []
-    assert trials.ended["killed"] >= 14
+    assert trials.ended["killed"] >= 18
 
 
 @pytest.mark.postgres

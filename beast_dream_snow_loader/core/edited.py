@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange
 from beast_dream_snow_loader.core.healing import count_of
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem
+from beast_dream_snow_loader.core.ports import JournalEntry
 
 BY_WHOM = ("sys_created_by", "sys_updated_by")
+_UNTOLD = "Whether somebody has edited it since cannot be told"
+_WRITTEN_OVER = (ChangeType.UPDATE, ChangeType.HEARTBEAT, ChangeType.RETIRE, ChangeType.RESTORE)
 
 
 def by_another(row: Mapping[str, str]) -> str:
@@ -21,14 +26,41 @@ def edited(item: KnownItem, row: Mapping[str, str]) -> str:
     """Why a CI that we made counts as edited by what it holds now; empty where nobody else has written it."""
     if account := by_another(row):
         return f"{account} has written to it since"
-    if row.get(BY_WHOM[0]) and row.get(BY_WHOM[1]):
-        return ""
-    return _edited_by_count(item, row)
+    return "" if _told_by_whom(row) else _edited_by_count(item, row)
+
+
+def edited_before_us(entries: Iterable[JournalEntry], made: Mapping[SourceKey, SysId]) -> dict[SourceKey, str]:
+    """Why CIs that we made count as edited by what they held each time before we wrote them again: from then on it was
+    us who had written them last. ``entries`` came after they were made, ``made`` are their sys_ids."""
+    found: dict[SourceKey, str] = {}
+    for entry in entries:
+        known = _written_over(entry.change)
+        if known is not None and made.get(known.key) == known.sys_id and (why := _before(entry, known)):
+            found.setdefault(known.key, why)
+    return found
+
+
+def _written_over(change: Change) -> KnownItem | None:
+    return change.known if isinstance(change, ItemChange) and change.type in _WRITTEN_OVER else None
+
+
+def _before(entry: JournalEntry, known: KnownItem) -> str:
+    """An entry that was superseded may have been carried out, and what it saw is true in any case."""
+    if known.stored is None:
+        return f"{_UNTOLD}: it was written over unread" if entry.state == "done" else ""
+    if account := by_another(known.stored):
+        return f"{account} had written to it before snowload did again"
+    unseen = known.mod_count is None or count_of(known.stored) is None
+    return "" if unseen or _told_by_whom(known.stored) else _edited_by_count(known, known.stored)
+
+
+def _told_by_whom(row: Mapping[str, str]) -> bool:
+    return all(row.get(element) for element in BY_WHOM)
 
 
 def _edited_by_count(item: KnownItem, row: Mapping[str, str]) -> str:
     """Where the account may not see who wrote the CI."""
     now = count_of(row)
     if now is None or item.mod_count is None:
-        return "Whether somebody has edited it since cannot be told"
+        return _UNTOLD
     return f"It was edited {now - item.mod_count} times since" if now > item.mod_count else ""

@@ -41,6 +41,8 @@ class Now:
 
     items: Mapping[SysId, Mapping[str, str]] = field(default_factory=dict)
     edges: Mapping[str, SysId] = field(default_factory=dict)
+    edited: Mapping[SourceKey, str] = field(default_factory=dict)
+    """CIs that others wrote before we did again, and why they count as edited."""
 
 
 def undo(done: Sequence[Settlement], known: KnownState, now: Now, created: Created, retired: Mapping[str, str]) -> Plan:
@@ -118,7 +120,7 @@ class _Undoing:
         if not fields:
             self.untouched += 1
             return
-        self.restores.append(_restoring(change, before, fields))
+        self.restores.append(_restoring(change, replace(before, stored=row), fields))
 
     def _fields(self, change: ItemChange, before: Mapping[str, str], row: Mapping[str, str]) -> Iterator[FieldChange]:
         for element, sent in sorted(change.send.items()):
@@ -156,7 +158,7 @@ class _Undoing:
         for element, sent in change.send.items():
             if element not in _OF_THE_ENGINE and element in row and not same(element, row[element], sent):
                 return f"{element} was changed since to {shown(row[element], 60) or '(empty)'}"
-        return edited(item, row)
+        return edited(item, row) or self.now.edited.get(change.item.key, "")
 
     def _known(self, key: SourceKey, sys_id: SysId, row: Mapping[str, str]) -> KnownItem:
         item = self.known.items.get(key)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
-from beast_dream_snow_loader.core.edited import BY_WHOM
+from beast_dream_snow_loader.core.edited import BY_WHOM, edited_before_us
 from beast_dream_snow_loader.core.healing import MOD_COUNT
-from beast_dream_snow_loader.core.identity import SysId
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.inverse import Created, Now, undo
 from beast_dream_snow_loader.core.known import KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import RETIRED
 from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.receipts import Operation
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.client_links import ClientLinker
@@ -42,7 +43,7 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     known = world.ledger.known()
     facts = world.memory.facts(order.target)
     statuses = Statuses(choices=facts.choices if facts is not None else {})
-    plan = undo(done, known, _now(world, done, known), created, statuses.values(RETIRED))
+    plan = undo(done, known, _now(world, run_id, done, known), created, statuses.values(RETIRED))
     if order.dry_run:
         return RolledBack(plan=plan)
     queued = [entry.change.subject for entry in world.journal.queued() if entry.run_id == run_id]
@@ -59,16 +60,27 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     return RolledBack(plan=plan, settlements=applier.settlements, unlinked=unlinked, dropped=dropped)
 
 
-def _now(world: World, done: Sequence[Settlement], known: KnownState) -> Now:
-    """One bulk read of the CIs the run touched and of the edges it drew or removed."""
+def _now(world: World, run_id: str, done: Sequence[Settlement], known: KnownState) -> Now:
+    """One bulk read of the CIs the run touched and of the edges it drew or removed; and what the journal knows of those
+    that it made."""
     changes = [settlement.change for settlement in done]
     items = [change for change in changes if isinstance(change, ItemChange)]
     elements = sorted({element for change in items for element in change.send} | {MOD_COUNT, *BY_WHOM})
     edges = [edge for change in changes if (edge := _edge(change, known)) is not None]
+    made = _made(done)
     return Now(
         items=world.cmdb.read_back(sorted(_sys_ids(done, edges, known)), elements),
         edges=world.cmdb.find_edges(edges) if edges else {},
+        edited=edited_before_us(world.journal.since(run_id), made) if made else {},
     )
+
+
+def _made(done: Sequence[Settlement]) -> dict[SourceKey, SysId]:
+    return {
+        s.change.item.key: s.receipt.sys_id
+        for s in done
+        if isinstance(s.change, ItemChange) and s.receipt.operation is Operation.INSERTED and s.receipt.sys_id
+    }
 
 
 def _edge(change: object, known: KnownState) -> KnownRelation | None:

@@ -6,7 +6,7 @@ unknown is looked up in the CMDB before anything is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -45,6 +45,7 @@ from beast_dream_snow_loader.state.recording import record
 from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
 from beast_dream_snow_loader.state.unread import from_table
 
+_AT_ONCE = 1000
 _ANSWERED = "Once ServiceNow answers,"
 _FIRST = {ReadOnlyMode.code: 'Set servicenow.mode to "normal"; then'}
 """What comes before a full queue can be sent, by why its writes wait."""
@@ -202,6 +203,16 @@ class SqlJournal:
         query = select(journal).where(c.run_id == run_id, c.state == EntryState.DONE).order_by(c.id)
         with reading(self._engine) as connection:
             return [_settlement(row) for row in connection.execute(query)]
+
+    def since(self, run_id: str) -> Iterator[JournalEntry]:
+        """Whatever was intended from the beginning of this run on, by any run, of the records that it wrote; in order,
+        read a part at a time: months of signs of life may be among it."""
+        c, theirs = journal.c, journal.c.run_id == run_id
+        first = select(func.min(c.id)).where(theirs).scalar_subquery()
+        query = select(journal).where(c.id >= first, c.subject.in_(select(c.subject).where(theirs))).order_by(c.id)
+        with reading(self._engine) as connection:
+            for row in connection.execution_options(yield_per=_AT_ONCE).execute(query):
+                yield entry_of(row)
 
     def history(self, key: SourceKey, limit: int) -> Sequence[PastWrite]:
         """The newest changes to this record and to the edges of which it is the lower end, newest first."""

@@ -334,3 +334,14 @@ def test_what_a_run_did_keeps_its_order_when_the_clock_steps_back_in_the_middle(
             store.journal.settle("run-1", [make.settlement(change, operation=Operation.UPDATED)])
             place.clock.sleep(-60)
         assert [one.change.send["name"] for one in store.journal.done("run-1")] == ["first", "second"]
+
+
+def test_what_was_intended_since_a_run_of_its_records_is_told_in_order_and_of_no_other(store, make):
+    store.journal.intend("run-0", [make.change(1)])
+    store.journal.settle("run-0", [make.inserted(1)])
+    store.journal.intend("run-1", [make.change(1), make.change(2)])
+    store.journal.intend("run-2", [make.change(3), make.change(2, ChangeType.HEARTBEAT, known=make.known(2))])
+    told = [(entry.run_id, entry.change.subject, entry.change.type.value) for entry in store.journal.since("run-1")]
+    one, two = make.change(1).subject, make.change(2).subject
+    assert told == [("run-1", one, "create"), ("run-1", two, "create"), ("run-2", two, "heartbeat")]
+    assert not list(store.journal.since("never"))

@@ -13,7 +13,7 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, REPLAY, OpenTown, edges, key_of, rules, small, switches
+from tests.scenarios.desk import LOAD, REPLAY, OpenTown, edges, key_of, rules, small, switches, when
 
 MOVING = frozenset({"sys_mod_count", "sys_updated_on", "sys_updated_by", "last_discovered"})
 
@@ -77,6 +77,12 @@ def test_what_a_run_made_is_retired_or_deleted_with_its_edges(town: OpenTown, cr
     assert not oracle.duplicate_keys(here.app.instance)
 
 
+def wait_a_second(here: Town) -> None:
+    """Until a sign of life is another one, so that whatever is sent changes the CI."""
+    began = here.app.instance.now()
+    when(lambda: here.app.instance.now() != began, "the clock stands still")
+
+
 def edit_by_hand(here: Town, key: str) -> str:
     """A person notes something in a field that we never send; the sys_id of the CI."""
     item = oracle.by_native_key(here.app.instance, "UniFi")[key]
@@ -109,6 +115,65 @@ def test_a_ci_that_somebody_has_edited_stays_where_nothing_was_ever_read_back(to
     run_id = here.run(*LOAD, SNOWLOAD_FEATURES__VERIFY="false").document["run_id"]
     sys_id = edit_by_hand(here, key_of(switches(here.estate)[0]))
     stays_as_edited(here, run_id, sys_id, "delete")
+
+
+@pytest.mark.parametrize("created", ["retire", "delete"])
+@pytest.mark.parametrize("again", ["full", "renamed", "renamed and rolled back"])
+def test_a_ci_that_somebody_has_edited_stays_though_we_have_written_it_since(
+    town: OpenTown, created: str, again: str
+) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    run_id, device = here.run(*LOAD).document["run_id"], switches(here.estate)[0]
+    name = here.estate.device(device.mac).name
+    sys_id = edit_by_hand(here, key_of(device))
+    if again == "full":
+        wait_a_second(here)
+    else:
+        here.estate.rename_device(device.mac, "another")
+    second = here.run(*LOAD, *(["--full"] if again == "full" else []))
+    assert second.document["written"]["updated"] >= 1
+    if again == "renamed and rolled back":
+        assert rollback(here, second.document["run_id"]).code == 0
+    elif again == "renamed":
+        here.estate.rename_device(device.mac, name)
+        assert here.run(*LOAD).document["written"]["updated"] == 1
+    stays_as_edited(here, run_id, sys_id, created)
+
+
+def test_a_ci_edited_while_a_rollback_of_a_later_run_was_still_to_come_stays(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    run_id = here.run(*LOAD).document["run_id"]
+    (key,) = renamed(here, "another")
+    second = here.run(*LOAD).document["run_id"]
+    sys_id = edit_by_hand(here, key)
+    assert rollback(here, second).code == 0
+    stays_as_edited(here, run_id, sys_id, "delete")
+
+
+@pytest.mark.parametrize("created", ["retire", "delete"])
+def test_what_only_loads_of_ours_have_written_again_is_taken_back(town: OpenTown, created: str) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    run_id = here.run(*LOAD).document["run_id"]
+    wait_a_second(here)
+    full = here.run(*LOAD, "--full").document
+    assert full["written"]["updated"] == 6
+    assert rollback(here, full["run_id"]).code == 0
+    assert here.run(*LOAD).code == 0
+    undone = rollback(here, run_id, "--created", created)
+    assert (undone.code, rules(undone)) == (0, set()), undone.err
+    taken_back = undone.document["deleted"] if created == "delete" else undone.document["written"]["retired"]
+    assert taken_back == 6
+
+
+def test_a_rollback_can_be_undone(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    assert here.run(*LOAD).code == 0
+    renamed(here, "one")
+    second, after = here.run(*LOAD).document["run_id"], held(here)
+    undone = rollback(here, second)
+    assert held(here) != after
+    assert rollback(here, undone.document["run_id"]).code == 0
+    assert held(here) == after
 
 
 def test_what_others_changed_since_is_reported_and_not_touched(town: OpenTown) -> None:

@@ -121,7 +121,9 @@ _WRITTEN: Mapping[ReportFormat, Callable[[Result], bytes]] = {
 
 def render_runs(result: Result) -> None:
     """The end of ``runs list``."""
-    runs: Sequence[Mapping[str, Any]] = result.body.get("runs", [])
+    if "runs" not in result.body:
+        return  # they could not be read: that is not to say that there are none
+    runs: Sequence[Mapping[str, Any]] = result.body["runs"]
     section = runs_section(runs, len(runs))
     table(section.columns, section.rows)
     if not runs:

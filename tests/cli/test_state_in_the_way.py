@@ -156,6 +156,16 @@ def test_damage_within_a_row_or_of_a_table_is_told_with_its_place_and_the_way_ba
     assert "garbage" not in ended.err
 
 
+LOOKS = ("runs list", "runs show run-1", "report", "queue list", "breakers list", "audit verify", "explain x")
+
+
+@pytest.mark.parametrize("command", LOOKS)
+def test_a_state_that_cannot_be_read_is_not_told_as_an_empty_one(snowload: Snowload, file: Path, command: str) -> None:
+    file.write_bytes(b"this is no database\n" * 500)
+    ended = snowload(*command.split(), *TESTING, **CREDENTIALS)
+    assert (ended.code, ended.out) == (12, "")
+
+
 @pytest.mark.parametrize(
     ("statement", "found"),
     [

@@ -207,7 +207,8 @@ class Journal(Protocol):
         from the queue and is REFUSED stays there, until it is parked."""
 
     def enqueue(self, run_id: str, changes: Sequence[Change], code: str, message: str) -> None:
-        """Queue changes that are not even tried; a queued one of the same subject is replaced and keeps its place.
+        """Queue changes that are not even tried; a queued one of the same subject is replaced and keeps its place, and
+        one that was sent without an answer has the newer one behind it until it is settled.
 
         QueueFull, and nothing queued, when more would wait than may.
         """
@@ -226,7 +227,7 @@ class Journal(Protocol):
         since."""
 
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
-        """Entries settled "later", oldest first."""
+        """Entries settled "later", oldest first; those behind one that is not settled too."""
 
     def done_in(self, run_ids: Iterable[str]) -> frozenset[str]:
         """Subjects of changes that these runs brought about and no other run has written or undone since."""
@@ -241,7 +242,8 @@ class Journal(Protocol):
         """The newest changes to this record and to the edges of which it is the lower end, newest first."""
 
     def supersede(self, subjects: Iterable[str]) -> int:
-        """A newer plan covers these subjects: drop their queued and unknown entries. Returns how many."""
+        """A newer plan covers these subjects: drop what is queued for them or, where nothing is, what is not settled.
+        Returns how many."""
 
 
 class Audit(Protocol):

@@ -55,9 +55,7 @@ class Replay:
         before = {entry.id for entry in self._world.journal.parked()}
         if not self._order.dry_run:
             settle_unknown(self._world, self._order)
-        entries = self._world.journal.queued(self._limit)
-        if not self._order.parts.links:
-            entries = [entry for entry in entries if not isinstance(entry.change, LinkChange | UnlinkChange)]
+        entries = self._queued()
         plan = self.outcome.plan = self._planned(entries)
         if not self._order.dry_run:
             self._world.ledger.note(plan.noted)
@@ -67,6 +65,16 @@ class Replay:
                 self._tell_parked(before, entries)
             read_back(self._world, self._order, self.outcome, self._steps)
         return self.outcome
+
+    def _queued(self) -> Sequence[JournalEntry]:
+        """Without those behind a write that could not be looked up, should we have been stopped."""
+        journal = self._world.journal
+        unsettled = () if self._order.dry_run else journal.unknown()
+        left_out = {entry.change.subject for entry in unsettled}
+        entries = [entry for entry in journal.queued(self._limit) if entry.change.subject not in left_out]
+        if self._order.parts.links:
+            return entries
+        return [entry for entry in entries if not isinstance(entry.change, LinkChange | UnlinkChange)]
 
     def _tell_parked(self, before: Collection[int], entries: Sequence[JournalEntry]) -> None:
         """Those that this replay put there, and those that hold up what it should have sent."""

@@ -30,10 +30,11 @@ from beast_dream_snow_loader.state.engine import reading
 from beast_dream_snow_loader.state.journal_rows import (
     REWORD,
     SETTLE,
+    come_up,
     entry_of,
     new_rows,
     place,
-    place_of,
+    queued_at,
     refuse_unintended,
     settled_row,
     standing_of,
@@ -93,9 +94,9 @@ class SqlJournal:
 
         One that waits already with the same content stays where it is, in the newest wording; one that was sent
         without an answer stays to be looked up, whatever it carries: what it brought about would pass for a person's
-        doing otherwise. Any other entry of the subject is superseded: what takes over from a write that waited takes
-        over its place in the queue, and since when its record has waited. QueueFull, and nothing queued, when more
-        would wait than may.
+        doing otherwise. A newer one waits behind it until then. Any other entry of the subject is superseded: what
+        takes over from a write that waited takes over its place in the queue, and since when its record has waited.
+        QueueFull, and nothing queued, when more would wait than may.
         """
         latest = {change.subject: change for change in changes}
         if not latest:
@@ -104,9 +105,11 @@ class SqlJournal:
         with self._writing() as connection:
             standing = standing_of(connection, latest)
             bodies = {subject: (content_of(c), encode_change(c)) for subject, c in latest.items()}
-            kept = {subject for subject, entry in standing.items() if entry.unsettled or entry.same(*bodies[subject])}
+            same = {subject: entry.carrying(*bodies[subject]) for subject, entry in standing.items()}
+            kept = {subject: entry for subject, entry in same.items() if entry is not None}
             new = [change for subject, change in latest.items() if subject not in kept]
-            replaced = [entry for subject, entry in standing.items() if subject not in kept]
+            newest = {subject: entry.newest for subject, entry in standing.items() if not entry.newest.unsettled}
+            replaced = [entry for subject, entry in newest.items() if kept.get(subject) is not entry]
             self._refuse_overflow(connection, len(new) - sum(entry.pending for entry in replaced), code)
             supersede(connection, replaced, now)
             if new:
@@ -118,12 +121,13 @@ class SqlJournal:
                     "message": masked(message),
                 }
                 rows = [
-                    {**row, **later, **place_of(standing.get(row["subject"]))} for row in new_rows(run_id, new, {}, now)
+                    {**row, **later, **queued_at(standing.get(row["subject"]))}
+                    for row in new_rows(run_id, new, {}, now)
                 ]
                 connection.execute(journal.insert(), rows)
-            waiting = [subject for subject in kept if standing[subject].state == EntryState.LATER]
+            waiting = {subject: entry for subject, entry in kept.items() if entry.state == EntryState.LATER}
             if waiting:
-                rows = [{"entry": standing[subject].id, "new_change": bodies[subject][1]} for subject in waiting]
+                rows = [{"entry": entry.id, "new_change": bodies[subject][1]} for subject, entry in waiting.items()]
                 connection.execute(REWORD, rows)
 
     def settle(self, run_id: str, settlements: Sequence[Settlement]) -> None:
@@ -143,6 +147,8 @@ class SqlJournal:
             rows = [settled_row(pending[s.change.subject], s, now, self._limits) for s in settlements]
             connection.execute(SETTLE, rows)
             record(connection, settlements, now)
+            settled = [(pending[s.change.subject], row["new_state"]) for s, row in zip(settlements, rows, strict=True)]
+            come_up(connection, settled, now)
             self._record(connection, run_id, Kind.SETTLED, [deed_of(s.change, s.receipt) for s in settlements])
 
     def unknown(self) -> Sequence[JournalEntry]:
@@ -156,7 +162,8 @@ class SqlJournal:
         return self._entries(_entries_in(EntryState.LATER).where(creates, c.code == NOT_FOUND))
 
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
-        """Entries settled "later", oldest first; a write that was sent again in vain keeps its place."""
+        """Entries settled "later", oldest first; a write that was sent again in vain keeps its place. Those behind one
+        that is to be looked up are among them."""
         return self._entries(_entries_in(EntryState.LATER).limit(limit))
 
     def suspects(self) -> frozenset[str]:
@@ -223,10 +230,11 @@ class SqlJournal:
             return [_past(row) for row in connection.execute(query)]
 
     def supersede(self, subjects: Iterable[str]) -> int:
-        """What waits for these subjects, dead letters too, is not wanted any more. Returns how many there were."""
+        """What waits for these subjects, dead letters too, is not wanted any more. Where something is queued behind a
+        write without an answer, that goes and the other stays. Returns how many there were."""
         with self._writing() as connection:
             standing = standing_of(connection, subjects)
-            supersede(connection, standing.values(), self._clock.now())
+            supersede(connection, [entry.newest for entry in standing.values()], self._clock.now())
         return len(standing)
 
     def pending(self) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
-from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
+from beast_dream_snow_loader.state.schema import OVER, PENDING, STANDING, UNSETTLED, EntryState, journal
 from beast_dream_snow_loader.state.statements import portions
 from beast_dream_snow_loader.state.unread import from_table
 
@@ -32,7 +32,8 @@ place = func.coalesce(journal.c.origin, journal.c.id)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The one entry of a subject that is not over. ``again``: it carries what an earlier one carried."""
+    """The one entry of a subject that is not over. ``again``: it carries what an earlier one carried. ``next``: the
+    newer write that is queued behind it, until what became of this one has been looked up."""
 
     id: int
     origin: int
@@ -42,6 +43,11 @@ class Standing:
     state: str
     attempts: int
     intended_at: datetime
+    next: Standing | None = None
+
+    @property
+    def newest(self) -> Standing:
+        return self.next or self
 
     @property
     def pending(self) -> bool:
@@ -55,6 +61,10 @@ class Standing:
     def same(self, content: str, body: str) -> bool:
         """Whether it is that very change. Entries of older releases have no content."""
         return self.pending and (self.content == content if self.content else self.change == body)
+
+    def carrying(self, content: str, body: str) -> Standing | None:
+        """Which of the two is that very change."""
+        return next((entry for entry in (self.newest, self) if entry.same(content, body)), None)
 
 
 SETTLE = (
@@ -74,10 +84,11 @@ REWORD = update(journal).where(journal.c.id == bindparam("entry")).values(change
 
 def standing_of(connection: Connection, subjects: Iterable[str]) -> dict[str, Standing]:
     c = journal.c
-    columns = (c.subject, c.id, place.label("place"), c.origin, c.change, c.content, c.state, c.attempts, c.intended_at)
+    body = (c.change, c.content, c.state, c.attempts, c.intended_at)
+    columns = (c.subject, c.id, place.label("place"), c.origin, c.behind, *body)
     found: dict[str, Standing] = {}
     for portion in portions(subjects):
-        query = select(*columns).where(c.subject.in_(portion), STANDING)
+        query = select(*columns).where(c.subject.in_(portion), STANDING).order_by(c.behind.desc())
         for row in connection.execute(query):
             found[row.subject] = Standing(
                 id=row.id,
@@ -88,17 +99,36 @@ def standing_of(connection: Connection, subjects: Iterable[str]) -> dict[str, St
                 state=row.state,
                 attempts=row.attempts,
                 intended_at=row.intended_at,
+                next=found.get(row.subject),
             )
     return found
 
 
-def place_of(before: Standing | None) -> dict[str, Any]:
-    """What a write that is queued, but not sent, takes over from the one of its record that waited until now."""
-    return {"origin": before.origin, "intended_at": before.intended_at} if before and before.pending else {}
+def queued_at(stands: Standing | None) -> dict[str, Any]:
+    """Where a write is queued that is not sent: in the place of the one of its record that waited until now, and behind
+    one that was sent without an answer."""
+    if stands is None or not stands.pending:
+        return {"behind": False}
+    before = stands.newest
+    taken = {} if before.unsettled else {"origin": before.origin, "intended_at": before.intended_at}
+    return {"behind": stands.unsettled, **taken}
+
+
+def come_up(connection: Connection, settled: Iterable[tuple[Standing, EntryState]], now: datetime) -> None:
+    """What is queued behind these is next: after what was brought about, in the place of what was not. Few have one."""
+    for entry, state in settled:
+        if entry.next is None or state is EntryState.UNKNOWN:
+            continue
+        taken: dict[str, Any] = {}
+        if state not in OVER:
+            supersede(connection, [replace(entry, next=None)], now)
+            taken = {"origin": entry.origin, "intended_at": entry.intended_at}
+        connection.execute(update(journal).where(journal.c.id == entry.next.id).values(behind=False, **taken))
 
 
 def supersede(connection: Connection, entries: Iterable[Standing], now: datetime) -> None:
-    rows = [{"entry": entry.id} for entry in entries]
+    """With what is queued behind them."""
+    rows = [{"entry": one.id} for entry in entries for one in (entry, entry.next) if one is not None]
     if rows:
         superseded = update(journal).where(journal.c.id == bindparam("entry"))
         connection.execute(superseded.values(state=EntryState.SUPERSEDED, settled_at=now), rows)
@@ -112,7 +142,8 @@ def new_rows(
     rows = []
     for number, change in enumerate(changes):
         body, content = encode_change(change), content_of(change)
-        before = standing.get(change.subject)
+        stands = standing.get(change.subject)
+        before = stands and stands.newest
         again = before is not None and before.same(content, body)
         newest = last[change.subject] == number
         rows.append(

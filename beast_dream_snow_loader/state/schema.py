@@ -22,7 +22,7 @@ metadata = MetaData(
 
 class EntryState(StrEnum):
     """Where a journal entry stands. The first three are pending, the fourth is not over either: of all four there is at
-    most one entry per subject."""
+    most one entry per subject, but for a queued one behind another that was sent without an answer."""
 
     OPEN = "open"
     """Intended; the request may or may not have left."""
@@ -112,7 +112,8 @@ journal = Table(
     Column("message", Text, nullable=False, server_default=""),
     Column("operation", Text, nullable=False, server_default=""),
     Column("sys_id", Text),
-    Index("uq_journal_pending", "subject", unique=True, sqlite_where=STANDING, postgresql_where=STANDING),
+    Column("behind", Boolean, nullable=False, server_default=false()),  # queued while an older one is to be looked up
+    Index("uq_journal_pending", "subject", "behind", unique=True, sqlite_where=STANDING, postgresql_where=STANDING),
     sqlite_autoincrement=True,  # ids order entries, so none may come back after a clean-up
 )
 

@@ -193,13 +193,89 @@ def test_queueing_what_was_sent_without_an_answer_leaves_it_to_be_looked_up(stor
 
 
 @pytest.mark.parametrize("outcome", [None, Outcome.UNKNOWN])
-def test_a_newer_change_does_not_take_the_place_of_what_was_sent_without_an_answer(store, make, outcome):
+def test_a_newer_change_waits_behind_what_was_sent_without_an_answer(store, make, outcome):
     store.journal.intend("run-1", [make.change(1)])
     if outcome is not None:
         store.journal.settle("run-1", [make.settlement(make.change(1), outcome)])
-    queue(store, make.change(1, ChangeType.UPDATE, send={"name": "renamed"}), run="run-2")
-    assert not store.journal.queued()
+    newer = renamed(make, "newer")
+    queue(store, newer, run="run-2")
+    assert [entry.change for entry in store.journal.queued()] == [newer]
     assert [entry.change for entry in store.journal.unknown()] == [make.change(1)]
+    assert sum(store.journal.pending().values()) == 2
+
+
+def renamed(make, name, number=1):
+    change = make.change(number, ChangeType.UPDATE, send={"name": name})
+    return dataclasses.replace(change, item=dataclasses.replace(change.item, values={"name": name}))
+
+
+@pytest.fixture
+def behind(store, make):
+    """Of three records in the queue the first was sent without an answer and has got another name since."""
+    queue(store, *(make.change(number) for number in (1, 2, 3)))
+    send(store, make, make.change(1), Outcome.UNKNOWN)
+    newer = renamed(make, "newer")
+    queue(store, newer, run="run-3")
+    return newer
+
+
+def waiting(store):
+    return [entry.change for entry in store.journal.queued()]
+
+
+def test_what_waits_behind_a_write_that_was_carried_out_after_all_is_queued_after_it(store, make, behind):
+    store.journal.settle("run-4", [make.inserted(1)])
+    assert (waiting(store), store.journal.unknown()) == ([make.change(2), make.change(3), behind], [])
+    assert make.key(1) in store.ledger.known().items
+
+
+def test_what_waits_behind_a_write_that_was_not_carried_out_takes_its_place(store, make, behind):
+    store.journal.settle("run-4", [make.settlement(make.change(1), Outcome.LATER, code="unknown.not_found")])
+    assert (waiting(store), store.journal.unknown()) == ([behind, make.change(2), make.change(3)], [])
+    assert not store.journal.doubted()
+
+
+def test_what_waits_behind_a_write_stays_behind_it_while_nobody_knows(store, make, behind):
+    store.journal.settle("run-4", [make.settlement(make.change(1), Outcome.UNKNOWN)])
+    assert waiting(store) == [make.change(2), make.change(3), behind]
+    assert [entry.change for entry in store.journal.unknown()] == [make.change(1)]
+
+
+def test_the_newest_of_what_waits_behind_a_write_is_the_one_that_counts(store, make, behind):
+    newest = renamed(make, "newest")
+    queue(store, newest, run="run-4")
+    queue(store, newest, run="run-5")
+    store.journal.settle("run-6", [make.inserted(1)])
+    assert waiting(store) == [make.change(2), make.change(3), newest]
+
+
+def test_nothing_waits_behind_a_write_that_is_wanted_again(store, make, behind):
+    queue(store, make.change(1), run="run-4")
+    assert waiting(store) == [make.change(2), make.change(3)]
+    assert [entry.change for entry in store.journal.unknown()] == [make.change(1)]
+
+
+def test_what_waits_behind_a_write_is_superseded_and_dropped_without_it(store, make, behind):
+    assert store.journal.supersede([behind.subject]) == 1
+    queue(store, behind)
+    (entry,) = (entry for entry in store.journal.queued() if entry.change == behind)
+    assert (store.journal.queue.retry([entry.id]), store.journal.queue.drop([entry.id])) == (1, 1)
+    assert waiting(store) == [make.change(2), make.change(3)]
+    assert [entry.change for entry in store.journal.unknown()] == [make.change(1)]
+
+
+def test_a_write_that_is_sent_takes_the_place_of_both_of_its_record(store, make, behind):
+    store.journal.intend("run-4", [behind])
+    assert [entry.change for entry in store.journal.unknown()] == [behind]
+    assert waiting(store) == [make.change(2), make.change(3)]
+
+
+def test_what_waits_behind_a_write_counts_in_a_full_queue(place, store, make):
+    send(store, make, make.change(1), Outcome.UNKNOWN)
+    with open_store(place.url, place.clock, limits=QueueLimits(max_entries=1)) as full:
+        with pytest.raises(QueueFull, match="1 writes cannot be queued: 1 wait already"):
+            queue(full, renamed(make, "newer"))
+        assert not waiting(full)
 
 
 def test_a_full_queue_refuses_new_writes_and_keeps_what_it_has(place, make):

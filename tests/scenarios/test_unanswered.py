@@ -63,6 +63,34 @@ def test_a_write_without_an_answer_is_looked_up_though_a_newer_one_had_to_wait_m
     clean(here)
 
 
+@pytest.mark.parametrize("fate", [Effect.RESET_AFTER, Effect.RESET_BEFORE])
+@pytest.mark.parametrize("command", [REPLAY, LOAD])
+def test_a_newer_write_waits_in_the_queue_behind_one_without_an_answer_and_is_sent_after_it(
+    town: OpenTown, fate: Effect, command: tuple[str, ...]
+) -> None:
+    """Whether or not the older one was carried out: what is told as queued is in the queue (R6.5)."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    here.run.variables["SNOWLOAD_RETRY__MAX_ATTEMPTS"] = "1"
+    assert here.run(*LOAD).code == 0
+    count = requests_to_the_write(here, "first")
+    here.estate.rename_device(switch(here.estate).mac, "second")
+    faults = here.sandbox.servicenow.faults
+    faults.add(Fault(effect=fate, path=WRITES))
+    faults.add(Fault(effect=Effect.STATUS, status=503, path="*", from_request=count + 1))
+    here.run(*LOAD)
+    here.estate.rename_device(switch(here.estate).mac, "third")
+    faults.clear()
+    away(here)
+    assert (held := here.run(*LOAD)).code == 8
+    listed = here.run("queue", "list", "--env", "testing", "--json").document
+    assert (held.document["queued"], listed["counts"]) == (1, {"queued": 1, "unknown": 1, "parked": 0})
+    faults.clear()
+    sent = here.run(*command)
+    assert (sent.code, sent.document["queued"], value(here, one_switch(here.estate), "name")) == (0, 0, "third")
+    assert not any(here.run(*LOAD).document["written"].values())
+    clean(here)
+
+
 @pytest.fixture
 def shut(town: OpenTown) -> Town:
     """A CMDB with a device to be added and an engine that takes no writes, of which the program knows nothing yet."""

@@ -163,7 +163,7 @@ def _verdict(result: Result) -> str:
 
 
 def _stale(body: Mapping[str, Any]) -> str:
-    return f", {stale(body)}: nothing is written because of that" if stale(body) else ""
+    return f", {stale(body)}: nothing of that is written" if stale(body) else ""
 
 
 def _waiting(body: Mapping[str, Any]) -> str:

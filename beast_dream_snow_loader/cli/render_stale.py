@@ -9,9 +9,14 @@ from beast_dream_snow_loader.core.shown import age
 
 
 def stale(body: Mapping[str, Any]) -> str:
-    """How many consoles are as they were, and since when; empty when all were read now."""
+    """How many consoles are as they were, and since when; empty when all were read now. One of which only Site
+    Manager's part is remembered was read itself."""
     if body.get("stale_source") is None:
         return ""
-    count, there = len(body.get("stale_consoles", ())), body.get("source", {}).get("consoles", 0)
-    some = f"{count} of {there} consoles" if count else "the source"
-    return f"{some} as of up to {age(body['stale_source'])} ago"
+    consoles = body.get("stale_consoles", ())
+    listed = sum(one["cloud_only"] for one in consoles)
+    count, there = len(consoles) - listed, body.get("source", {}).get("consoles", 0)
+    parts = [f"{count} of {there} consoles"] if count else []
+    if listed:
+        parts.append(f"what only Site Manager lists on {listed}{' more' if count else f' of {there} consoles'}")
+    return f"{' and '.join(parts) or 'the source'} as of up to {age(body['stale_source'])} ago"

@@ -134,6 +134,18 @@ def test_without_site_manager_what_only_it_lists_stays_as_it_was(here: Town) -> 
     assert rows(here) == before
 
 
+def test_the_last_line_counts_only_what_is_shown_from_memory_and_what_was_written_besides(here: Town) -> None:
+    """Site Manager and one console of three are away: two were read now."""
+    down(here, 0)
+    here.sandbox.site_manager.faults.add(DOWN)
+    here.estate.rename_device(named(here, 1).mac, "seen-name")
+    out = here.run("load", "--env", "testing").out
+    assert "seen-name" in names(here)
+    [last] = [line for line in out.splitlines() if line.startswith("load: ")]
+    assert last.startswith("load: ok, 1 of 3 consoles and what only Site Manager lists on 2 more as of up to"), out
+    assert last.endswith("ago: nothing of that is written")
+
+
 def test_when_everything_is_away_everything_is_stale_and_nothing_is_sent(here: Town) -> None:
     here.estate.rename_device(named(here, 1).mac, "unseen-name")
     unifi_away(here)

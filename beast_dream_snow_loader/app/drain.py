@@ -82,6 +82,7 @@ def _replay(
             work.run()
     except SnowloadError as stopped:
         error = stopped
+    work.outcome.parked = store.journal.parked()  # also those of before: no replay sends them, so it is not all done
     unmade = [] if dry_run or error is None else [entry.change for entry in store.journal.queued()]
     report = report_of(work.outcome, wiring, run, here, error, stop, unmade)
     return _result(here, store, report, healings_of(wiring, report, store), dry_run=dry_run)

@@ -45,7 +45,8 @@ def render_replay(result: Result) -> None:
     """The end of ``replay-queue``."""
     if result.body:
         sent, left = result.body.get("sent", 0), result.body.get("left", 0)
-        line(f"replay-queue: {result.status}; {sent} sent, {left} still queued")
+        parked = f", {count} parked" if (count := len(result.body.get("parked", ()))) else ""
+        line(f"replay-queue: {result.status}; {sent} sent, {left} still queued{parked}")
         _changes(result.body.get("changes", []))
         _needs_a_person(result.body)
         show_findings(result.body.get("findings", []))

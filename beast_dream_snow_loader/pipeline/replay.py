@@ -52,7 +52,6 @@ class Replay:
         Raises a TransportError when the instance is still away, which one probe tells: the queue is then as it was.
         """
         probe(self._world)
-        before = {entry.id for entry in self._world.journal.parked()}
         if not self._order.dry_run:
             settle_unknown(self._world, self._order)
         entries = self._queued()
@@ -62,7 +61,7 @@ class Replay:
             try:
                 self._send(plan, entries)
             finally:
-                self._tell_parked(before, entries)
+                self._tell_parked(entries)
             read_back(self._world, self._order, self.outcome, self._steps)
         return self.outcome
 
@@ -76,12 +75,10 @@ class Replay:
             return entries
         return [entry for entry in entries if not isinstance(entry.change, LinkChange | UnlinkChange)]
 
-    def _tell_parked(self, before: Collection[int], entries: Sequence[JournalEntry]) -> None:
-        """Those that this replay put there, and those that hold up what it should have sent."""
+    def _tell_parked(self, entries: Sequence[JournalEntry]) -> None:
+        """What waits for a dead letter, and what no replay will ever send."""
         letters = self._world.journal.parked()
         held_up = _held_up(entries, self._kept, letters)
-        ends = {end for link, _ in held_up for end in (str(link.relation.lower), str(link.relation.upper))}
-        self.outcome.parked = [one for one in letters if one.id not in before or one.change.subject in ends]
         self.outcome.findings.extend(_waits_for_parked(link, letter) for link, letter in held_up)
         self.outcome.findings.extend(self._left_alone(entries, letters))
 

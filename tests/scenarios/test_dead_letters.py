@@ -19,6 +19,7 @@ from tests.scenarios.desk import (
     could_write,
     findings,
     keeps,
+    key_of,
     keys,
     one_switch,
     refuse,
@@ -99,6 +100,25 @@ def test_a_replay_parks_too_and_leaves_the_queue_empty(poisoned: Town) -> None:
     sends_them(second)
     assert poisoned.run("health", "--check", "dead-letters", "--env", "testing", "--json").code == 1
     keeps(second.document)
+
+
+@pytest.mark.parametrize("mode", [(), ("--dry-run",)], ids=["replay", "dry run"])
+def test_a_replay_with_nothing_to_send_but_a_dead_letter_names_it_and_the_way_on(
+    here: Town, mode: tuple[str, ...]
+) -> None:
+    assert here.run(*LOAD).code == 0
+    device = switch(here.estate)
+    here.estate.rename_device(device.mac, "refused-name")
+    assert here.run(*LOAD, **HELD_BACK).code == 8
+    refuse(here, key_of(device))
+    for _ in range(2):
+        assert here.run(*REPLAY).code == 3
+    here.sandbox.log.clear()
+    ended = here.run("replay-queue", "--env", "testing", *mode)
+    assert (ended.code, could_write(here)) == (3, [])
+    assert "replay-queue: partial; 0 sent, 0 still queued, 1 parked" in ended.out
+    assert key_of(device) in ended.out
+    assert "snowload queue retry" in ended.err
 
 
 def test_a_replay_of_what_waits_for_a_parked_write_is_partial_and_names_both_and_the_way_on(poisoned: Town) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.mapping_tables import HARDWARE
-from beast_dream_snow_loader.errors import Refused
+from beast_dream_snow_loader.errors import ReadOnlyMode, Refused
 from beast_dream_snow_loader.servicenow.answers import Answer, AnswerKind, Refusal
 from beast_dream_snow_loader.servicenow.apis.ire import IreApi
 from beast_dream_snow_loader.servicenow.calling import Caller, encode
@@ -26,11 +26,12 @@ class EngineDoor:
 
     def usable(self) -> tuple[bool, tuple[Finding, ...]]:
         """One simulation of a made-up device. Rights may differ by resource, so where that is refused the writing one
-        is asked with nothing to write; in a dry run, which must not, the refusal counts for both."""
+        is asked with nothing to write; in a dry run and in read-only mode, which must not, the refusal counts for both.
+        A load that may write asks again."""
         answer = self._ire.query_enhanced(encode({"items": [_MADE_UP]}))
         if not shut(answer):
             return True, ()
-        with suppress(Refused):  # a dry run
+        with suppress(Refused, ReadOnlyMode):
             answer = self._ire.enhanced(encode({"items": []}))
         return (False, (unavailable(answer.words),)) if shut(answer) else (True, ())
 

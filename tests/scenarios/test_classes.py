@@ -14,7 +14,21 @@ from beast_dream_snow_loader.sandbox.servicenow.installing import add_field, ins
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions, ItemFault
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, OpenTown, clean, edges, fault, findings, key_of, one_switch, switch, value
+from tests.scenarios.desk import (
+    HELD_BACK,
+    LOAD,
+    REPLAY,
+    OpenTown,
+    clean,
+    could_write,
+    edges,
+    fault,
+    findings,
+    key_of,
+    one_switch,
+    switch,
+    value,
+)
 
 AP, SWITCH = "cmdb_ci_wap_network", "cmdb_ci_ip_switch"
 
@@ -215,6 +229,36 @@ def test_a_lost_answer_to_an_insert_by_the_table_api_makes_no_second_ci(town: Op
     assert first.code == 0, (first.err, first.document["failed"])
     assert len(base_rows(here)) == 20
     quiet(here)
+
+
+def test_a_first_load_in_read_only_mode_queues_its_plan_though_the_engine_is_closed_to_the_account(
+    town: OpenTown, estate: Estate
+) -> None:
+    """Whether writes may use it cannot be asked then, as in a dry run (R6.5)."""
+    here = town(estate)
+    without_engine(here)
+    wanted = here.run(*LOAD, "--dry-run").document["plan"]
+    for _ in range(2):
+        held = here.run(*LOAD, **HELD_BACK)
+        assert (held.code, held.document["plan"], could_write(here)) == (8, wanted, []), held.err
+    assert held.document["queued"] == wanted["create"] + wanted["link"]
+    sent = here.run(*REPLAY)
+    assert (sent.code, sent.document["left"], len(base_rows(here))) == (0, 0, 20), sent.err
+    quiet(here)
+
+
+@pytest.mark.parametrize("age", ["24", "0.00001"])
+def test_read_only_mode_looks_at_the_cmdb_though_the_engine_is_closed_to_the_account(
+    town: OpenTown, estate: Estate, age: str
+) -> None:
+    """However old what is remembered of the instance is: it answers, and is not taken to be away (R6.5)."""
+    here = town(estate)
+    without_engine(here)
+    assert here.run(*LOAD).code == 0
+    with here.app.instance.lock:
+        here.app.instance.delete("cmdb_ci", base_rows(here)[0]["sys_id"])
+    held = here.run(*LOAD, SNOWLOAD_SERVICENOW__FACTS_MAX_AGE_HOURS=age, **HELD_BACK)
+    assert (held.code, held.document["plan"]["create"]) == (8, 1), held.err
 
 
 def test_a_double_in_the_base_class_is_reported_with_both(town: OpenTown, estate: Estate) -> None:

@@ -44,6 +44,9 @@ from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.runner import Load
 from beast_dream_snow_loader.state.store import Store
 
+_NAMED = "report_file"
+"""Of the document: where it is kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -195,22 +198,38 @@ def _finished(options: LoadOptions, here: Ground, store: Store, run: Run, result
     """The run closed in the state first, then old ones swept out; then its report kept as a file and, if asked, where
     the user said."""
     kept = report_file(here.settings, run.id)
-    result = replace(result, body={**result.body, "report_file": str(options.report_file or kept)})
+    result = replace(result, body={**result.body, _NAMED: str(options.report_file or kept)})
     result = closed(store, run, result, here)
     result = replace(result, body={**result.body, "state": swept(here, store, run, stop)})
     return _reported(result, filter(None, (kept, options.report_file)))
 
 
 def _reported(result: Result, files: Iterable[Path]) -> Result:
+    """Written to each, and naming the last of them that it could be written to."""
+    named: Path | None = None
     for file in files:
-        result = _kept(result, file, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))
-    return result
+        lost = _unwritten(file, orjson.dumps(document(result), option=orjson.OPT_INDENT_2, default=str))
+        named = file if lost is None else named
+        result = _less(result, lost)
+    told = {_NAMED: str(named)} if named is not None else {}
+    others = {name: value for name, value in result.body.items() if name != _NAMED}
+    return replace(result, body={**others, **told}) if _NAMED in result.body else result
 
 
 def _kept(result: Result, file: Path, data: bytes) -> Result:
-    """The result, with the error when the file could not be written: what was done is done and recorded."""
+    return _less(result, _unwritten(file, data))
+
+
+def _unwritten(file: Path, data: bytes) -> SnowloadError | None:
     try:
         write_file(file, data)
     except SnowloadError as error:
-        return replace(result, error=result.error or error, exit_code=result.exit_code or exit_code_of(error))
-    return result
+        return error
+    return None
+
+
+def _less(result: Result, lost: SnowloadError | None) -> Result:
+    """The result, with the error when a file could not be written: what was done is done and recorded."""
+    if lost is None:
+        return result
+    return replace(result, error=result.error or lost, exit_code=result.exit_code or exit_code_of(lost))

@@ -46,6 +46,20 @@ def test_a_file_that_could_not_be_written_is_refused_before_anything_is_done(
     assert not (snowload.home / "no-such-directory").exists()
 
 
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("both", [False, True], ids=["named", "named and kept"])
+def test_a_report_that_could_not_be_written_is_not_named_as_written(snowload: Snowload, both: bool) -> None:
+    reports = snowload.home / "state" / "testing" / "reports"
+    if both:
+        reports.parent.mkdir(parents=True, mode=0o700)
+        reports.symlink_to("/dev/full")
+    ended = snowload("load", "--env", "testing", "--report", "/dev/full")
+    assert ended.code != 0
+    assert "/dev/full cannot be written: the disk is full" in ended.err or both
+    named = [line for line in ended.out.splitlines() if line.startswith("report: ")]
+    assert named == ([] if both else [f"report: {one}" for one in reports.iterdir()])
+
+
 def test_a_log_file_that_cannot_be_written_is_a_mistake_of_the_settings(snowload: Snowload) -> None:
     ended = snowload("load", "--env", "testing", "--log-file", "/proc/nope/log.jsonl", **CREDENTIALS)
     assert (ended.code, "--log-file" in ended.err) == (6, True)

@@ -42,6 +42,9 @@ _MEND_READ_ONLY = (
     "See with `dmesg` why the file system is read-only, make it writable again (`mount -o remount,rw`), "
     "then run the command again."
 )
+_MEND_PLACE = "Move that directory aside (`mv`), or name another place, then run the command again."
+_ROOM = 64 * 1024
+"""Less is no room: SQLite makes its index of the log larger by half of that, and a page of the log comes on top."""
 RIGHTS = "Give this user the right to write there, or name another place with SNOWLOAD_STATE_DIR."
 """What to do about a place for state that this user may not use."""
 
@@ -97,6 +100,8 @@ def undone(what: str, fault: OSError | sqlite3.Error, mend: str) -> StateError:
         )
     if number == errno.EROFS:
         return StateUnavailable(f"{what}: {why}.", next_step=_MEND_READ_ONLY)
+    if number == errno.EISDIR:
+        return StateError(f"{what}: a directory is in its place.", next_step=_MEND_PLACE)
     if number in _DISK_FAILS or code == sqlite3.SQLITE_IOERR:
         return StateUnavailable(f"{what}: {why}.", next_step=_MEND_DISK)
     return StateError(f"{what}: {why}.", next_step=mend)
@@ -128,9 +133,8 @@ def _raise_sqlite(fault: sqlite3.Error, name: str, way_back: str, busy_seconds: 
         raise StateDamaged(f"Database {name} is damaged: {_wordless(fault)}.", next_step=way_back) from fault
     if code in _BUSY:
         raise held(name, busy_seconds) from fault
-    if code in _NO_WRITING:
-        raise undone(f"Database {name} cannot be used", _as_system(fault, Path(name)), RIGHTS) from fault
-    raise undone(f"Database {name} cannot be used", fault, "Run `snowload health --check database`.") from fault
+    mend = RIGHTS if code in _NO_WRITING else "Run `snowload health --check database`."
+    raise undone(f"Database {name} cannot be used", _as_system(fault, Path(name)), mend) from fault
 
 
 def _wordless(fault: sqlite3.Error) -> str:
@@ -140,10 +144,14 @@ def _wordless(fault: sqlite3.Error) -> str:
 
 
 def _as_system(fault: sqlite3.Error, file: Path) -> OSError | sqlite3.Error:
-    """SQLite does not say whether rights or the file system keep it from writing."""
-    with suppress(OSError):
-        if hasattr(os, "statvfs") and os.statvfs(file.parent).f_flag & os.ST_RDONLY:
+    """SQLite does not say whether rights or the file system keep it from writing, and calls it an I/O error that there
+    is no room for its index of the log."""
+    with suppress(OSError, AttributeError):  # a system without statvfs says no more
+        found, code = os.statvfs(file.parent), _primary(fault)
+        if code in _NO_WRITING and found.f_flag & os.ST_RDONLY:
             return OSError(errno.EROFS, os.strerror(errno.EROFS))
+        if code == sqlite3.SQLITE_IOERR and found.f_bavail * found.f_frsize < _ROOM:
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return fault
 
 

@@ -54,10 +54,21 @@ def sql(file: Path, *statements: str) -> None:
 def read_only(snowload: Snowload, *arguments: str) -> Ended:
     """The command where the file system of its state is mounted read-only."""
     state = snowload.home / "state"
-    mounted = f"mount --bind '{state}' '{state}' && mount -o remount,ro,bind '{state}' && exec \"$@\""
+    return mounted(snowload, f"mount --bind '{state}' '{state}' && mount -o remount,ro,bind '{state}'", *arguments)
+
+
+def full(snowload: Snowload, free: int, *arguments: str) -> Ended:
+    """The command where its state is on a file system of its own with so many KiB left."""
+    state, there = snowload.home / "state", snowload.home / "there"
+    filled = f"dd if=/dev/zero of='{state}/filler' 2>/dev/null; truncate -s -{free}K '{state}/filler'"
+    moved = f"mount -t tmpfs -o size=4m,mode=700 none '{state}' && cp -a '{there}'/. '{state}'"
+    return mounted(snowload, f"cp -a '{state}' '{there}' && {moved} && {{ {filled}; }}", *arguments)
+
+
+def mounted(snowload: Snowload, how: str, *arguments: str) -> Ended:
     command = (sys.executable, "-m", "beast_dream_snow_loader", *arguments)
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", mounted, "sh", *command],
+        ["unshare", "--mount", "sh", "-c", f'{how} && exec "$@"', "sh", *command],
         env=snowload.environment(CREDENTIALS),
         cwd=snowload.home,
         capture_output=True,
@@ -107,6 +118,34 @@ def test_health_on_a_read_only_file_system_is_unhealthy_and_says_why(snowload: S
     (check,) = ended.document["checks"]
     assert (ended.code, check["status"], check["details"]["code"]) == (2, "unhealthy", "state.unavailable")
     assert "Read-only file system" in check["message"]
+
+
+@needs_mounts
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("free", [0, 20, 40])
+@pytest.mark.parametrize("command", ["queue list", "runs list", "load"])
+def test_a_disk_without_room_is_full_however_little_is_left(snowload: Snowload, command: str, free: int) -> None:
+    ended = full(snowload, free, *command.split(), *TESTING)
+    assert "disk I/O error" not in ended.err
+    if ended.code:
+        assert (ended.code, "the disk is full" in ended.err) == (5, True), ended.err
+    else:
+        assert free >= 40
+
+
+@pytest.mark.parametrize("name", ["state.sqlite", "state.sqlite.opening"])
+def test_a_directory_in_the_place_of_a_file_of_the_state_is_told_as_that(
+    snowload: Snowload, file: Path, name: str
+) -> None:
+    there = file.with_name(name)
+    there.unlink(missing_ok=True)
+    there.mkdir()
+    ended = snowload("runs", "list", *TESTING, **CREDENTIALS)
+    assert ended.code == 6, ended.err
+    assert f"{there}" in ended.err
+    assert "a directory is in its place" in ended.err
+    assert "Move that directory aside" in ended.err
+    assert "the right to write" not in ended.err
 
 
 @needs_root

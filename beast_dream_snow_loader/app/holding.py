@@ -21,8 +21,6 @@ from beast_dream_snow_loader.state.locks import one_run_per_target
 from beast_dream_snow_loader.state.patience import Patience
 from beast_dream_snow_loader.state.store import Store
 
-_RECENT = 50
-
 
 @contextmanager
 def holding(
@@ -85,6 +83,4 @@ def _held(
 def _killed_before(store: Store, mine: Run) -> list[Run]:
     """Runs still called running while we hold the target: nobody else will close them. Newest first. Whether they began
     before us is not asked: the clock may have been set, and some began while we waited."""
-    recent = store.memory.runs(limit=_RECENT)
-    left = [run for run in recent if run.status is RunStatus.RUNNING and run.target == mine.target]
-    return [run for run in left if run.id != mine.id]
+    return [run for run in store.memory.running(mine.target) if run.id != mine.id]

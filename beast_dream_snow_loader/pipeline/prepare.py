@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from beast_dream_snow_loader.core.ahead import dated_ahead
 from beast_dream_snow_loader.core.changes import Change, Plan
 from beast_dream_snow_loader.core.class_moves import moves_up
 from beast_dream_snow_loader.core.desired import DesiredState
@@ -198,7 +199,8 @@ class Preparation:
                 self._attempts.attempt(lambda: self._probed_recall(beating), "recall.unreadable", told)
                 or self._remembered()
             )
-            self._attempts.found(*recalled.findings)
+            now = self._world.clock.now()
+            self._attempts.found(*recalled.findings, *dated_ahead(recalled.known.items.values(), now))
             self._outcome.held.extend(recalled.held)
             self._some_seen = recalled.some_seen
             counted.records = len(recalled.known.items)

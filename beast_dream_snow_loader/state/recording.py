@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, or_
 
+from beast_dream_snow_loader.core.ahead import not_before
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.fingerprint import of_ci
 from beast_dream_snow_loader.core.flapping import remembered, restored
@@ -98,7 +99,7 @@ def _item_row(change: ItemChange, receipt: Receipt, ledger: KnownItem | None, no
         "adapter": change.adapter or bool(same and same.adapter),
         "fingerprint": _fingerprint(change, same, ours=ours),
         "written": encode_document(written),
-        "written_at": now,
+        "written_at": not_before(same, now),
         "name_source": name_source(item, written, same),
         "lane": item.lane,
         "site": item.site or "",

@@ -27,6 +27,7 @@ ROWS_AT_ONCE = 1000
 """Of one transaction: milliseconds for whoever waits to write."""
 ROWS_PER_SWEEP = 20_000
 RUNS_PER_SWEEP = 500
+_JUMP = timedelta(days=7)
 PAGES_PER_SWEEP = 10_000
 """Given back to the file system at most, 40 MB."""
 _FORGOTTEN = "runs_forgotten_until"
@@ -53,6 +54,16 @@ class Swept:
     snapshots: int = 0
     compacted: int = 0
     more: bool = False
+
+
+def sweeping_time(engine: Engine, target: str, holder: str, now: datetime) -> datetime:
+    """``now``, but at most a week after the newest run before ``holder``: a clock that has jumped makes nothing old.
+    After a real pause the next run goes on from this one."""
+    c = runs.c
+    before = select(func.max(c.started_at).label("at")).where(c.target == target, c.id != holder)
+    with reading(engine) as connection:
+        newest = connection.scalar(before)
+    return now if newest is None else min(now, newest + _JUMP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

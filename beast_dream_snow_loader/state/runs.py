@@ -1,13 +1,20 @@
-"""Runs as they are remembered, with the document each printed."""
+"""Runs as they are remembered, with the document each printed.
+
+A run dated in the future was made while the clock ran ahead: no later one would ever be newer, so it counts as the
+oldest until its time has come.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import ColumnElement, Engine, func, select
 
+from beast_dream_snow_loader.clock import Clock
+from beast_dream_snow_loader.core.ahead import SLACK
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.redaction import masked_values
 from beast_dream_snow_loader.state.codec import encode_document
@@ -21,8 +28,9 @@ from beast_dream_snow_loader.state.statements import upsert
 class SqlRuns:
     """The part of the Memory port that is about runs."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
+        self._clock = clock
 
     def start_run(self, run: Run) -> None:
         self._save(run)
@@ -40,7 +48,7 @@ class SqlRuns:
         self, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
     ) -> Sequence[Run]:
         """Newest first, those with ``since <= started_at < until``."""
-        query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
+        query = select(runs).order_by(*self._newest_first()).limit(limit)
         if since is not None:
             query = query.where(runs.c.started_at >= since)
         if until is not None:
@@ -54,7 +62,7 @@ class SqlRuns:
         query = select(*(column for column in c if column is not c.report))
         query = query.where(c.target == target, c.command == command)
         with reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(c.started_at.desc(), c.id.desc()).limit(limit)).all()
+            rows = connection.execute(query.order_by(*self._newest_first()).limit(limit)).all()
         return [brief_run_of(row) for row in rows]
 
     def last_success(self, target: str, command: str = "load") -> Run | None:
@@ -62,16 +70,16 @@ class SqlRuns:
         c = runs.c
         query = select(runs).where(c.target == target, c.command == command, c.status == RunStatus.OK)
         with reading(self._engine) as connection:
-            row = connection.execute(query.order_by(c.started_at.desc(), c.id.desc()).limit(1)).one_or_none()
+            row = connection.execute(query.order_by(*self._newest_first()).limit(1)).one_or_none()
             return run_of(row) if row is not None else None
 
     def last_of_each_target(self, statuses: Collection[RunStatus], command: str = "load") -> Mapping[str, datetime]:
         """When the newest run of ``command`` began that ended in one of ``statuses``, by target."""
         c = runs.c
         query = select(c.target, func.max(c.started_at).label("at")).where(c.command == command)
-        query = query.where(c.status.in_([one.value for one in statuses])).group_by(c.target)
+        query = query.where(c.status.in_([one.value for one in statuses]), c.started_at <= self._soon())
         with reading(self._engine) as connection:
-            return {row.target: row.at for row in connection.execute(query.order_by(c.target))}
+            return {row.target: row.at for row in connection.execute(query.group_by(c.target).order_by(c.target))}
 
     def last_ended(self, target: str, command: str | None = None) -> Run | None:
         """The newest run against ``target``, of ``command`` or of any, that came to an end by itself."""
@@ -79,7 +87,7 @@ class SqlRuns:
         query = select(runs).where(c.target == target, c.exit_code.is_not(None))
         query = query.where(c.command == command) if command is not None else query
         with reading(self._engine) as connection:
-            row = connection.execute(query.order_by(c.started_at.desc(), c.id.desc()).limit(1)).one_or_none()
+            row = connection.execute(query.order_by(*self._newest_first()).limit(1)).one_or_none()
             return run_of(row) if row is not None else None
 
     def ends(self, target: str, status: RunStatus | None = None) -> Mapping[str, datetime]:
@@ -89,10 +97,23 @@ class SqlRuns:
         with reading(self._engine) as connection:
             for c in (runs.c, history.c):
                 query = select(c.command, func.max(c.finished_at).label("ended"))
-                query = query.where(c.target == target, c.finished_at.is_not(None)).group_by(c.command)
+                query = query.where(c.target == target, c.finished_at <= self._soon()).group_by(c.command)
                 for row in connection.execute(query.where(c.status == status) if status is not None else query):
                     found[row.command] = max(row.ended, found.get(row.command, row.ended))
         return found
+
+    def running(self, target: str) -> Sequence[Run]:
+        """Runs against ``target`` whose end is not known, the newest first."""
+        query = select(runs).where(runs.c.target == target, runs.c.status == RunStatus.RUNNING)
+        with reading(self._engine) as connection:
+            return [run_of(row) for row in connection.execute(query.order_by(*self._newest_first()))]
+
+    def _newest_first(self) -> tuple[ColumnElement[Any], ...]:
+        c = runs.c
+        return c.started_at > self._soon(), c.started_at.desc(), c.id.desc()
+
+    def _soon(self) -> datetime:
+        return self._clock.now() + SLACK
 
     def _save(self, run: Run) -> None:
         run = replace(run, report=masked_values(run.report))

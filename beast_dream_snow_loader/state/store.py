@@ -33,7 +33,14 @@ from beast_dream_snow_loader.state.on_sqlite import fold_log
 from beast_dream_snow_loader.state.pacing import SqlPacing
 from beast_dream_snow_loader.state.patience import Patience
 from beast_dream_snow_loader.state.private_files import COMPANIONS
-from beast_dream_snow_loader.state.retention import Retention, Sweeper, Swept, forgotten_until, half_gone
+from beast_dream_snow_loader.state.retention import (
+    Retention,
+    Sweeper,
+    Swept,
+    forgotten_until,
+    half_gone,
+    sweeping_time,
+)
 from beast_dream_snow_loader.state.schema import EntryState, ledger_items, meta
 from beast_dream_snow_loader.state.standing import standing as standing_now
 from beast_dream_snow_loader.state.statements import upsert
@@ -81,7 +88,7 @@ class Store:
         self.audit = audit
         self.journal = SqlJournal(engine, clock, audit, limits=limits)
         self.ledger = SqlLedger(engine)
-        self.memory = SqlMemory(engine)
+        self.memory = SqlMemory(engine, clock)
         self.breakers = SqlBreakers(engine, clock)
         self.kept_checks = SqlKeptChecks(engine)
         self.notices = SqlNotices(engine, clock)
@@ -167,7 +174,8 @@ class Store:
 
     def sweep(self, target: str, holder: str, rule: Retention, stopping: Callable[[], bool]) -> Swept:
         """Remove what need not be kept any longer, while the run ``holder`` has the lease on ``target``."""
-        sweeper = Sweeper(engine=self._engine, target=target, holder=holder, now=self._clock.now(), rule=rule)
+        now = sweeping_time(self._engine, target, holder, self._clock.now())
+        sweeper = Sweeper(engine=self._engine, target=target, holder=holder, now=now, rule=rule)
         return sweeper.sweep(stopping)
 
     def forgotten_until(self, target: str) -> datetime | None:

@@ -20,7 +20,7 @@ def run(make):
         command="load",
         environment="testing",
         target="https://dev1.example",
-        started_at=make.noon,
+        started_at=make.noon - timedelta(days=1),
     )
 
 
@@ -51,6 +51,17 @@ def test_runs_come_newest_first_from_a_half_open_interval(store, run):
     between = store.memory.runs(since=runs[1].started_at, until=runs[3].started_at)
     assert [one.id for one in between] == ["run-2", "run-1"]
     assert [one.id for one in store.memory.runs(limit=1)] == ["run-4"]
+
+
+def test_a_run_of_a_clock_that_ran_ahead_is_not_the_newest_one(store, run):
+    for one in (finished(run, 1, hours=1), finished(run, 2, hours=2), finished(run, 9, hours=24 * 10)):
+        store.memory.finish_run(one)
+    memory, target = store.memory, run.target
+    assert [one.id for one in memory.runs()] == ["run-2", "run-1", "run-9"]
+    assert [one.id for one in memory.newest(target, 2)] == ["run-2", "run-1"]
+    assert (memory.last_success(target).id, memory.last_ended(target).id) == ("run-2", "run-2")
+    assert memory.ends(target)["load"] == finished(run, 2, hours=2).finished_at
+    assert memory.last_of_each_target([RunStatus.OK])[target] == finished(run, 2, hours=2).started_at
 
 
 def test_the_last_success_is_a_load_of_that_target_that_ended_well(store, run):

@@ -40,15 +40,23 @@ def written(store, run_id, settlements):
 
 
 def test_old_runs_go_with_what_they_settled_and_newer_ones_stay_whole(store, make):
-    for number, days in ((1, 100), (2, 91), (3, 89)):
+    for number, days in ((1, 100), (2, 91), (3, 89), (4, 1)):
         store.memory.finish_run(run(make, number, days))
         written(store, f"run-{number:04}", [make.inserted(number)])
     gone = swept(store, Retention(runs_days=90))
     assert (gone.runs, gone.entries, gone.more) == (["run-0001", "run-0002"], 2, False)
-    assert [one.id for one in store.memory.runs()] == ["run-0003"]
-    assert [len(store.journal.done(f"run-000{n}")) for n in (1, 2, 3)] == [0, 0, 1]
-    assert len(store.ledger.known().items) == 3
+    assert [one.id for one in store.memory.runs()] == ["run-0004", "run-0003"]
+    assert [len(store.journal.done(f"run-000{n}")) for n in (1, 2, 3, 4)] == [0, 0, 1, 1]
+    assert len(store.ledger.known().items) == 4
     assert store.forgotten_until(TARGET) == run(make, 2, 91).started_at
+
+
+def test_a_clock_that_has_jumped_makes_nothing_old_at_once(store, make, place):
+    for number, days in ((1, 85), (2, 80), (3, 1)):
+        store.memory.finish_run(run(make, number, days))
+    place.clock.instant += timedelta(days=3650)
+    assert swept(store, Retention(runs_days=90)).runs == ["run-0001"]
+    assert [one.id for one in store.memory.runs()] == ["run-0003", "run-0002"]
 
 
 def test_of_many_runs_the_newest_stay(store, make):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypedDict
 
+from beast_dream_snow_loader.core.ahead import not_before
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownItem
@@ -79,7 +80,7 @@ def _item(change: ItemChange, style: PayloadStyle) -> dict[str, object]:
             "source_name": style.source,
             "source_native_key": str(key),
             "source_feed": f"unifi-{key.record}s",
-            "source_recency_timestamp": cmdb_time(change.item.observed_at or style.at),
+            "source_recency_timestamp": cmdb_time(not_before(change.known, change.item.observed_at or style.at)),
         },
     }
     if style.lookups and change.type not in _BY_SYS_ID:

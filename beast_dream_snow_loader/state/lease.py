@@ -77,18 +77,24 @@ def leased(
 ) -> Iterator[Fence]:
     """Hold the lease on ``target`` while the block runs, with a heartbeat beside it; ``meanwhile`` is called with each.
 
-    Raises StateLocked naming the holder, at once or at the end of ``patience``.
+    Ended by SystemExit, it stays with the process until that is gone: its lanes may still be sending, and nobody has
+    time to wait for the database. Raises StateLocked naming the holder, at once or at the end of ``patience``.
     """
     fence = patience.until(lambda: _try(engine, clock, target, run_id), _WAIT_SECONDS, lambda: _held(engine, target))
     ended = threading.Event()
     beating = threading.Thread(target=_beat, args=(engine, clock, fence, ended, meanwhile), daemon=True)
     beating.start()
+    at_once = False
     try:
         yield fence
+    except SystemExit:
+        at_once = True
+        raise
     finally:
         ended.set()
-        beating.join()
-        _give_back(engine, clock, fence)
+        if not at_once:
+            beating.join()
+            _give_back(engine, clock, fence)
 
 
 def holder(engine: Engine, target: str) -> str | None:

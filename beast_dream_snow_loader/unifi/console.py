@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -22,7 +21,7 @@ from beast_dream_snow_loader.errors import (
     SourceError,
     TransportError,
 )
-from beast_dream_snow_loader.operations.correlation import carried
+from beast_dream_snow_loader.operations.spreading import spread
 from beast_dream_snow_loader.unifi.apis import controller, network
 from beast_dream_snow_loader.unifi.apis.fields import Json, epoch, objects, text
 from beast_dream_snow_loader.unifi.client import Collection, Endpoint, by_offset, by_offset_unmoved, segment
@@ -51,9 +50,8 @@ class ControllerReader:
         if not sites:
             return
         self.view.system = self._system(sites[0])
-        with ThreadPoolExecutor(max_workers=self.concurrency, thread_name_prefix="site") as pool:
-            for part in pool.map(carried(self._site), sites):
-                self.view.absorb(part)
+        for part in spread(self._site, sites, self.concurrency, "site"):
+            self.view.absorb(part)
 
     def _system(self, site: SiteView) -> SystemView:
         """Versions are worth a request, not a failure."""
@@ -116,8 +114,7 @@ class NetworkReader:
         overviews: list[DeviceView] = []
         for row in found.rows:
             _keep_device(part, overviews, network.device(row, site.short_name), row)
-        with ThreadPoolExecutor(max_workers=self.concurrency, thread_name_prefix="detail") as pool:
-            details = list(pool.map(carried(partial(self._detail, path, site)), overviews))
+        details = spread(partial(self._detail, path, site), overviews, self.concurrency, "detail")
         if lost := details.count(None):
             part.skipped["device whose detail could not be read: its uplink is unknown"] += lost
         part.devices.extend(detail or overview for detail, overview in zip(details, overviews, strict=True))

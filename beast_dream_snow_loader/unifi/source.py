@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener, StepAdvanced, ignore
@@ -19,7 +17,7 @@ from beast_dream_snow_loader.errors import (
     SnowloadError,
     SourceUnavailable,
 )
-from beast_dream_snow_loader.operations.correlation import carried
+from beast_dream_snow_loader.operations.spreading import spread
 from beast_dream_snow_loader.unifi.client import Endpoint
 from beast_dream_snow_loader.unifi.cloud import SITE_MANAGER, cloud_endpoint, read_cloud, through, unread_hosts
 from beast_dream_snow_loader.unifi.config import ConsoleSettings, UniFiSettings
@@ -30,7 +28,6 @@ from beast_dream_snow_loader.unifi.views import ConsoleView, HostView
 
 __all__ = ["SITE_MANAGER", "Transports", "UniFiSource"]
 
-T = TypeVar("T")
 
 _CONSOLES_AT_ONCE = 32
 """Each console has places of its own (and Site Manager its own for what goes through it), so a thread that waits for a
@@ -63,10 +60,10 @@ class UniFiSource:
         cloud = cloud_endpoint(self._settings, self._transports)
         if cloud is not None:
             errors.extend(self._read_cloud(cloud, estate))
-        estate.consoles.extend(self._spread(self._local, self._settings.consoles))
+        estate.consoles.extend(spread(self._local, self._settings.consoles, _CONSOLES_AT_ONCE, "console"))
         if cloud is not None and self._settings.use_connector:
             remote = unread_hosts(estate)
-            estate.consoles.extend(self._spread(partial(self._connected, cloud), remote))
+            estate.consoles.extend(spread(partial(self._connected, cloud), remote, _CONSOLES_AT_ONCE, "console"))
         self._report(estate, errors)
         return join(estate, self._clock.now())
 
@@ -115,13 +112,6 @@ class UniFiSource:
             view.error = error
             view.reads.extend(_failed("", error, tuple(Subject)))
         self._listener(StepAdvanced(step="fetch", by=len(view.devices) + len(view.clients)))
-
-    def _spread(self, read: Callable[[T], ConsoleView], parts: Sequence[T]) -> list[ConsoleView]:
-        if not parts:
-            return []
-        workers = min(len(parts), _CONSOLES_AT_ONCE)
-        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="console") as pool:
-            return list(pool.map(carried(read), parts))
 
     def _report(self, estate: Estate, errors: Sequence[SnowloadError]) -> None:
         """The cloud's failures as findings, or an error when nothing at all was read."""

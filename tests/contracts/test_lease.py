@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import create_engine, text
 
 from beast_dream_snow_loader.clock import SystemClock, rfc3339
 from beast_dream_snow_loader.errors import StateLocked
+from beast_dream_snow_loader.state.engine import open_engine, writing
 from beast_dream_snow_loader.state.store import open_store
 
 PROGRAM = """
@@ -103,6 +105,23 @@ def test_one_that_has_lost_the_target_can_write_nothing_down(place, make):
                 store.journal.fenced(fence).intend("run-2", [make.change()])
                 assert [entry.run_id for entry in store.journal.unknown()] == ["run-2"]
         assert store.ledger.known().items == {}
+
+
+def test_a_holder_that_is_ended_at_once_waits_for_no_writer_and_holds_until_its_process_is_gone(place):
+    """Its lanes may still be sending."""
+    engine = open_engine(place.url, SystemClock())
+
+    def end_at_once(another: ExitStack) -> None:
+        with store.lease("dev1", "run-1"):
+            another.enter_context(writing(engine))
+            raise SystemExit
+
+    with open_store(place.url, SystemClock(), signing=place.signing, busy_seconds=0.5) as store:
+        with ExitStack() as another, pytest.raises(SystemExit):
+            end_at_once(another)
+        with pytest.raises(StateLocked, match="run-1"), store.lease("dev1", "run-2"):
+            pass
+    engine.dispose()
 
 
 def test_a_lease_given_back_is_free_and_its_token_never_comes_again(place):

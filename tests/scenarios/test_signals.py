@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -45,16 +46,31 @@ def test_a_signal_ends_a_wait_before_the_next_attempt(here: Town) -> None:
     assert mended(here)
 
 
-def test_a_second_signal_ends_it_in_the_middle_of_a_request(here: Town) -> None:
-    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=LONG))
-    load = writing(here)
+def asked_twice(load: subprocess.Popen[str]) -> None:
+    """And it did not wait for what it had sent."""
     for _ in range(2):
-        load.send_signal(signal.SIGTERM)
         time.sleep(1)
-    _, said = load.communicate(timeout=LONG / 2)
+        load.send_signal(signal.SIGTERM)
+    _, said = load.communicate(timeout=LONG / 4)
     assert load.returncode == 143
     assert "snowload load --resume" in said
+
+
+@pytest.mark.parametrize("consoles", [1, 4])
+def test_a_second_signal_ends_it_in_the_middle_of_a_request_of_each_lane(town: OpenTown, consoles: int) -> None:
+    here = town(Estate.generate(seed=3, sites=consoles, devices=4 * consoles, consoles=consoles))
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=LONG))
+    asked_twice(writing(here))
     assert mended(here)
+
+
+def test_a_second_signal_ends_it_while_several_consoles_are_read(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=4, devices=16, consoles=4))
+    for console in here.sandbox.consoles:
+        console.server.faults.add(Fault(effect=Effect.LATENCY, path="*", seconds=LONG))
+    load = running(here, *LOAD)
+    when(lambda: here.sandbox.log.lines("site-manager"), "nothing was read")
+    asked_twice(load)
 
 
 @contextmanager

@@ -1,1 +1,0 @@
-"""How work is spread: threads here, other machines later."""

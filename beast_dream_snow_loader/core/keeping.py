@@ -31,6 +31,13 @@ def by_another(change: ItemChange, element: str, now: Mapping[str, str]) -> bool
     return count is not None and first is not None and count > first + 1
 
 
+def left_aside(change: ItemChange, now: Mapping[str, str]) -> bool:
+    """Whether nothing at all was written of what was sent: the engine sets ``last_discovered`` with each item that it
+    takes, so that one which it took has counted."""
+    before = (change.known.stored if change.known else None) or {}
+    return count_of(now) is not None and count_of(now) == count_of(before)
+
+
 def still_unkept(before: Mapping[str, str], fields: Mapping[str, str | None]) -> dict[str, str]:
     """What the ledger remembers as not kept, once these fields were read back."""
     return {element: held for element, held in {**before, **fields}.items() if held is not None}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
-from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
+from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions, SilentField
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import (
@@ -210,3 +210,28 @@ def test_a_relation_whose_end_was_given_up_makes_a_replay_partial_and_says_the_w
     assert here.run(*LOAD).code == 0
     assert here.run(*REPLAY).code == 0
     clean(here)
+
+
+def test_a_queued_write_that_is_older_than_what_another_state_wrote_is_told_as_left_aside(
+    here: Town, tmp_path: Path
+) -> None:
+    """The instance says nothing of it: only that nothing of the item was written tells it from a field it cut."""
+    other = {"SNOWLOAD_STATE_DIR": str(tmp_path / "other")}
+    assert here.run(*LOAD, **other).code == 0
+    ended = here.run(*REPLAY)
+    (told,) = findings(ended, "cmdb.write_not_kept")
+    assert (ended.code, told["record"], told["field"]) == (3, one_switch(here.estate), "name")
+    assert "left the whole item aside" in told["message"]
+    assert "source_recency_timestamp" in told["message"]
+    assert "changed or cut" not in told["message"]
+    assert here.run(*LOAD).code == 0
+    assert not findings(here.run(*LOAD), "cmdb.write_not_kept")
+
+
+@pytest.mark.parametrize("left", [0, 3])
+def test_a_field_that_the_instance_dropped_or_cut_is_told_as_that(here: Town, left: int) -> None:
+    silent = SilentField(element="name", native_key=one_switch(here.estate), keep=left)
+    here.app.backend.set_options(ire=IreOptions(silent_fields=(silent,)))
+    (told,) = findings(here.run(*REPLAY), "cmdb.write_not_kept")
+    assert "by the instance. Look for an ACL, a business rule or a dictionary entry" in told["message"]
+    assert "aside" not in told["message"]

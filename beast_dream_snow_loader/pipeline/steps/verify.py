@@ -18,13 +18,22 @@ from beast_dream_snow_loader.core.integrity import (
     judge_serials,
     questions,
 )
-from beast_dream_snow_loader.core.keeping import NOT_COMPARED, by_another, outcomes
+from beast_dream_snow_loader.core.keeping import NOT_COMPARED, by_another, left_aside, outcomes
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.status import DECIDED, decided
 from beast_dream_snow_loader.errors import WriteNotKept
 from beast_dream_snow_loader.pipeline.world import World
+
+_LOOK = "Look for an ACL, a business rule or a dictionary entry that does it"
+_ASIDE = (
+    "the instance left the whole item aside, as it does when it has a newer pass of this CI from the same data source"
+)
+_NEWER = (
+    "Look for another snowload that writes there from a state of its own (let one alone write), for a clock that ran "
+    "ahead (source_recency_timestamp and last_scan of its row in sys_object_source), or for a rule that aborts updates"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +125,17 @@ def _compare(sys_id: SysId, change: ItemChange, stored: Mapping[SysId, Mapping[s
             continue
         if element not in now:
             yield _not_kept(change, element, f"{element} is no field of its class", Severity.WARNING)
+        elif left_aside(change, now):
+            yield _not_kept(change, element, f"{element} is as it was: {_ASIDE}", look=_NEWER)
         else:
             how = "was dropped" if not now.get(element) else "was changed or cut"
             who = "by the instance, or by somebody meanwhile" if by_another(change, element, now) else "by the instance"
             yield _not_kept(change, element, f"{element} {how} {who}")
 
 
-def _not_kept(change: ItemChange, element: str, message: str, severity: Severity = Severity.ERROR) -> Finding:
+def _not_kept(
+    change: ItemChange, element: str, message: str, severity: Severity = Severity.ERROR, look: str = _LOOK
+) -> Finding:
     """An error by default: a run whose writes did not stick has not done what it says (Q8)."""
-    told = f"{message}. Look for an ACL, a business rule or a dictionary entry that does it; each load tries again."
+    told = f"{message}. {look}; each load tries again."
     return Finding(record=change.subject, rule=WriteNotKept.code, severity=severity, message=told, field=element)

@@ -29,8 +29,9 @@ from beast_dream_snow_loader.core.shown import shown
 Created = Literal["retire", "delete"]
 """What becomes of CIs that the run made."""
 
+_CHANGED_SINCE = "rollback.changed_since"
 LAST_DISCOVERED = "last_discovered"
-_OF_THE_ENGINE = frozenset({LAST_DISCOVERED, "install_status", "operational_status"})
+OF_THE_ENGINE = frozenset({LAST_DISCOVERED, "install_status", "operational_status"})
 """Fields that move without a person: of these alone nobody says that a CI was edited."""
 
 
@@ -129,9 +130,9 @@ class _Undoing:
                 continue
             if same(element, held, sent) or self._unkept(change.item.key, element, held):
                 yield FieldChange(element=element, old=held, new=old, reason="rollback")
-            elif element not in _OF_THE_ENGINE:
+            elif element not in OF_THE_ENGINE:
                 message = f"{element} was changed since to {shown(held, 60) or '(empty)'}: it stays."
-                self._tell(change.subject, "rollback.changed_since", message, element)
+                self.findings.append(changed_since(change.subject, message, element))
 
     def _unkept(self, key: SourceKey, element: str, held: str) -> bool:
         """The instance changed or cut it when the run wrote it: that is no person's edit."""
@@ -148,7 +149,7 @@ class _Undoing:
         if retired and self.created == "retire":
             self.untouched += 1
         elif why := self._edited(change, item, row):
-            self._tell(change.subject, "rollback.changed_since", f"{why}: the CI that the run made stays.")
+            self.findings.append(changed_since(change.subject, f"{why}: the CI that the run made stays."))
         elif self.created == "delete":
             self.departures.append(ItemChange(type=ChangeType.DELETE, item=as_item(item), send={}, known=item))
         else:
@@ -156,7 +157,7 @@ class _Undoing:
 
     def _edited(self, change: ItemChange, item: KnownItem, row: Mapping[str, str]) -> str:
         for element, sent in change.send.items():
-            if element not in _OF_THE_ENGINE and element in row and not same(element, row[element], sent):
+            if element not in OF_THE_ENGINE and element in row and not same(element, row[element], sent):
                 return f"{element} was changed since to {shown(row[element], 60) or '(empty)'}"
         return edited(item, row) or self.now.edited.get(change.item.key, "")
 
@@ -193,8 +194,16 @@ class _Undoing:
         return carried(replace(item, stored=self.now.items[item.sys_id]))
 
     def _tell(self, record: str, rule: str, message: str, element: str = "") -> None:
-        finding = Finding(record=record, rule=rule, severity=Severity.WARNING, message=message, field=element)
-        self.findings.append(finding)
+        self.findings.append(_left(record, rule, message, element))
+
+
+def changed_since(record: str, message: str, element: str = "") -> Finding:
+    """What others changed is theirs: it is told, and stays."""
+    return _left(record, _CHANGED_SINCE, message, element)
+
+
+def _left(record: str, rule: str, message: str, element: str) -> Finding:
+    return Finding(record=record, rule=rule, severity=Severity.WARNING, message=message, field=element)
 
 
 def _restoring(change: ItemChange, known: KnownItem, fields: tuple[FieldChange, ...]) -> ItemChange:

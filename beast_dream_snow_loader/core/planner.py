@@ -19,6 +19,7 @@ from beast_dream_snow_loader.core.mapping_rules import MappingRules
 from beast_dream_snow_loader.core.names import named, planned_names
 from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ordering import lanes
+from beast_dream_snow_loader.core.retirement import kept_since
 from beast_dream_snow_loader.core.status import DECIDED, Statuses
 
 LAST_DISCOVERED = "last_discovered"
@@ -222,9 +223,12 @@ class Replanning:
     full: bool
     findings: list[Finding] = field(default_factory=list)
 
-    def item(self, change: ItemChange, stored: Mapping[str, str]) -> ItemChange:
-        """What is left of the change against what the CI holds now; a sign of life when nothing is."""
+    def item(self, change: ItemChange, stored: Mapping[str, str]) -> ItemChange | None:
+        """What is left of the change against what the CI holds now; a sign of life when nothing is, None where it is
+        not retired after all."""
         known = change.known
+        if known is not None and change.type is ChangeType.RETIRE:
+            return self._retired(change, replace(known, stored=stored))
         decided = {CLASS_ELEMENT, *DECIDED}  # for more reasons than what the fields hold
         if known is None or any(one.element in decided for one in change.fields):
             return change
@@ -239,6 +243,12 @@ class Replanning:
         message = "Somebody changed it in ServiceNow while this run was under way: it was compared once more."
         self.findings.extend((_finding(change.subject, "change.replanned", message), *planning.findings))
         return again or _change(ChangeType.HEARTBEAT, change.item, known, ())
+
+    def _retired(self, change: ItemChange, now: KnownItem) -> ItemChange | None:
+        if (kept := kept_since(change, now)) is not None:
+            self.findings.append(kept)
+            return None
+        return replace(change, known=now)
 
     def carrier(self, change: ItemChange, stored: Mapping[str, str]) -> ItemChange:
         """The far end of an edge, named by what nobody has changed."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from beast_dream_snow_loader.core.changes import ChangeType, FieldChange, ItemChange, UnlinkChange
+from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation
@@ -73,6 +74,15 @@ def _why_kept(item: KnownItem, present: Collection[str], statuses: Statuses) -> 
     if not statuses.gone:
         return "retire.no_life_cycle", _NO_LIFE_CYCLE
     return None
+
+
+def kept_since(change: ItemChange, now: KnownItem) -> Finding | None:
+    """Why a CI that was to be retired is not: its status was changed after the plan had read it."""
+    held = {one.element: (now.stored or {}).get(one.element, "") for one in change.fields}
+    if all(same(one.element, held[one.element], one.old) for one in change.fields):
+        return None
+    told = ", ".join(f"{element} {shown(value or '(empty)', 40)}" for element, value in held.items())
+    return _kept(now, "retire.status_by_hand", f"Its status was changed by hand ({told}) and stays: it is not retired.")
 
 
 def _kept(item: KnownItem, rule: str, why: str) -> Finding:

@@ -11,19 +11,22 @@ from typing import TypeVar
 from beast_dream_snow_loader.core.audit import swept_deed
 from beast_dream_snow_loader.core.batching import MOST_ITEMS, link_batches, next_batch
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, Lane, LinkChange, Plan, UnlinkChange
-from beast_dream_snow_loader.core.events import ChangeSettled, StepAdvanced
+from beast_dream_snow_loader.core.events import ChangeSettled, FindingRaised, StepAdvanced
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.parking import is_own
+from beast_dream_snow_loader.core.planner import Replanning
 from beast_dream_snow_loader.core.ports import Batch, JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.batch_size import BatchSize
-from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
-from beast_dream_snow_loader.pipeline.recheck import rechecked
+from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, reduced
+from beast_dream_snow_loader.pipeline.recheck import Again, compared, rechecked
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 C = TypeVar("C", ItemChange, LinkChange)
+_DELETED_AT_ONCE = 10
+"""CIs that are looked at together right before they are deleted, one call each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +44,21 @@ class Applier:
     Thread-safe.
     """
 
-    def __init__(self, world: World, order: Order, plan: Plan, away: SnowloadError | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        order: Order,
+        plan: Plan,
+        away: SnowloadError | None = None,
+        again: Callable[[], Again] | None = None,
+    ) -> None:
+        """``again`` decides what others changed between the plan and the write; by default as a load does."""
         self._world = world
         self._order = order
+        self._again = again or partial(_replanning, world, order)
         self._planned_at = world.clock.monotonic()
         self._settled: dict[str, Settlement] = {}
+        self._kept: set[str] = set()
         self._carriers = dict(plan.carriers)
         self._sizes = BatchSize(order.batch_size, order.batch_size_max)
         self._lock = threading.Lock()
@@ -63,6 +76,11 @@ class Applier:
     def load(self, lanes: Sequence[Lane]) -> None:
         """Create and update; an edge travels with its lower end when the far end is there already."""
         self._world.spread(self._lane, lanes, self._order.lanes)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Subjects of changes that were not made after all, for others changed the CI in the meantime."""
+        return frozenset(self._kept)
 
     @property
     def settlements(self) -> Sequence[Settlement]:
@@ -111,12 +129,39 @@ class Applier:
         self.link()
 
     def delete(self, changes: Sequence[ItemChange]) -> None:
-        """Remove again what a run made: after everything that hung on it."""
-        for start in range(0, len(changes), self._order.batch_size):
+        """Remove again what a run made: after everything that hung on it. There is no way back from it, so that each
+        few are looked at once more, however new what the plan read is."""
+        for start in range(0, len(changes), _DELETED_AT_ONCE):
             if self._world.stopping():
                 return
-            part = changes[start : start + self._order.batch_size]
-            self.settle(part, partial(self._delete, part))
+            part = self._unedited(changes[start : start + _DELETED_AT_ONCE])
+            if part:
+                self.settle(part, partial(self._delete, part))
+
+    def _unedited(self, changes: Sequence[ItemChange]) -> Sequence[ItemChange]:
+        """Those that nobody has edited since; none where that cannot be seen. While the instance is away all are
+        queued."""
+        if self._away is not None:
+            return changes
+        batch = Batch(lane="", items=tuple(changes))
+        try:
+            return self._without_kept(batch, compared(self._world, self._again(), batch, self._written())).items
+        except AWAY as error:
+            self.stop(error)
+            return changes
+        except UNREADABLE as error:
+            message = (
+                f"Whether somebody edited {len(changes)} CIs meanwhile cannot be seen, so they stay: {error.message}"
+            )
+            self._world.listener(FindingRaised(finding=reduced("rollback.unreadable", message)))
+            return self._without_kept(batch, replace(batch, items=())).items
+
+    def _without_kept(self, batch: Batch, left: Batch) -> Batch:
+        """``left`` of the batch; what is no longer in it stays as it is."""
+        there = {change.subject for change in left.items}
+        with self._lock:
+            self._kept |= {change.subject for change in batch.items if change.subject not in there}
+        return left
 
     def _delete(self, changes: Sequence[ItemChange]) -> Sequence[Receipt]:
         """What hangs on the CIs goes with them: it is in no journal, and in the audit trail like any other change."""
@@ -201,8 +246,9 @@ class Applier:
     def _write(self, batch: Batch, sizes: BatchSize) -> None:
         old = self._world.clock.monotonic() - self._planned_at >= self._order.recheck_after
         if old and self._away is None:
-            batch = rechecked(self._world, self._order, batch, self._written())
-        self.settle((*batch.items, *batch.links), lambda: self._send(batch, sizes), batch.carried)
+            batch = self._without_kept(batch, rechecked(self._world, self._again(), batch, self._written()))
+        if batch.items or batch.links:
+            self.settle((*batch.items, *batch.links), lambda: self._send(batch, sizes), batch.carried)
 
     def _written(self) -> set[SourceKey]:
         with self._lock:
@@ -291,6 +337,10 @@ class Applier:
     def _both_there(self, link: LinkChange) -> bool:
         queueing = self._away is not None
         return queueing or (link.relation.lower in self._there and link.relation.upper in self._there)
+
+
+def _replanning(world: World, order: Order) -> Again:
+    return Replanning(rules=order.rules, now=world.clock.now(), full=order.full)
 
 
 def _subjects(entries: Iterable[JournalEntry]) -> frozenset[str]:

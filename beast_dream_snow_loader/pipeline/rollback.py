@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.edited import BY_WHOM, edited_before_us
@@ -14,6 +14,7 @@ from beast_dream_snow_loader.core.known import KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import RETIRED
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Operation
+from beast_dream_snow_loader.core.reundoing import Reundoing
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.client_links import ClientLinker
@@ -48,7 +49,7 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
         return RolledBack(plan=plan)
     queued = [entry.change.subject for entry in world.journal.queued() if entry.run_id == run_id]
     dropped = world.journal.supersede(queued)
-    applier = Applier(world, order, plan)
+    applier = Applier(world, order, plan, again=Reundoing)
     applier.load(plan.lanes)
     applier.link()
     linker = ClientLinker(world, order, applier)
@@ -57,6 +58,8 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     applier.retire([change for change in plan.retirements if change.type is ChangeType.RETIRE])
     applier.delete([change for change in plan.retirements if change.type is ChangeType.DELETE])
     unlinked = (*applier.unlinked(), *linker.waiting)
+    left = tuple(change for change in plan.retirements if change.subject not in applier.kept)
+    plan = replace(plan, retirements=left)  # what is told as left alone is not told as undone too
     return RolledBack(plan=plan, settlements=applier.settlements, unlinked=unlinked, dropped=dropped)
 
 

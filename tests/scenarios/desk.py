@@ -7,8 +7,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,15 @@ def when(there: Callable[[], object], otherwise: str) -> None:
     while not there():
         assert time.monotonic() < until, otherwise
         time.sleep(0.05)
+
+
+@contextmanager
+def meanwhile(there: Callable[[], object], do: Callable[[], object]) -> Iterator[None]:
+    """While the block runs, something is done as soon as it is time for it."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(lambda: (when(there, "the time for it did not come"), do()))
+        yield
+        done.result()
 
 
 # Devices and clients of UniFi.

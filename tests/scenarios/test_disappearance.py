@@ -20,6 +20,7 @@ from tests.scenarios.desk import (
     clean,
     key_of,
     leaves,
+    meanwhile,
     remove,
     rules,
     status,
@@ -53,6 +54,19 @@ def test_a_device_goes_from_missing_to_gone_to_retired_and_is_left_alone_from_th
     third = here.run(*LOAD)
     assert (third.document["attendance"]["retired"], here.writes()) == (1, 0)
     clean(here)
+
+
+def test_a_status_changed_by_hand_right_before_the_ci_is_retired_stays(here: Town) -> None:
+    [key] = remove(here)
+    assert here.run(*LOAD).code == 0
+    here.estate.rename_device(leaves(here)[0].mac, "renamed-in-unifi")
+    here.sandbox.log.clear()
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path="/api/now/table/cmdb_ci", seconds=0.7))
+    with meanwhile(here.writes, lambda: by_hand(here, key, install_status="3")):
+        second = here.run(*LOAD, SNOWLOAD_SERVICENOW__RECHECK_SECONDS="0")
+    assert (second.document["plan"]["retire"], second.document["written"]["retired"]) == (1, 0)
+    assert "retire.status_by_hand" in rules(second, key)
+    assert value(here, key, "install_status") == "3"
 
 
 def test_nothing_is_retired_unless_somebody_asked_for_it(here: Town) -> None:

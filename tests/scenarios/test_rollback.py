@@ -13,8 +13,9 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, REPLAY, OpenTown, edges, key_of, rules, small, switches, when
+from tests.scenarios.desk import LOAD, REPLAY, OpenTown, by_hand, edges, key_of, meanwhile, rules, small, switches, when
 
+AT_ONCE = {"SNOWLOAD_SERVICENOW__RECHECK_SECONDS": "0"}
 MOVING = frozenset({"sys_mod_count", "sys_updated_on", "sys_updated_by", "last_discovered"})
 
 
@@ -85,20 +86,36 @@ def wait_a_second(here: Town) -> None:
 
 def edit_by_hand(here: Town, key: str) -> str:
     """A person notes something in a field that we never send; the sys_id of the CI."""
-    item = oracle.by_native_key(here.app.instance, "UniFi")[key]
-    with here.app.instance.lock, here.app.instance.acting_as("admin"):
-        here.app.instance.update(item.class_name, item.sys_id, {"comments": "asset 4711, do not touch"})
-    return item.sys_id
+    by_hand(here, key, comments="asset 4711, do not touch")
+    return oracle.by_native_key(here.app.instance, "UniFi")[key].sys_id
+
+
+def slow(here: Town, path: str, seconds: float, **which: Any) -> None:
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=path, seconds=seconds, **which))
+
+
+def asked(here: Town, path: str) -> list[str]:
+    """The methods of the requests for it so far."""
+    return [line.method for line in here.sandbox.log.lines("servicenow") if line.path.startswith(path)]
 
 
 def stays_as_edited(here: Town, run_id: str, sys_id: str, created: str) -> None:
     """A rollback leaves this one CI of the run alone, says so, and takes back the others."""
-    before, made = held(here)[sys_id], len(oracle.by_native_key(here.app.instance, "UniFi"))
-    undone = rollback(here, run_id, "--created", created)
+    before = held(here)[sys_id]
+    stays_as_edited_now(here, run_id, sys_id, created)
+    assert held(here)[sys_id] == before
+
+
+def stays_as_edited_now(here: Town, run_id: str, sys_id: str, created: str, **variables: str) -> None:
+    made = len(oracle.by_native_key(here.app.instance, "UniFi"))
+    undone = rollback(here, run_id, "--created", created, **variables)
     assert (undone.code, "1 left alone" in undone.err) == (3, True), (undone.code, undone.err)
     assert [f["rule"] for f in undone.document["findings"]] == ["rollback.changed_since"]
     taken_back = undone.document["deleted"] if created == "delete" else undone.document["written"]["retired"]
-    assert (held(here)[sys_id], taken_back) == (before, made - 1)
+    there = held(here)[sys_id]
+    assert (there["comments"], there["install_status"], taken_back) == ("asset 4711, do not touch", "1", made - 1)
+    shown = {change["record"] for change in undone.document["changes"] if change["change"] == "retire"}
+    assert len(shown) == (made - 1 if created == "retire" else 0)
 
 
 @pytest.mark.parametrize("created", ["retire", "delete"])
@@ -163,6 +180,42 @@ def test_what_only_loads_of_ours_have_written_again_is_taken_back(town: OpenTown
     assert (undone.code, rules(undone)) == (0, set()), undone.err
     taken_back = undone.document["deleted"] if created == "delete" else undone.document["written"]["retired"]
     assert taken_back == 6
+
+
+def test_a_ci_edited_while_others_are_being_deleted_stays(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=14))
+    run_id = here.run(*LOAD).document["run_id"]
+    with closing(sqlite3.connect(next(here.run.home.rglob("state.sqlite")))) as state:
+        made = state.execute("SELECT subject FROM journal WHERE operation = 'inserted' ORDER BY id")
+        last = made.fetchall()[-1][0]
+    sys_id = oracle.by_native_key(here.app.instance, "UniFi")[last].sys_id
+    slow(here, "/api/now/table/cmdb_ci*", 0.1, method="DELETE")
+    with meanwhile(lambda: "DELETE" in asked(here, "/api/now/table/cmdb_ci"), lambda: edit_by_hand(here, last)):
+        stays_as_edited_now(here, run_id, sys_id, "delete")
+
+
+def test_a_ci_edited_right_before_it_is_retired_stays(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    run_id, key = here.run(*LOAD).document["run_id"], key_of(switches(here.estate)[0])
+    sys_id = oracle.by_native_key(here.app.instance, "UniFi")[key].sys_id
+    slow(here, "/api/now/cmdb/instance/*", 0.2, method="DELETE")
+    with meanwhile(lambda: "DELETE" in asked(here, "/api/now/cmdb/instance"), lambda: edit_by_hand(here, key)):
+        stays_as_edited_now(here, run_id, sys_id, "retire", **AT_ONCE)
+
+
+def test_a_field_changed_right_before_it_goes_back_stays(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=2, devices=40))
+    assert here.run(*LOAD).code == 0
+    one, two = renamed(here, "one", "two")
+    second = here.run(*LOAD).document["run_id"]
+    here.sandbox.log.clear()
+    slow(here, "/api/now/table/cmdb_ci", 1.5, from_request=2)
+    with meanwhile(lambda: asked(here, "/api/now/table/cmdb_ci"), lambda: by_hand(here, one, name="by hand")):
+        undone = rollback(here, second, **AT_ONCE)
+    assert (undone.code, rules(undone)) == (3, {"rollback.changed_since"}), undone.err
+    assert [(f["record"], f["field"]) for f in undone.document["findings"]] == [(one, "name")]
+    names = {key: item.name for key, item in oracle.by_native_key(here.app.instance, "UniFi").items()}
+    assert (names[one], names[two] != "two") == ("by hand", True)
 
 
 def test_a_rollback_can_be_undone(town: OpenTown) -> None:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from beast_dream_snow_loader.errors import ConfigurationError
 
 _NAME = re.compile(r"[a-z0-9-]+\Z", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_.:-]+\Z", re.IGNORECASE)
+_PORTS = {"http": 80, "https": 443}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def instance_url(text: str) -> str:
-    """``dev12345``, ``dev12345.service-now.com`` or a URL → ``https://dev12345.service-now.com``.
+    """``dev12345``, ``dev12345.service-now.com`` or a URL → ``https://dev12345.service-now.com``. Equal addresses come
+    out equal, for the target of runs, locks and memory is named by it.
 
     ConfigurationError for anything else, and for plain http to an address that is not loopback.
     """
     text = text.strip().rstrip("/")
     if _NAME.match(text) and text.lower() != "localhost":
         return f"https://{text.lower()}.service-now.com"
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    host_is_one = bool(_HOST.match(parts.hostname or ""))
-    if parts.scheme not in ("http", "https") or not host_is_one or parts.username or parts.query or parts.fragment:
+    parts = _parts(text if "://" in text else f"https://{text}")
+    if parts is None:
         raise ConfigurationError(
             "servicenow.instance is no ServiceNow address.",
             next_step="Write dev12345, dev12345.service-now.com or https://host in SERVICENOW_INSTANCE.",
@@ -32,7 +33,25 @@ def instance_url(text: str) -> str:
             f"servicenow.instance uses plain http to {parts.hostname}: credentials would travel unencrypted.",
             next_step="Use https; plain http is for loopback addresses only.",
         )
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return f"{parts.scheme}://{_place(parts)}{parts.path}"
+
+
+def _parts(url: str) -> SplitResult | None:
+    """None for what cannot be an instance. A port that is no number is seen when it is asked for."""
+    try:
+        parts = urlsplit(url)
+        host_is_one = bool(_HOST.match(parts.hostname or "")) and parts.port != 0
+    except ValueError:
+        return None
+    good = parts.scheme in _PORTS and host_is_one and not (parts.username or parts.query or parts.fragment)
+    return parts if good else None
+
+
+def _place(parts: SplitResult) -> str:
+    """The host in lower case; the port where it is not the usual one."""
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port in (None, _PORTS[parts.scheme]) else f"{host}:{parts.port}"
 
 
 def is_loopback(host: str) -> bool:

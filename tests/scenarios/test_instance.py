@@ -28,6 +28,33 @@ def had_another_address(here: Town) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "target"),
+    [
+        *((one, "https://dev12345.service-now.com") for one in (
+            "dev12345", "DEV12345", "Dev12345.Service-Now.com", "HTTPS://DEV12345.service-now.com/",
+            "https://dev12345.service-now.com:443", "dev12345.service-now.com:443/",
+        )),
+        ("https://CMDB.example:8443/Path", "https://cmdb.example:8443/Path"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("http://LOCALHOST:8080", "http://localhost:8080"),
+    ],
+)  # fmt: skip
+def test_an_address_is_one_target_however_it_is_written(here: Town, written: str, target: str) -> None:
+    shown = here.run("config", "show", "--env", "testing", "--json", SERVICENOW_INSTANCE=written).document
+    values = {one["key"]: one["value"] for one in shown["settings"]}
+    assert values["servicenow.instance"] == target
+
+
+@pytest.mark.parametrize(
+    "written", ["https://dev12345.service-now.com:https", "https://dev12345:99999", "https://[::1"]
+)
+def test_an_address_that_is_none_is_refused_with_the_forms_there_are(here: Town, written: str) -> None:
+    refused = here.run(*PLAN, "--json", SERVICENOW_INSTANCE=written)
+    assert refused.code == 6
+    assert "is no ServiceNow address" in refused.err
+
+
+@pytest.mark.parametrize(
     "command",
     [
         LOAD,

@@ -11,6 +11,7 @@ from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.remarks import doubted, in_base_class
 from beast_dream_snow_loader.core.scope import links_in
 from beast_dream_snow_loader.core.staleness import Stale
+from beast_dream_snow_loader.core.superseding import looked_at
 from beast_dream_snow_loader.errors import StalePlan
 from beast_dream_snow_loader.pipeline.aftermath import read_back, tell
 from beast_dream_snow_loader.pipeline.apply import Applier
@@ -144,16 +145,10 @@ class Load:
         edges: tuple[Change, ...] = (*plan.links, *plan.client_links, *plan.unlinks)
         every: tuple[Change, ...] = (*plan.items, *edges, *plan.retirements, *prepared.left_out)
         kept = {change.subject for change in every} | {str(held.key) for held in self.outcome.held}
-        keys = prepared.keys
-        seen = {str(key) for key in keys} | {edge.key for edge in desired.relations if edge.lower in keys}
-        journal = self._world.journal
-        queued = [entry.change for entry in (*journal.queued(), *journal.parked())]
+        queued = [entry.change for entry in (*self._world.journal.queued(), *self._world.journal.parked())]
         decided = links_in(prepared.scope, desired) if self.outcome.away is None else ()
-        clients = {link.relation.lower for link in decided}  # wherever it was queued to, that is out of date
-        seen |= {
-            c.subject for c in queued if isinstance(c, LinkChange) and c.lower_sys_id and c.relation.lower in clients
-        }
-        self._world.journal.supersede(sorted(({change.subject for change in queued} & seen) - kept))
+        seen = looked_at(queued, desired, prepared.keys, {link.relation.lower for link in decided})
+        self._world.journal.supersede(sorted(seen - kept))
 
     def _retire(self, applier: Applier, plan: Plan) -> None:
         """Last, when all that is there has been written and verified."""

@@ -237,3 +237,16 @@ def test_a_field_that_the_instance_dropped_or_cut_is_told_as_that(here: Town, le
     (told,) = findings(here.run(*REPLAY), "cmdb.write_not_kept")
     assert "by the instance. Look for an ACL, a business rule or a dictionary entry" in told["message"]
     assert "aside" not in told["message"]
+
+
+def test_a_queued_relation_is_given_up_once_a_load_sees_the_device_hang_elsewhere(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    assert here.run(*LOAD, **HELD_BACK).code == 8
+    *_, moving = (device for device in switches(here.estate) if device.uplink)
+    elsewhere = next(d for d in switches(here.estate) if d.mac not in (moving.mac, moving.uplink))
+    here.estate.change_uplink(moving.mac, elsewhere.mac)
+    assert here.run(*LOAD).code == 0
+    assert listed(here)["entries"] == []
+    replayed = here.run(*REPLAY).document
+    assert (replayed["sent"], replayed["left"]) == (0, 0)
+    clean(here)

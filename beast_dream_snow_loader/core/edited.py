@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange
 from beast_dream_snow_loader.core.healing import count_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import KnownItem
+from beast_dream_snow_loader.core.known import Drawn, KnownItem, KnownRelation
 from beast_dream_snow_loader.core.ports import JournalEntry
 
 BY_WHOM = ("sys_created_by", "sys_updated_by")
@@ -37,6 +37,20 @@ def edited_before_us(entries: Iterable[JournalEntry], made: Mapping[SourceKey, S
         known = _written_over(entry.change)
         if known is not None and made.get(known.key) == known.sys_id and (why := _before(entry, known)):
             found.setdefault(known.key, why)
+    return found
+
+
+def related_by_others(
+    drawn: Iterable[Drawn], ours: Iterable[KnownRelation], made: Mapping[SysId, Mapping[str, str]]
+) -> dict[SysId, str]:
+    """Why CIs that we made, of which these are the rows, are not ours alone: somebody else drew a relation to them,
+    which would go with them. What our account drew and the ledger does not know came with an item: an adapter's."""
+    known = {edge.sys_id for edge in ours if edge.ours}
+    found: dict[SysId, str] = {}
+    for row in drawn:
+        for end in map(SysId, (row.parent, row.child) if row.sys_id not in known else ()):
+            if end in made and not (row.made_by and row.made_by == made[end].get(BY_WHOM[0])):
+                found[end] = f"{row.made_by or 'Somebody'} has drawn a relation to it"
     return found
 
 

@@ -44,6 +44,8 @@ class Now:
     edges: Mapping[str, SysId] = field(default_factory=dict)
     edited: Mapping[SourceKey, str] = field(default_factory=dict)
     """CIs that others wrote before we did again, and why they count as edited."""
+    related: Mapping[SysId, str] = field(default_factory=dict)
+    """CIs that would take relations of others with them when they are deleted, and whose."""
 
 
 def undo(done: Sequence[Settlement], known: KnownState, now: Now, created: Created, retired: Mapping[str, str]) -> Plan:
@@ -159,7 +161,8 @@ class _Undoing:
         for element, sent in change.send.items():
             if element not in OF_THE_ENGINE and element in row and not same(element, row[element], sent):
                 return f"{element} was changed since to {shown(row[element], 60) or '(empty)'}"
-        return edited(item, row) or self.now.edited.get(change.item.key, "")
+        earlier, related = self.now.edited.get(change.item.key, ""), self.now.related.get(item.sys_id, "")
+        return edited(item, row) or earlier or related
 
     def _known(self, key: SourceKey, sys_id: SysId, row: Mapping[str, str]) -> KnownItem:
         item = self.known.items.get(key)

@@ -106,6 +106,16 @@ class KnownRelation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A relation as the instance holds it, whoever drew it. ``made_by`` is an account, empty where it is not shown."""
+
+    sys_id: SysId
+    parent: str
+    child: str
+    made_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownState:
     items: Mapping[SourceKey, KnownItem] = field(default_factory=dict)
     relations: Mapping[str, KnownRelation] = field(default_factory=dict)

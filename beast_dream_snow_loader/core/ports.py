@@ -13,7 +13,7 @@ from beast_dream_snow_loader.core.desired import Reference
 from beast_dream_snow_loader.core.facts import InstanceFacts, MadeRow
 from beast_dream_snow_loader.core.healing import Look
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelation, KnownState
+from beast_dream_snow_loader.core.known import Candidate, Drawn, KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.past import PastWrite
@@ -135,6 +135,9 @@ class Cmdb(Protocol):
 
     def edges_between(self, wanted: Iterable[KnownRelation]) -> Mapping[str, tuple[SysId, ...]]:
         """Every row that joins the ends of these edges as they do, by relation key."""
+
+    def drawn_to(self, sys_ids: Iterable[SysId]) -> Sequence[Drawn]:
+        """Every relation of these CIs, whoever drew it. Rejected, NotAuthorised when relations cannot be read."""
 
     def find_edges(self, wanted: Iterable[KnownRelation], since: datetime | None = None) -> Mapping[str, SysId]:
         """The rows of cmdb_rel_ci behind these edges, by relation key. One that is gone, or was turned into another

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
-from beast_dream_snow_loader.core.edited import BY_WHOM, edited_before_us
+from beast_dream_snow_loader.core.edited import BY_WHOM, edited_before_us, related_by_others
 from beast_dream_snow_loader.core.healing import MOD_COUNT
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.inverse import Created, Now, undo
@@ -44,7 +44,7 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     known = world.ledger.known()
     facts = world.memory.facts(order.target)
     statuses = Statuses(choices=facts.choices if facts is not None else {})
-    plan = undo(done, known, _now(world, run_id, done, known), created, statuses.values(RETIRED))
+    plan = undo(done, known, _now(world, run_id, done, known, created), created, statuses.values(RETIRED))
     if order.dry_run:
         return RolledBack(plan=plan)
     queued = [entry.change.subject for entry in world.journal.queued() if entry.run_id == run_id]
@@ -63,7 +63,7 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     return RolledBack(plan=plan, settlements=applier.settlements, unlinked=unlinked, dropped=dropped)
 
 
-def _now(world: World, run_id: str, done: Sequence[Settlement], known: KnownState) -> Now:
+def _now(world: World, run_id: str, done: Sequence[Settlement], known: KnownState, created: Created) -> Now:
     """One bulk read of the CIs the run touched and of the edges it drew or removed; and what the journal knows of those
     that it made."""
     changes = [settlement.change for settlement in done]
@@ -71,10 +71,13 @@ def _now(world: World, run_id: str, done: Sequence[Settlement], known: KnownStat
     elements = sorted({element for change in items for element in change.send} | {MOD_COUNT, *BY_WHOM})
     edges = [edge for change in changes if (edge := _edge(change, known)) is not None]
     made = _made(done)
+    there = world.cmdb.read_back(sorted(_sys_ids(done, edges, known)), elements)
+    going = {sys_id: there[sys_id] for sys_id in made.values() if sys_id in there} if created == "delete" else {}
     return Now(
-        items=world.cmdb.read_back(sorted(_sys_ids(done, edges, known)), elements),
+        items=there,
         edges=world.cmdb.find_edges(edges) if edges else {},
         edited=edited_before_us(world.journal.since(run_id), made) if made else {},
+        related=related_by_others(world.cmdb.drawn_to(going), known.relations.values(), going) if going else {},
     )
 
 

@@ -12,7 +12,7 @@ from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.core.facts import ClassFacts, InstanceFacts, MadeRow
 from beast_dream_snow_loader.core.healing import Look
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import Candidate, KnownItem, KnownRelation
+from beast_dream_snow_loader.core.known import Candidate, Drawn, KnownItem, KnownRelation
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
 from beast_dream_snow_loader.core.matching import Match
 from beast_dream_snow_loader.core.normalize import cmdb_time
@@ -157,6 +157,10 @@ class ServiceNowAPIClient:
     def edges_between(self, wanted: Iterable[KnownRelation]) -> Mapping[str, tuple[SysId, ...]]:
         """Every row that joins the ends of these edges as they do, by relation key."""
         return edges.between(self._reader, wanted)
+
+    def drawn_to(self, sys_ids: Iterable[SysId]) -> Sequence[Drawn]:
+        """Every relation of these CIs, whoever drew it."""
+        return edges.drawn_to(self._reader, sys_ids)
 
     def by_mac(self, wanted: Iterable[str]) -> Mapping[str, tuple[SysId, ...]]:
         """The CIs that have one of these MACs, themselves or on an adapter, by MAC."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.identity import SysId
-from beast_dream_snow_loader.core.known import KnownRelation
+from beast_dream_snow_loader.core.known import Drawn, KnownRelation
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.query import Query
@@ -14,6 +14,7 @@ from beast_dream_snow_loader.servicenow.reading import IDS_PER_READ, Reader, chu
 from beast_dream_snow_loader.servicenow.rows import Row
 
 _FIELDS = ("parent", "child", "type.name")
+_MADE_BY = "sys_created_by"
 
 
 def find(reader: Reader, edges: Iterable[KnownRelation]) -> dict[str, Row]:
@@ -52,6 +53,21 @@ def between(reader: Reader, wanted: Iterable[KnownRelation]) -> dict[str, tuple[
         if key is not None:
             there[key] = (*there.get(key, ()), SysId(row["sys_id"]))
     return there
+
+
+def drawn_to(reader: Reader, sys_ids: Iterable[str]) -> list[Drawn]:
+    """Every row that has one of these CIs for an end, once. Raises as :func:`find`."""
+    fields = ("parent", "child", _MADE_BY)
+    asked = [
+        TableRead(table="cmdb_rel_ci", query=Query().is_in(end, chunk), fields=fields)
+        for chunk in chunks(sys_ids)
+        for end in ("parent", "child")
+    ]
+    rows = {row["sys_id"]: row for row in reader.all_of(asked)}
+    return [
+        Drawn(sys_id=SysId(key), parent=row["parent"], child=row["child"], made_by=row.get(_MADE_BY, ""))
+        for key, row in rows.items()
+    ]
 
 
 def _sorted(wanted: Sequence[KnownRelation]) -> tuple[dict[str, KnownRelation], list[KnownRelation]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -216,6 +217,24 @@ def test_a_field_changed_right_before_it_goes_back_stays(town: OpenTown) -> None
     assert [(f["record"], f["field"]) for f in undone.document["findings"]] == [(one, "name")]
     names = {key: item.name for key, item in oracle.by_native_key(here.app.instance, "UniFi").items()}
     assert (names[one], names[two] != "two") == ("by hand", True)
+
+
+@pytest.mark.parametrize("adapters", ["false", "true"])
+def test_a_ci_that_somebody_has_related_to_another_is_not_deleted(town: OpenTown, adapters: str) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    own = {"SNOWLOAD_MAPPING": json.dumps({"write_adapters": adapters == "true"})}
+    run_id = here.run(*LOAD, **own).document["run_id"]
+    key, instance = key_of(switches(here.estate)[0]), here.app.instance
+    sys_id = oracle.by_native_key(instance, "UniFi")[key].sys_id
+    with instance.lock, instance.acting_as("admin"):
+        payroll = instance.insert("cmdb_ci_netgear", {"name": "payroll", "serial_number": "PAY-1"})
+        kind = next(iter(instance.rows("cmdb_rel_type")))["sys_id"]
+        theirs = instance.insert("cmdb_rel_ci", {"parent": payroll["sys_id"], "child": sys_id, "type": kind})
+    undone = rollback(here, run_id, "--created", "delete", **own)
+    assert (undone.code, undone.document["deleted"], rules(undone)) == (3, 5, {"rollback.changed_since"}), undone.err
+    assert [f["record"] for f in undone.document["findings"]] == [key]
+    assert instance.get("cmdb_ci", sys_id)
+    assert instance.get("cmdb_rel_ci", theirs["sys_id"])
 
 
 def test_a_rollback_can_be_undone(town: OpenTown) -> None:

@@ -45,13 +45,13 @@ def holding(
 
 
 @contextmanager
-def holding_journal(here: Ground, store: Store, run: Run, healings: Healings | None = None) -> Iterator[SqlJournal]:
+def holding_journal(here: Ground, store: Store, run: Run) -> Iterator[SqlJournal]:
     """A journal that only the present holder can write to; ``run`` is remembered as running.
 
     Raises StateLocked naming the holder, at once; UnknownDataSource or OtherInstance when the state belongs to another
     discovery source or instance.
     """
-    with _held(here, store, run, Patience.of(here.clock), healings) as fence:
+    with _held(here, store, run, Patience.of(here.clock), Healings(here.clock)) as fence:
         yield store.journal.fenced(fence)
 
 
@@ -61,7 +61,7 @@ def _held(
     store: Store,
     run: Run,
     patience: Patience,
-    healings: Healings | None = None,
+    healings: Healings,
     *,
     adopt: bool = False,
 ) -> Iterator[Fence]:
@@ -73,7 +73,7 @@ def _held(
     ):
         bind(here, store, adopt=adopt)
         killed = _killed_before(store, run)
-        state_after_kill(store, killed, healings or Healings(here.clock))
+        state_after_kill(store, killed, healings)
         for dead in killed:
             store.memory.finish_run(replace(dead, finished_at=here.clock.now(), status=RunStatus.INTERRUPTED))
         store.memory.start_run(run)

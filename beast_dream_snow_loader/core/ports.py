@@ -335,7 +335,7 @@ class Memory(Protocol):
 
 
 class Spread(Protocol):
-    """How lanes are worked on side by side (``dispatch/``)."""
+    """How lanes are worked on side by side (``operations/spreading.py``)."""
 
     def __call__(self, work: Callable[[T], R], parts: Sequence[T], workers: int) -> list[R]:
         """``work`` over every part, at most ``workers`` at once; results in the order of the parts."""

@@ -52,12 +52,6 @@ def one_run_per_target(directory: Path, target: str, run_id: str, patience: Pati
         lock.release()
 
 
-def holder_of(directory: Path, target: str) -> Holder | None:
-    """Who wrote down last that they hold ``target``; None when nobody does or the note does not read."""
-    _, note = _places(directory, target)
-    return _read_note(note)
-
-
 def _places(directory: Path, target: str) -> tuple[FileLock, Path]:
     """The lock, and beside it the note that says who holds it."""
     folder = directory / "locks"
@@ -100,6 +94,7 @@ def _write_note(note: Path, run_id: str, clock: Clock) -> None:
 
 
 def _read_note(note: Path) -> Holder | None:
+    """Who wrote down last that they hold it; None when nobody does or the note does not read."""
     try:
         found = json.loads(note.read_text())
         return Holder(pid=int(found["pid"]), run_id=str(found["run_id"]), since=str(found["since"]))

@@ -221,7 +221,7 @@ PLANTED: Sequence[Planted] = (
     ),
     Planted(
         name="no quarantine",
-        edits=_one("pipeline/steps/quarantine.py", "    world.clock.sleep(seconds)\n", "    pass\n"),
+        edits=_one("pipeline/steps/quarantine.py", "    world.clock.sleep(order.quarantine)\n", "    pass\n"),
         late=Mishap.DIED,
     ),
     Planted(

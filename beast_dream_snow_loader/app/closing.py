@@ -5,11 +5,11 @@ They are made from the document alone, so that they say nothing it does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from beast_dream_snow_loader.app.breaker_config import SERVICENOW
-from beast_dream_snow_loader.app.failures import undone_how, undone_records
+from beast_dream_snow_loader.app.failures import NOT_UNDONE, undone_how, undone_records
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.core.exit_codes import HEALTH, ExitCode
 from beast_dream_snow_loader.core.report import left_alone
@@ -37,6 +37,12 @@ def unwritten(result: Result) -> SnowloadError | None:
     """What to tell of metrics that could not be written, however the command ended."""
     lost = result.body.get(METRICS_FILE)
     return SnowloadError(f"Metrics were not written. {lost['message']}", next_step=lost["next_step"]) if lost else None
+
+
+def left_written(result: Result) -> Iterator[SnowloadError]:
+    """What to tell of writes that stay though the load was to undo itself, however it ended."""
+    for one in result.body.get(NOT_UNDONE, ()):
+        yield SnowloadError(one["message"], next_step=one["next_step"])
 
 
 def _queued(result: Result) -> SnowloadError:

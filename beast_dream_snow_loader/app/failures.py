@@ -9,9 +9,14 @@ from typing import Any
 
 from beast_dream_snow_loader.app.result import Result, described
 from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.run import RunStatus
 
 _WAITS = "relation.end_missing"
 _UNANSWERED = ("transport.", "unknown.")
+NOT_UNDONE = "not_undone"
+"""Of the document: the runs whose writes stay though the load was to undo itself, the newest first."""
+FINISHED = (RunStatus.OK, RunStatus.PARTIAL)
+"""How a rollback ends that has undone what it could."""
 
 
 def failures(body: Mapping[str, Any], run_id: str) -> Iterator[dict[str, Any]]:
@@ -42,7 +47,7 @@ def undone_records(rollback: Mapping[str, Any]) -> dict[str, str]:
 
 def undone_how(rollback: Mapping[str, Any]) -> str:
     """Whether those records are as they were before."""
-    if rollback.get("status") in ("ok", "partial"):
+    if rollback.get("status") in FINISHED:
         return "undone"
     return f"to be undone (not finished, run: snowload rollback {rollback.get('undoes')})"
 
@@ -58,6 +63,9 @@ def as_lines(result: Result) -> bytes:
     """NDJSON, pure ASCII; what stopped the run as a whole is a line without a key."""
     run_id = result.run_id
     lines = [{"run_id": run_id or None, **one} for one in failures(result.body, run_id)]
+    for one in result.body.get(NOT_UNDONE, ()):
+        stays = _told(NOT_UNDONE, None, None, "rollback.not_undone", one["message"], one["next_step"])
+        lines.append({"run_id": one["run_id"], **stays})
     if result.error is not None:
         error = described(result.error)
         whole = _told("run", None, None, error["code"], error["message"], error["next_step"])

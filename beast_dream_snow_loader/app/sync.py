@@ -13,10 +13,11 @@ from beast_dream_snow_loader.app import degraded, healed
 from beast_dream_snow_loader.app.belonging import refuse_foreign_state
 from beast_dream_snow_loader.app.earlier_runs import RESUMES, Resumed, as_asked, refuse_mixed, to_resume, with_failed
 from beast_dream_snow_loader.app.failing import failed
-from beast_dream_snow_loader.app.failures import as_lines
+from beast_dream_snow_loader.app.failures import NOT_UNDONE, as_lines
 from beast_dream_snow_loader.app.ground import Ground, ground
 from beast_dream_snow_loader.app.holding import holding
 from beast_dream_snow_loader.app.listening import Heard, listening
+from beast_dream_snow_loader.app.not_undone import not_undone
 from beast_dream_snow_loader.app.notifying import Telling, with_telling
 from beast_dream_snow_loader.app.opening import opened
 from beast_dream_snow_loader.app.options import LoadOptions
@@ -38,7 +39,7 @@ from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.exit_codes import exit_code_of
 from beast_dream_snow_loader.core.report import status_of
-from beast_dream_snow_loader.core.run import UNDOES, Run
+from beast_dream_snow_loader.core.run import UNDOES, Run, RunStatus
 from beast_dream_snow_loader.errors import BadArgument, SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.runner import Load
@@ -137,6 +138,8 @@ def _recorded(task: Task, here: Ground, store: Store, wiring: Wiring, run: Run, 
         result = _run(task, here, store, held, Load(held.world, order, saved), run, stop)
         if options.on_failure == "rollback" and _went_wrong(result) and not stop():
             result = _undone(here, store, held, run, result, stop)
+        if options.on_failure == "rollback":
+            result = _with_what_stays(result, task, run, store, stop)
         return _finished(options, here, store, run, result, stop)
 
 
@@ -144,6 +147,13 @@ def _went_wrong(result: Result) -> bool:
     """Whether something was refused or broke off; what waits in the queue or for a person has not failed."""
     wrote = any(result.body.get("written", {}).values())
     return wrote and bool(result.body.get("failed") or result.error is not None)
+
+
+def _with_what_stays(result: Result, task: Task, run: Run, store: Store, stop: Stop) -> Result:
+    resumed = task.resumed.run if task.resumed is not None else None
+    stopped = stop() and (result.status == RunStatus.INTERRUPTED or _went_wrong(result))
+    stays = not_undone(result, run, resumed, store, stopped=stopped)
+    return replace(result, body={**result.body, NOT_UNDONE: stays})
 
 
 def _undone(here: Ground, store: Store, wiring: Wiring, run: Run, result: Result, stop: Stop) -> Result:

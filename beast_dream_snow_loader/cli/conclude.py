@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from beast_dream_snow_loader.app.closing import closing, unwritten
+from beast_dream_snow_loader.app.closing import closing, left_written, unwritten
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.cli.render_level import show_level
 from beast_dream_snow_loader.core.exit_codes import way_on
@@ -47,6 +47,8 @@ def conclude(result: Result, *, as_json: bool, render: Renderer, quiet: bool = F
     trouble = result.error or closing(result)
     if trouble is not None:
         explain(trouble)
+    for stays in left_written(result):
+        explain(stays)
     if lost := unwritten(result):
         explain(lost)
     raise typer.Exit(int(result.exit_code))

@@ -18,8 +18,21 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions
+from tests.conftest import Ended
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, WRITES, OpenTown, clean, keeps, keys, names, one_switch, refuse
+from tests.scenarios.desk import (
+    LOAD,
+    WRITES,
+    OpenTown,
+    clean,
+    keeps,
+    keys,
+    names,
+    one_switch,
+    refuse,
+    running,
+    when,
+)
 
 SMALL = {"SNOWLOAD_SERVICENOW__BATCH_SIZE": "4", "SNOWLOAD_SERVICENOW__BATCH_SIZE_MAX": "4"}
 
@@ -104,6 +117,55 @@ def test_what_a_load_undid_because_something_failed_is_told_and_tried_again_with
     clean(here)
 
 
+UNDOING = (*LOAD, "--on-failure", "rollback")
+
+
+def ended_while_writing(here: Town, file: Path) -> Ended:
+    """A load that is to undo itself, one record of which is refused, ended by a signal when a part was written."""
+    here.run.variables |= SMALL
+    refuse(here, one_switch(here.estate))
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=1))
+    load = running(here, *UNDOING, "--errors", str(file))
+    when(lambda: in_the_second_write(here), "nothing was written")
+    load.terminate()
+    out, err = load.communicate(timeout=60)
+    here.sandbox.servicenow.faults.clear()
+    return Ended(code=load.returncode, out=out, err=err)
+
+
+def test_a_load_that_was_to_undo_itself_says_after_a_signal_what_stays_and_how_to_undo_it(
+    here: Town, tmp_path: Path
+) -> None:
+    file = tmp_path / "errors.ndjson"
+    ended = ended_while_writing(here, file)
+    run = ended.document["run_id"]
+    assert (ended.code, "rollback" in ended.document, bool(keys(here))) == (143, False, True)
+    (stays,) = ended.document["not_undone"]
+    assert (stays["run_id"], stays["written"]) == (run, sum(ended.document["written"].values()))
+    (line,) = [line for line in lines(file) if line["what"] == "not_undone"]
+    assert (line["run_id"], line["next_step"]) == (run, f"Undo it with: snowload rollback {run}")
+    assert f"What run {run} wrote stays" in ended.err
+    assert f"snowload rollback {run}" in ended.err
+    keeps(ended.document)
+    assert here.run("rollback", run, "--created", "delete", "--env", "testing").code == 0
+    assert not keys(here)
+
+
+def test_a_resumed_load_that_undoes_itself_says_that_what_the_stopped_one_wrote_stays(
+    here: Town, tmp_path: Path
+) -> None:
+    run = ended_while_writing(here, tmp_path / "errors.ndjson").document["run_id"]
+    before = keys(here)
+    again = here.run(*UNDOING, "--resume", run)
+    assert (again.code, again.document["rollback"]["status"]) == (3, "ok")
+    assert [one["run_id"] for one in again.document["not_undone"]] == [run]
+    assert f"What run {run} wrote stays" in again.err
+    assert before <= keys(here)
+    assert here.run("rollback", run, "--created", "delete", "--env", "testing").code == 0
+    assert not before & keys(here)
+    assert here.run(*UNDOING, "--resume", again.document["run_id"]).code == 2
+
+
 @pytest.mark.parametrize("option", ["--retry-failed", "--resume"])
 def test_there_must_be_something_to_go_back_to(here: Town, option: str) -> None:
     assert here.run(*LOAD, option).code == 2
@@ -163,3 +225,11 @@ def test_resume_is_about_the_records_that_the_stopped_run_was_about(here: Town) 
     assert done.document["asked"]["sites"] == [site]
     there = {item.values.get("name") for item in oracle.config_items(here.app.instance, "UniFi") if item.native_keys}
     assert 0 < len(there) < done.document["source"]["devices"]
+
+
+def test_what_a_killed_load_wrote_can_be_undone(here: Town) -> None:
+    run = killed(here, "--on-failure", "rollback")
+    assert keys(here)
+    ended = here.run("rollback", run, "--created", "delete", "--env", "testing")
+    assert ended.code == 0, ended.out + ended.err
+    assert not keys(here)

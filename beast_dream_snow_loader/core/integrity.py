@@ -20,9 +20,11 @@ _MERGE = "Keep one, retire or merge the others in ServiceNow, then run `snowload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What to ask the instance after a run. ``serials`` are those of CIs that the run inserted, by record."""
+    """What to ask the instance after a run. ``serials`` are those of CIs that the run inserted, by record;
+    ``inserted_in_base``: without the engine, which nothing keeps from being there twice."""
 
     inserted: tuple[SourceKey, ...] = ()
+    inserted_in_base: tuple[SourceKey, ...] = ()
     serials: Mapping[SourceKey, str]
     drawn: tuple[KnownRelation, ...] = ()
     inserted_edges: frozenset[str] = frozenset()
@@ -54,16 +56,16 @@ class Integrity:
 def questions(settlements: Iterable[Settlement], known: KnownState) -> Questions:
     """A run that only updated asks nothing: what it wrote was there, once, before."""
     done = [s for s in settlements if s.receipt.outcome is Outcome.DONE]
-    items = [
-        s.change
+    new = [
+        (s.change, s.receipt.class_name == BASE_CLASS)
         for s in done
-        if isinstance(s.change, ItemChange)
-        and s.receipt.operation is Operation.INSERTED
-        and s.receipt.class_name != BASE_CLASS
+        if isinstance(s.change, ItemChange) and s.receipt.operation is Operation.INSERTED
     ]
+    items = [change for change, in_base in new if not in_base]
     links = {s.change.subject: s.receipt.operation for s in done if isinstance(s.change, LinkChange)}
     return Questions(
         inserted=tuple(change.item.key for change in items),
+        inserted_in_base=tuple(change.item.key for change, in_base in new if in_base),
         serials={c.item.key: serial for c in items if (serial := c.send.get("serial_number"))},
         drawn=tuple(known.relations[subject] for subject in links if subject in known.relations),
         inserted_edges=frozenset(subject for subject, operation in links.items() if operation is Operation.LINKED),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -268,8 +273,31 @@ def test_a_double_in_the_base_class_is_reported_with_both(town: OpenTown, estate
     row = base_rows(here)[0]
     with here.app.instance.lock:
         here.app.instance.insert("cmdb_ci", {"name": "twin", "correlation_id": row["correlation_id"]})
-    [double] = findings(quiet(here), "base.duplicate")
-    assert double["record"] == row["correlation_id"]
+    ended = quiet(here)
+    [double] = findings(ended, "base.duplicate")
+    assert (ended.code, double["record"]) == (3, row["correlation_id"])
+
+
+def test_two_states_that_write_one_target_without_the_engine_are_told_of_what_they_doubled(
+    town: OpenTown, estate: Estate, tmp_path: Path
+) -> None:
+    """Each has its own lock: the second does not know of the first."""
+    here = town(estate)
+    without_engine(here)
+    slow = Fault(effect=Effect.LATENCY, seconds=0.1, method="POST", path="/api/now/table/cmdb_ci")
+    here.sandbox.servicenow.faults.add(slow)
+    elsewhere = {**here.run.environment(), "SNOWLOAD_STATE_DIR": str(tmp_path / "another")}
+    command = [sys.executable, "-m", "beast_dream_snow_loader", *LOAD]
+    with subprocess.Popen(command, env=elsewhere, stdout=subprocess.PIPE) as other:
+        while not base_rows(here):
+            assert other.poll() is None
+            time.sleep(0.02)
+        mine = here.run(*LOAD)
+        theirs = json.loads(other.communicate()[0])
+    doubled = len(base_rows(here)) - len({row["correlation_id"] for row in base_rows(here)})
+    assert doubled > 0
+    told = [(mine.document["verify"]["duplicates"], mine.code), (theirs["verify"]["duplicates"], theirs["exit_code"])]
+    assert max(told) == (doubled, 3)
 
 
 def test_an_engine_that_shuts_within_the_day_is_noticed_by_the_write_and_remembered(

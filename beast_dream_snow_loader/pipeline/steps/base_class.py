@@ -99,7 +99,7 @@ def _double(key: SourceKey, rows: Sequence[Candidate]) -> Finding:
         f"{len(rows)} CIs carry its correlation id (sys_ids {ends}). The Table API cannot rule that out; "
         "set duplicate_of on all but one, then run `snowload load` again."
     )
-    return Finding(record=str(key), rule="base.duplicate", severity=Severity.WARNING, message=message)
+    return Finding(record=str(key), rule="base.duplicate", severity=Severity.ERROR, message=message)
 
 
 def double_edges(world: World, edges: Sequence[KnownRelation]) -> tuple[Finding, ...]:

@@ -24,6 +24,7 @@ from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.core.status import DECIDED, decided
 from beast_dream_snow_loader.errors import WriteNotKept
+from beast_dream_snow_loader.pipeline.steps.base_class import doubles_in_base
 from beast_dream_snow_loader.pipeline.world import World
 
 _LOOK = "Look for an ACL, a business rule or a dictionary entry that does it"
@@ -76,18 +77,21 @@ def verify_whole(world: World, settlements: Sequence[Settlement]) -> Integrity:
     there = world.cmdb.find_edges(asked.drawn) if asked.drawn else {}
     lost = tuple(judge_links(asked.drawn, there))
     again = asked.inserted_edges - there.keys()
+    doubles = doubles_in_base(world, asked.inserted_in_base) if asked.inserted_in_base else ()
     if not asked.inserted:
-        return Integrity(findings=lost, links_checked=len(asked.drawn), lost=again)
+        return Integrity(
+            findings=(*lost, *doubles), links_checked=len(asked.drawn), lost=again, duplicates=len(doubles)
+        )
     keys = tuple(judge_keys(world.cmdb.find(asked.inserted)))
     found = world.cmdb.by_serial(asked.serials.values()) if asked.serials else {}
     twins = (*keys, *judge_serials(asked.serials, found, known))
     ledger = sum(1 for item in known.items.values() if item.class_name != BASE_CLASS)
     cmdb = world.cmdb.count_sources()
     return Integrity(
-        findings=(*lost, *twins, *judge_counts(ledger, cmdb), *((KEYS_UNSEEN,) if cmdb is None else ())),
+        findings=(*lost, *doubles, *twins, *judge_counts(ledger, cmdb), *((KEYS_UNSEEN,) if cmdb is None else ())),
         lost=again,
         links_checked=len(asked.drawn),
-        duplicates=len(twins),
+        duplicates=len(twins) + len(doubles),
         ledger=ledger,
         cmdb=cmdb,
     )

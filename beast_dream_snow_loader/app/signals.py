@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from types import FrameType
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+_GRACE_SECONDS = 3.0
+"""So long whoever was asked twice may take to leave; then it is inside something that lets Python hear no signal."""
 _AT_ONCE = b"Ended at once, as it was asked twice. What was under way is looked up by: snowload load --resume\n"
 
 
@@ -47,9 +51,36 @@ def stop_on_signals(clock: SystemClock, stop: Stop | None = None) -> Iterator[St
         stop.signal = number
         clock.wake()
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, asked) for number in _ENDING}
     try:
-        yield stop
+        with _forced(stop):
+            yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _forced(stop: Stop) -> Iterator[None]:
+    """A second signal ends the program also while SQLite waits for another writer, or the system for a name server:
+    Python's handlers wait for them, but the number of each signal is written to a socket, and a thread reads it."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    left = threading.Event()
+    usual = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(ours, 1 if stop() else 2, left), name="signals", daemon=True).start()
+    try:
+        yield
+    finally:
+        left.set()
+        signal.set_wakeup_fd(usual)
+        theirs.close()
+
+
+def _watch(ours: socket.socket, patience: int, left: threading.Event) -> None:
+    with ours:
+        while heard := ours.recv(1):
+            patience -= heard[0] in _ENDING
+            if patience <= 0 and not left.wait(_GRACE_SECONDS):
+                os.write(2, _AT_ONCE)
+                os._exit(128 + heard[0])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 
 import pytest
 
@@ -71,6 +72,16 @@ def test_a_second_signal_ends_it_while_several_consoles_are_read(town: OpenTown)
     load = running(here, *LOAD)
     when(lambda: here.sandbox.log.lines("site-manager"), "nothing was read")
     asked_twice(load)
+
+
+def test_a_second_signal_ends_it_while_the_database_is_kept_by_another_program(here: Town) -> None:
+    """SQLite waits for it, and lets Python hear no signal meanwhile."""
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path=WRITES, seconds=2))
+    load = writing(here)
+    with closing(sqlite3.connect(file_of(here), isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        time.sleep(4)
+        asked_twice(load)
 
 
 @contextmanager

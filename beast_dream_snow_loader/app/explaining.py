@@ -11,7 +11,7 @@ from beast_dream_snow_loader.app.options import LoadOptions
 from beast_dream_snow_loader.app.orders import order_of
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.app.run_ids import new_run_id
-from beast_dream_snow_loader.app.signals import stop_on_signals
+from beast_dream_snow_loader.app.signals import Stop, stop_on_signals
 from beast_dream_snow_loader.app.wiring import wire
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.events import Listener
@@ -27,9 +27,9 @@ _SHUT = (NotAuthenticated, NotAuthorised)
 
 def explain(options: LoadOptions, text: str, listener: Listener) -> Result:
     """Never raises a SnowloadError: what stopped it is in the result. Nothing is written to ServiceNow."""
-    place = options.place
+    place, stop = options.place, Stop()
     try:
-        with ground(place) as here, opened(here) as store, stop_on_signals(here.clock) as stop:
+        with ground(place) as here, opened(here) as store, stop_on_signals(here.clock, stop):
             run_id = new_run_id(here.clock.now())
             with listening(here, run_id, listener, Heard(), place=place, command="explain") as told:
                 wiring = wire(here, store, told, dry_run=True, stopping=stop)
@@ -48,4 +48,4 @@ def explain(options: LoadOptions, text: str, listener: Listener) -> Result:
                     body={"asked": text, "target": here.target, **body, "requests": wiring.meter.counts()},
                 )
     except SnowloadError as error:
-        return failed(_COMMAND, error, environment=place.environment or "")
+        return failed(_COMMAND, error, environment=place.environment or "", stop=stop)

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.recognition import Trial
 from beast_dream_snow_loader.core.scope import Scope
 from beast_dream_snow_loader.core.values import Sources
-from beast_dream_snow_loader.errors import SnowloadError
+from beast_dream_snow_loader.errors import SnowloadError, Stopped
 from beast_dream_snow_loader.pipeline.guard import Steps
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.prepare import Preparation
@@ -76,7 +76,8 @@ class _Read:
 
 
 def explain(world: World, order: Order, text: str) -> Explained:
-    """Raises BadArgument when the text names nobody, SourceError when nothing at all is known here."""
+    """Raises BadArgument when the text names nobody, SourceError when nothing at all is known here, Stopped when asked
+    to end."""
     ledger = world.ledger.known()
     source, snapshot = _read(world, order)
     if snapshot is None and not ledger.items and isinstance(source.answer, SnowloadError):
@@ -121,6 +122,8 @@ def _prepare(world: World, order: Order, explained: Explained) -> None:
     steps = Steps(clock=world.clock, listener=world.listener, done=outcome.steps)
     try:
         Preparation(world, scoped, outcome, steps).run()
+    except Stopped:
+        raise
     except SnowloadError as error:
         if error not in explained.troubles:
             explained.troubles.append(error)

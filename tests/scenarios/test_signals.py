@@ -18,7 +18,7 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.state.locks import one_run_per_target
 from beast_dream_snow_loader.state.store import open_store
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, WRITES, OpenTown, file_of, running, when, writing
+from tests.scenarios.desk import LOAD, WRITES, OpenTown, file_of, running, switch, when, writing
 
 LONG = 40
 """Seconds that the instance takes, or asks to be left alone; whoever ends within half of it has not waited."""
@@ -120,6 +120,18 @@ def test_a_signal_ends_a_load_that_waits_for_another_run(
     assert said.endswith("waited for another run; nothing was written.\n  Run it again: `snowload load`.\n")
     assert not here.sandbox.log.lines()
     assert len(here.run("runs", "list", "--env", "testing", "--json").document["runs"]) == 1
+
+
+def test_a_signal_ends_an_explanation_with_the_step_under_way(here: Town) -> None:
+    assert here.run(*LOAD).code == 0
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.LATENCY, path="/api/*", seconds=1))
+    here.sandbox.log.clear()
+    explaining = running(here, "explain", switch(here.estate).mac, "--env", "testing", "--json")
+    when(here.sandbox.log.lines, "nothing was asked")
+    explaining.send_signal(signal.SIGTERM)
+    out, _ = explaining.communicate(timeout=60)
+    assert explaining.returncode == 143
+    assert (json.loads(out)["status"], json.loads(out)["error"]["code"]) == ("interrupted", "run.stopped")
 
 
 def test_a_signal_while_everything_is_read_ends_it_with_the_step_under_way(here: Town) -> None:

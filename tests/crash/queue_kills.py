@@ -24,7 +24,8 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.contracts.conftest import LOCAL_POSTGRES, own_schema
 from tests.crash.checker import SOURCE, Place, faults
-from tests.crash.harness import KILLED, Action, Arm, Ended, Forge, Kinds, build_shim
+from tests.crash.harness import KILLED, ROOT, Action, Arm, Ended, Forge, Kinds, build_shim
+from tests.crash.order import disorder, out_of_turn, renamed
 from tests.crash.states import ServerState
 
 LOAD = ("load", "--env", "testing", "--json")
@@ -41,6 +42,8 @@ class Seen:
     """What a trial saw. ``violations`` is empty when the promise was kept."""
 
     writes: int = 0
+    renamed: int = 0
+    """CIs whose writes came one after the other, so that their order shows."""
     ended: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -55,6 +58,8 @@ class Trial:
     seed: int = 1
     server: str = ""
     """The URL of a schema on PostgreSQL, in place of a file."""
+    package: Path = ROOT
+    """Where the program is that is tried."""
     seen: Seen = field(default_factory=Seen)
 
     def run(self) -> Seen:
@@ -70,7 +75,7 @@ class Trial:
 
     def _forge(self, directory: Path) -> Forge:
         state = ServerState(directory / "state", self.server) if self.server else None
-        return Forge(directory=directory, library=build_shim(directory), state=state)
+        return Forge(directory=directory, library=build_shim(directory), package=self.package, state=state)
 
     @property
     def kinds(self) -> Kinds:
@@ -84,7 +89,8 @@ class _Bench:
     place: Place
     trial: Trial
     random: random.Random
-    renamed: dict[str, str] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    """What devices were called afterwards, by key."""
 
     def fill(self) -> None:
         """Read-only loads, killed again and again; half way some devices get another name, which supersedes."""
@@ -94,7 +100,7 @@ class _Bench:
         kills = max(2, int(self.trial.kills * FILLING))
         for number in self._killing(LOAD, HELD_BACK, calls, kills):
             if number == kills // 2:
-                self._rename()
+                self._rename("renamed")
             now = self._waiting()
             if lost := held - now:
                 self.trial.seen.violations.append(f"fill {number}: {len(lost)} queued writes are gone")
@@ -108,17 +114,26 @@ class _Bench:
             self.trial.seen.violations.append("a write left in read-only mode")
 
     def drain(self) -> None:
-        """Replays of a part of the queue, so that there is something left for each kill; then all the rest."""
+        """Replays of a part of the queue, so that there is something left for each kill; then all the rest. Half way
+        some devices get another name again: of those that are written already a second write waits."""
         kills = self.trial.kills - max(2, int(self.trial.kills * FILLING))
-        part = (*REPLAY, "--limit", str(max(4, self.trial.seen.writes // (kills + 2))))
+        at_once = max(4, self.trial.seen.writes // (kills + 2))
+        part = (*REPLAY, "--limit", str(at_once))
+        oldest_first = self._in_their_places()
         calls = self._program(part, {}, Arm(kinds=self.trial.kinds)).calls
         for number in self._killing(part, {}, calls, kills):
             self.trial.seen.violations += [f"drain {number}: {one}" for one in self._doubles()]
+            if number == kills // 2:
+                self._rename("again")
+                self._must(self._program(LOAD, HELD_BACK), 8, "the load in read-only mode between replays")
+        self.trial.seen.violations += out_of_turn(self.place.witness.sent, oldest_first, at_once)
         last = self._program(REPLAY, {})
         self._must(last, 0, "the last replay")
         if self._waiting():
             self.trial.seen.violations.append(f"{len(self._waiting())} writes still wait")
         self.trial.seen.violations += [*faults(self.place), *self._misnamed(), *self._repeated()]
+        self.trial.seen.violations += disorder(self.place.witness.sent, self.names)
+        self.trial.seen.renamed = renamed(self.place.witness.sent, self.names)
         before = self.place.writes()
         self._must(self._program(LOAD, {}), 0, "the load afterwards")
         if self.place.writes() != before:
@@ -164,28 +179,28 @@ class _Bench:
         if ended.code != code:
             self.trial.seen.violations.append(f"{what} ended {ended.code}: {ended.err[-300:]}")
 
-    def _rename(self) -> None:
+    def _rename(self, word: str) -> None:
         for console in self.place.estate.consoles():
             for device in self.place.estate.devices(console.host_id)[:10]:
                 if device.adopted and device.name:
-                    self.renamed[f"device/{device.mac.lower()}"] = f"renamed-{device.mac[-4:].lower()}"
-                    self.place.estate.rename_device(device.mac, f"renamed-{device.mac[-4:].lower()}")
+                    name = f"{word}-{device.mac[-4:].lower()}"
+                    self.names.setdefault(f"device/{device.mac.lower()}", []).append(name)
+                    self.place.estate.rename_device(device.mac, name)
 
     def _waiting(self) -> set[str]:
         """Subjects that are not over, read from the database itself."""
         return set(self._rows("SELECT subject FROM journal WHERE state IN ('open', 'unknown', 'later')"))
 
+    def _in_their_places(self) -> list[str]:
+        """The CIs that wait, oldest first."""
+        waiting = "SELECT subject FROM journal WHERE state = 'later' ORDER BY coalesce(origin, id)"
+        return [subject for subject in self._rows(waiting) if subject.startswith("device/")]
+
     def _repeated(self) -> Iterator[str]:
         """A write that was brought about twice."""
-        twice = self._rows("SELECT subject FROM journal WHERE state = 'done' GROUP BY subject HAVING count(*) > 1")
+        done = "SELECT subject FROM journal WHERE state = 'done'"
+        twice = self._rows(f"{done} GROUP BY subject, change_type, content HAVING count(*) > 1")
         yield from (f"{subject} was written twice" for subject in twice)
-        yield from (
-            f"{subject} was settled before an older write of the queue for it"
-            for subject in self._rows(
-                "SELECT a.subject FROM journal a JOIN journal b ON a.subject = b.subject AND a.id < b.id "
-                "WHERE a.state = 'done' AND b.state = 'done' AND a.settled_at > b.settled_at"
-            )
-        )
 
     def _rows(self, query: str) -> list[str]:
         return [str(row[0]) for row in self.forge.state.rows(query)]
@@ -198,9 +213,9 @@ class _Bench:
     def _misnamed(self) -> Iterator[str]:
         """The newest of the writes that waited is the one that counts."""
         there = oracle.by_native_key(self.place.app.instance, SOURCE)
-        for key, name in self.renamed.items():
-            if key not in there or name not in there[key].name:
-                yield f"{key} is not called {name}"
+        for key, names in self.names.items():
+            if key not in there or names[-1] not in there[key].name:
+                yield f"{key} is not called {names[-1]}"
 
 
 def _waits(ended: Ended) -> int:
@@ -220,7 +235,7 @@ def main(arguments: list[str]) -> int:
         url = os.environ.get("SNOWLOAD_TEST_POSTGRES_URL") or LOCAL_POSTGRES
         server = stack.enter_context(own_schema(url)) if asked.server else ""
         seen = Trial(devices=asked.devices, kills=asked.kills, seed=asked.seed, server=server).run()
-    told = {"writes": seen.writes, "ended": dict(seen.ended), "seconds": seen.seconds}
+    told = {"writes": seen.writes, "renamed": seen.renamed, "ended": dict(seen.ended), "seconds": seen.seconds}
     sys.stdout.write(json.dumps({**told, "violations": seen.violations[:20]}, indent=2) + "\n")
     return 1 if seen.violations else 0
 

@@ -29,7 +29,8 @@ class State(Protocol):
         """Whatever a clear state holds is what it holds now."""
 
     def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
-        """What a query finds; nothing when there is no such table yet."""
+        """What a query finds; nothing when there is no such table yet. A wrong query is an error: it would find nothing
+        wrong."""
 
     def change(self, statement: str) -> None:
         """As somebody else with access to the database would."""
@@ -56,11 +57,15 @@ class FileState:
         shutil.copytree(self.directory, self._empty)
 
     def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
+        if not self._file.exists():
+            return []
         try:
             with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True, timeout=10)) as reading:
                 return reading.execute(query).fetchall()
-        except sqlite3.OperationalError:
-            return []
+        except sqlite3.OperationalError as error:
+            if str(error).startswith("no such table"):
+                return []
+            raise
 
     def change(self, statement: str) -> None:
         with closing(sqlite3.connect(self._file, timeout=10)) as writing, writing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -42,6 +42,8 @@ class Now:
 
     items: Mapping[SysId, Mapping[str, str]] = field(default_factory=dict)
     edges: Mapping[str, SysId] = field(default_factory=dict)
+    unwritten: Collection[str] = frozenset()
+    """Subjects of the run that no later run of ours has written."""
     edited: Mapping[SourceKey, str] = field(default_factory=dict)
     """CIs that others wrote before we did again, and why they count as edited."""
     related: Mapping[SysId, str] = field(default_factory=dict)
@@ -85,7 +87,7 @@ class _Undoing:
         change, operation = settlement.change, settlement.receipt.operation
         if isinstance(change, LinkChange):
             if operation is Operation.LINKED:
-                self._unlink(change)
+                self._unlink(change, settlement.receipt.sys_id)
         elif isinstance(change, UnlinkChange):
             if operation is Operation.UNLINKED:
                 self._link(change.known)
@@ -170,10 +172,13 @@ class _Undoing:
             item = KnownItem(key=key, sys_id=sys_id, class_name=row.get("sys_class_name", ""), created_by_us=True)
         return replace(item, stored=row)
 
-    def _unlink(self, change: LinkChange) -> None:
-        edge = self.known.relations.get(change.subject)
-        if edge is None or change.subject not in self.now.edges:
+    def _unlink(self, change: LinkChange, drawn: SysId | None) -> None:
+        """The row that the run drew, and no other one between the same ends: that is a later run's, or a person's."""
+        edge, there = self.known.relations.get(change.subject), self.now.edges.get(change.subject)
+        if edge is None or there is None:
             self.untouched += 1
+        elif drawn is not None and there != drawn:
+            self._tell(change.subject, _CHANGED_SINCE, "It was removed and drawn again since: it stays.")
         else:
             self.unlinks.append(UnlinkChange(known=edge, reason="rollback"))
 
@@ -181,6 +186,8 @@ class _Undoing:
         """An edge that the run removed is drawn again, while both its ends are there."""
         if edge.relation_key in self.now.edges:
             self.untouched += 1
+        elif edge.relation_key not in self.now.unwritten:
+            self._tell(edge.relation_key, _CHANGED_SINCE, "It was drawn and removed again since: it is not drawn.")
         elif all(self._there(end) for end in (edge.parent, edge.child)):
             self.links.append(LinkChange(relation=Relation.of_key(edge.relation_key, edge.type, edge.parent)))
         elif edge.lower not in self.known.items and edge.lower_sys_id in self.now.items and self._there(edge.upper):

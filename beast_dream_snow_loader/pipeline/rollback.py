@@ -24,8 +24,8 @@ from beast_dream_snow_loader.pipeline.world import Order, World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBack:
-    """``plan`` is what was (or in a dry run: would be) done; ``dropped`` queued writes of the run that will not be
-    sent any more."""
+    """``plan`` is what was (or in a dry run: would be) done; ``dropped`` queued writes of the run that are not sent any
+    more, or would not be."""
 
     plan: Plan
     settlements: Sequence[Settlement] = ()
@@ -45,9 +45,9 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     facts = world.memory.facts(order.target)
     statuses = Statuses(choices=facts.choices if facts is not None else {})
     plan = undo(done, known, _now(world, run_id, done, known, created), created, statuses.values(RETIRED))
-    if order.dry_run:
-        return RolledBack(plan=plan)
     queued = [entry.change.subject for entry in world.journal.queued() if entry.run_id == run_id]
+    if order.dry_run:
+        return RolledBack(plan=plan, dropped=len(queued))
     dropped = world.journal.supersede(queued)
     applier = Applier(world, order, plan, again=Reundoing)
     applier.load(plan.lanes)
@@ -76,6 +76,7 @@ def _now(world: World, run_id: str, done: Sequence[Settlement], known: KnownStat
     return Now(
         items=there,
         edges=world.cmdb.find_edges(edges) if edges else {},
+        unwritten=world.journal.done_in([run_id]),
         edited=edited_before_us(world.journal.since(run_id), made) if made else {},
         related=related_by_others(world.cmdb.drawn_to(going), known.relations.values(), going) if going else {},
     )
@@ -91,7 +92,7 @@ def _made(done: Sequence[Settlement]) -> dict[SourceKey, SysId]:
 
 def _edge(change: object, known: KnownState) -> KnownRelation | None:
     if isinstance(change, UnlinkChange):
-        return change.known
+        return replace(change.known, sys_id=None)  # the row that was removed is no more: another may join the same ends
     return known.relations.get(change.subject) if isinstance(change, LinkChange) else None
 
 

@@ -459,3 +459,29 @@ def test_edges_whose_answer_was_lost_are_ours_and_move_like_all_others(town: Ope
     here.load()
     assert here.load().document["written"]["unlinked"] == 1
     assert here.uplinks() == {key_of(here.second)}
+
+
+def rolled_back(here: Relations, run_id: str, *more: str) -> Any:
+    return here.town.run("rollback", run_id, "--env", "testing", "--json", *more)
+
+
+def test_a_rollback_leaves_the_relations_of_later_loads_and_says_so(here: Relations) -> None:
+    """To and fro: what the run drew was removed since, and drawn again as another row."""
+    runs = []
+    for upper in (here.second, here.first, here.second):
+        here.estate.change_uplink(here.moving.mac, upper.mac)
+        here.load()
+        runs.append(here.load().document["run_id"])
+    row = here.row(here.second)
+    undone = rolled_back(here, runs[0])
+    assert (undone.code, here.uplinks(), here.row(here.second)) == (3, {key_of(here.second)}, row)
+    told = [one["record"] for one in undone.document["findings"] if one["rule"] == "rollback.changed_since"]
+    assert len(told) == len([record for record in told if "uplink" in record]) == 2
+
+
+def test_a_rollback_of_the_last_move_puts_the_relation_back(moved: Relations) -> None:
+    run_id = moved.load().document["run_id"]
+    assert rolled_back(moved, run_id).code == 0
+    assert moved.uplinks() == {key_of(moved.first)}
+    again = rolled_back(moved, run_id)
+    assert (again.code, moved.uplinks()) == (0, {key_of(moved.first)})

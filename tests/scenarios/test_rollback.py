@@ -14,7 +14,20 @@ from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, REPLAY, OpenTown, by_hand, edges, key_of, meanwhile, rules, small, switches, when
+from tests.scenarios.desk import (
+    HELD_BACK,
+    LOAD,
+    REPLAY,
+    OpenTown,
+    by_hand,
+    edges,
+    key_of,
+    meanwhile,
+    rules,
+    small,
+    switches,
+    when,
+)
 
 AT_ONCE = {"SNOWLOAD_SERVICENOW__RECHECK_SECONDS": "0"}
 MOVING = frozenset({"sys_mod_count", "sys_updated_on", "sys_updated_by", "last_discovered"})
@@ -383,3 +396,13 @@ def test_what_a_rollback_could_not_send_is_made_by_that_rollback_alone_and_said_
     assert again in entry["next_step"]
     assert rollback(here, run_id).code == 0
     assert here.run("queue", "list", "--env", "testing", "--json").document["entries"] == []
+
+
+def test_a_dry_run_says_how_many_queued_writes_a_rollback_would_drop(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    assert here.run(*LOAD).code == 0
+    renamed(here, "one", "two")
+    queued = here.run(*LOAD, **HELD_BACK).document
+    shown = rollback(here, queued["run_id"], "--dry-run").document
+    assert shown["dropped"] == queued["queued"] == 2
+    assert rollback(here, queued["run_id"]).document["dropped"] == 2

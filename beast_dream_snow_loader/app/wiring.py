@@ -18,12 +18,12 @@ from beast_dream_snow_loader.app.places import state_directory
 from beast_dream_snow_loader.clock import Clock, SystemClock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
+from beast_dream_snow_loader.dispatch.inline import spread
 from beast_dream_snow_loader.operations.bulkhead import compartments
 from beast_dream_snow_loader.operations.circuit_breaker import BreakerRegistry
 from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.operations.restraint import Restraints, Width
 from beast_dream_snow_loader.operations.retry import RetryPolicy
-from beast_dream_snow_loader.operations.spreading import spread
 from beast_dream_snow_loader.pipeline.world import World
 from beast_dream_snow_loader.servicenow.authentication import authenticating
 from beast_dream_snow_loader.servicenow.client import ServiceNowAPIClient

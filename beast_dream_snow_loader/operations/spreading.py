@@ -14,9 +14,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def spread(work: Callable[[T], R], parts: Sequence[T], workers: int, name: str = "lane") -> list[R]:
+def spread(work: Callable[[T], R], parts: Sequence[T], workers: int, name: str) -> list[R]:
     """``work`` over every part, at most ``workers`` at once; results in the order of the parts. The caller's
-    context (the run's correlation id) goes along.
+    context (the run's correlation id) goes along. ``name`` is what the threads are called.
 
     The first exception is raised after the parts already begun have ended; parts not begun are dropped. Whoever ends
     the program meanwhile waits for no part: a pool of ``concurrent.futures`` is waited for even when Python exits.

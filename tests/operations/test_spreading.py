@@ -20,7 +20,7 @@ def test_results_come_in_the_order_of_the_parts_whichever_ends_first() -> None:
             first_may_end.wait(5)
         return part * 10
 
-    assert spread(work, range(5), 2) == [0, 10, 20, 30, 40]
+    assert spread(work, range(5), 2, "lane") == [0, 10, 20, 30, 40]
 
 
 def test_no_more_than_so_many_are_worked_on_at_once_and_each_carries_the_id_of_the_run() -> None:
@@ -49,7 +49,7 @@ def test_the_first_error_is_raised_when_what_was_begun_has_ended_and_nothing_mor
         ended.append(part)
 
     with pytest.raises(ValueError, match="0"):
-        spread(work, range(50), 2)
+        spread(work, range(50), 2, "lane")
     assert sorted(begun)[:2] == [0, 1]
     assert set(begun) - {0} == set(ended)
     assert len(begun) < 50

@@ -68,13 +68,15 @@ def _forced(stop: Stop) -> Iterator[None]:
     theirs.setblocking(False)
     left = threading.Event()
     usual = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(ours, 1 if stop() else 2, left), name="signals", daemon=True).start()
+    watching = threading.Thread(target=_watch, args=(ours, 1 if stop() else 2, left), name="signals", daemon=True)
+    watching.start()
     try:
         yield
     finally:
         left.set()
         signal.set_wakeup_fd(usual)
-        theirs.close()
+        theirs.close()  # which it hears at once
+        watching.join()
 
 
 def _watch(ours: socket.socket, patience: int, left: threading.Event) -> None:

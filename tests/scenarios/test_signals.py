@@ -6,12 +6,14 @@ import json
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 
 import pytest
 
+from beast_dream_snow_loader.app.signals import stop_on_signals
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
@@ -146,3 +148,11 @@ def test_a_signal_while_everything_is_read_ends_it_with_the_step_under_way(here:
     assert json.loads(out)["status"] == "interrupted"
     assert "/api/now/stats/sys_object_source" not in here.servicenow_reads()
     assert mended(here)
+
+
+def test_nobody_listens_for_signals_any_more_when_a_command_has_ended() -> None:
+    """A process that forks afterwards would take the thread for one of its own (Q17)."""
+    for _ in range(200):
+        with stop_on_signals(SystemClock()):
+            pass
+        assert "signals" not in {thread.name for thread in threading.enumerate()}

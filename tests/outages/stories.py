@@ -30,9 +30,9 @@ from beast_dream_snow_loader.core.ports import Cmdb, Settlement
 from beast_dream_snow_loader.core.presence import RetirePolicy, State, take_attendance
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.scope import EVERYTHING, decidable
+from beast_dream_snow_loader.dispatch.inline import spread
 from beast_dream_snow_loader.errors import SourceUnavailable
 from beast_dream_snow_loader.operations.healing import Healings
-from beast_dream_snow_loader.dispatch.inline import spread
 from beast_dream_snow_loader.pipeline.steps.fetch import Fetched, fetch
 from beast_dream_snow_loader.pipeline.world import Order, World
 from beast_dream_snow_loader.state.store import Store, open_store

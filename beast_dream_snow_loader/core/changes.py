@@ -66,6 +66,9 @@ class LinkChange:
     relation: Relation
     lower_sys_id: SysId | None = None
     type: ChangeType = ChangeType.LINK
+    over: tuple[tuple[str, str], ...] = ()
+    """Ends that were named again though another account had written them last: key and account, empty where that was
+    not read (core/edited.py)."""
 
     @property
     def subject(self) -> str:

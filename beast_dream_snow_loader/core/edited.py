@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange
 from beast_dream_snow_loader.core.healing import count_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Drawn, KnownItem, KnownRelation
@@ -29,11 +30,28 @@ def edited(item: KnownItem, row: Mapping[str, str]) -> str:
     return "" if _told_by_whom(row) else _edited_by_count(item, row)
 
 
+def naming(link: LinkChange, named: Iterable[ItemChange]) -> LinkChange:
+    """The link with what is known of its ends that its request names again, for from then on it is us who wrote them
+    last; and no entry of their own says so."""
+    ends = (link.relation.lower, link.relation.upper)
+    known = [change.known for change in named if change.item.key in ends and change.known is not None]
+    over = [(str(one.key), "" if one.stored is None else by_another(one.stored)) for one in known if _is_over(one)]
+    return replace(link, over=tuple(over)) if over else link
+
+
+def _is_over(known: KnownItem) -> bool:
+    return known.stored is None or bool(by_another(known.stored))
+
+
 def edited_before_us(entries: Iterable[JournalEntry], made: Mapping[SourceKey, SysId]) -> dict[SourceKey, str]:
     """Why CIs that we made count as edited by what they held each time before we wrote them again: from then on it was
     us who had written them last. ``entries`` came after they were made, ``made`` are their sys_ids."""
     found: dict[SourceKey, str] = {}
     for entry in entries:
+        if isinstance(entry.change, LinkChange):
+            told = ((SourceKey.parse(key), _over(entry, account)) for key, account in entry.change.over)
+            found = {**{key: why for key, why in told if key in made and why}, **found}
+            continue
         known = _written_over(entry.change)
         if known is not None and made.get(known.key) == known.sys_id and (why := _before(entry, known)):
             found.setdefault(known.key, why)
@@ -58,12 +76,17 @@ def _written_over(change: Change) -> KnownItem | None:
     return change.known if isinstance(change, ItemChange) and change.type in _WRITTEN_OVER else None
 
 
+def _over(entry: JournalEntry, account: str) -> str:
+    if account:
+        return f"{account} had written to it before snowload did again"
+    return f"{_UNTOLD}: it was written over unread" if entry.state == "done" else ""
+
+
 def _before(entry: JournalEntry, known: KnownItem) -> str:
     """An entry that was superseded may have been carried out, and what it saw is true in any case."""
-    if known.stored is None:
-        return f"{_UNTOLD}: it was written over unread" if entry.state == "done" else ""
-    if account := by_another(known.stored):
-        return f"{account} had written to it before snowload did again"
+    account = by_another(known.stored) if known.stored is not None else ""
+    if known.stored is None or account:
+        return _over(entry, account)
     unseen = known.mod_count is None or count_of(known.stored) is None
     return "" if unseen or _told_by_whom(known.stored) else _edited_by_count(known, known.stored)
 

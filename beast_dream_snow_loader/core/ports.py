@@ -239,7 +239,8 @@ class Journal(Protocol):
         """What a run did, in the order it was intended, which of one record is the order it was done in."""
 
     def since(self, run_id: str) -> Iterable[JournalEntry]:
-        """Whatever was intended from the beginning of this run on, by any run, of the records that it wrote."""
+        """Whatever was intended from the beginning of this run on, by any run, of the records that it wrote, and every
+        edge, which may have named them again."""
 
     def history(self, key: SourceKey, limit: int) -> Sequence[PastWrite]:
         """The newest changes to this record and to the edges of which it is the lower end, newest first."""

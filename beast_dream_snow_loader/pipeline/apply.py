@@ -11,6 +11,7 @@ from typing import TypeVar
 from beast_dream_snow_loader.core.audit import swept_deed
 from beast_dream_snow_loader.core.batching import MOST_ITEMS, link_batches, next_batch
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, Lane, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.edited import naming
 from beast_dream_snow_loader.core.events import ChangeSettled, FindingRaised, StepAdvanced
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.parking import is_own
@@ -247,6 +248,7 @@ class Applier:
         old = self._world.clock.monotonic() - self._planned_at >= self._order.recheck_after
         if old and self._away is None:
             batch = self._without_kept(batch, rechecked(self._world, self._again(), batch, self._written()))
+        batch = replace(batch, links=tuple(naming(link, batch.carried) for link in batch.links))
         if batch.items or batch.links:
             self.settle((*batch.items, *batch.links), lambda: self._send(batch, sizes), batch.carried)
 

@@ -212,11 +212,12 @@ class SqlJournal:
             return [_settlement(row) for row in connection.execute(query)]
 
     def since(self, run_id: str) -> Iterator[JournalEntry]:
-        """Whatever was intended from the beginning of this run on, by any run, of the records that it wrote; in order,
-        read a part at a time: months of signs of life may be among it."""
+        """Whatever was intended from the beginning of this run on, by any run, of the records that it wrote, and every
+        edge, which may have named them; in order, read a part at a time: months of signs of life may be among it."""
         c, theirs = journal.c, journal.c.run_id == run_id
         first = select(func.min(c.id)).where(theirs).scalar_subquery()
-        query = select(journal).where(c.id >= first, c.subject.in_(select(c.subject).where(theirs))).order_by(c.id)
+        concerned = or_(c.subject.in_(select(c.subject).where(theirs)), c.change_type == ChangeType.LINK)
+        query = select(journal).where(c.id >= first, concerned).order_by(c.id)
         with reading(self._engine) as connection:
             for row in connection.execution_options(yield_per=_AT_ONCE).execute(query):
                 yield entry_of(row)

@@ -1,7 +1,8 @@
 """Anything that can happen, in any order: a state machine over the real command (Q16).
 
 Every step is something that people, UniFi, ServiceNow, the network or the machine do. However many of them there were,
-loads in quiet have to make the CMDB what an independent model says, with nothing doubled and nothing of others touched.
+loads in quiet have to make the CMDB what an independent model says, with nothing doubled, nothing of others touched,
+and no CI gone that a person has edited.
 
 ``python -m tests.crash.machine --steps 50000 --minutes 600`` is what ``make soak`` runs.
 """
@@ -44,6 +45,7 @@ _at = st.one_of(st.integers(min_value=1, max_value=130), st.integers(min_value=1
 """A load that changes nothing has about 120 calls, a first one about 400."""
 LIVES = 10
 """Of one seed; the first of them is always the plainest there is, nothing but new firmware."""
+_NEVER_OURS = ("comments", "asset_tag")
 _any = st.integers(min_value=0, max_value=10_000)
 
 
@@ -98,6 +100,8 @@ class Machine(RuleBasedStateMachine):
         self.numbers = itertools.count(1)
         self.strangers: dict[str, Mapping[str, str]] = {}
         self.edited: dict[str, dict[str, str]] = {}
+        self.by_hand: dict[str, dict[str, str]] = {}
+        """CIs of ours that a person has edited, by sys_id, with what that person wrote where we never do."""
 
     def teardown(self) -> None:
         try:
@@ -115,11 +119,15 @@ class Machine(RuleBasedStateMachine):
     @rule(which=_any)
     def added(self, which: int) -> None:
         self._count("added")
-        number = next(self.numbers)
+        self._add(next(self.numbers), which)
+
+    def _add(self, number: int, which: int) -> str:
+        """A device of this number at some switch; its key."""
         site = self.place.estate.sites()[0].legacy_id
         code = _MODELS[which % len(_MODELS)]
         mac = f"00005E{number:06X}"
         self.place.estate.add_device(site=site, model=code, name=f"added-{number}", mac=mac, uplink=self._switch(which))
+        return model.key_of(mac)
 
     @rule(which=_any)
     def removed(self, which: int) -> None:
@@ -162,12 +170,15 @@ class Machine(RuleBasedStateMachine):
     def edited_by_hand(self, which: int, element: str) -> None:
         self._count("edited_by_hand")
         key = model.key_of(self._device(which).mac)
-        instance = self.place.app.instance
         for item in ours(self.place).get(key, [])[:1]:
-            value = f"by hand {next(self.numbers)}"
-            with instance.lock, instance.acting_as("admin"):
-                instance.update("cmdb_ci", item.sys_id, {element: value})
-            self.edited.setdefault(key, {})[element] = value
+            self._edit(key, item.sys_id, element, f"by hand {next(self.numbers)}")
+
+    def _edit(self, key: str, sys_id: str, element: str, value: str) -> None:
+        instance = self.place.app.instance
+        with instance.lock, instance.acting_as("admin"):
+            instance.update("cmdb_ci", sys_id, {element: value})
+        self.edited.setdefault(key, {})[element] = value
+        self.by_hand.setdefault(sys_id, {}).update({element: value} if element in _NEVER_OURS else {})
 
     @rule(which=_any)
     def stranger(self, which: int) -> None:
@@ -201,14 +212,29 @@ class Machine(RuleBasedStateMachine):
         self._count("replay")
         self._run(*REPLAY)
 
-    @rule(created=st.sampled_from(["retire", "delete"]))
-    def rolled_back(self, created: str) -> None:
+    @rule(created=st.sampled_from(["retire", "delete"]), which=st.integers(min_value=0, max_value=3))
+    def rolled_back(self, created: str, which: int) -> None:
+        """The last load, or one of the three before it."""
         self._count("rolled_back")
         found = self.stage.forge.state.rows(
-            "SELECT id FROM runs WHERE command = 'load' ORDER BY started_at DESC LIMIT 1"
+            "SELECT id FROM runs WHERE command = 'load' ORDER BY started_at DESC LIMIT 4"
         )
         if found:
-            self._run("rollback", found[0][0], "--env", "testing", "--created", created, "--json")
+            self._run("rollback", found[which % len(found)][0], "--env", "testing", "--created", created, "--json")
+
+    @rule(which=_any, again=st.booleans())
+    def undone_under_a_person(self, which: int, again: bool) -> None:
+        """Somebody works on a CI that a load has just made, and that load is taken back; after another, or at once."""
+        self._count("undone_under_a_person")
+        number = next(self.numbers)
+        key = self._add(number, which)
+        self._run(*LOAD)
+        (run,) = self.stage.forge.state.rows("SELECT id FROM runs ORDER BY started_at DESC LIMIT 1")
+        for item in ours(self.place).get(key, [])[:1]:
+            self._edit(key, item.sys_id, "comments", f"by hand {number}")
+        if again:
+            self._run(*LOAD, "--full")
+        self._run("rollback", run[0], "--env", "testing", "--created", "delete", "--json")
 
     @rule(at=_at, side=st.sampled_from([Action.KILL_BEFORE, Action.KILL_AFTER]))
     def crash(self, at: int, side: Action) -> None:
@@ -266,7 +292,17 @@ class Machine(RuleBasedStateMachine):
         self.tally.ended[str(ended.code)] += 1
         assert ended.code in _CODES, f"ended {ended.code}: {ended.err[-1500:]}"
         wrong = [*doubled(self.place), *(f"{one} of others was touched" for one in touched(self.place, self.strangers))]
+        wrong += self._lost()
         assert not wrong, wrong[:5]
+
+    def _lost(self) -> Iterator[str]:
+        """Nothing that we do, a rollback that deletes least of all, takes away what a person has worked on."""
+        for sys_id, written in self.by_hand.items():
+            row = self.place.app.instance.get("cmdb_ci", sys_id)
+            if row is None:
+                yield f"the CI {sys_id}, edited by hand, is gone"
+            else:
+                yield from (f"{e} of {sys_id} is no longer {v!r}" for e, v in written.items() if row[e] != v)
 
     def _quiet(self) -> None:
         """Long after whatever was out of order: two complete reads move an edge, and the third load at the latest has

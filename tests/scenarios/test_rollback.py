@@ -171,6 +171,18 @@ def test_a_ci_that_somebody_has_edited_stays_though_we_have_written_it_since(
     stays_as_edited(here, run_id, sys_id, created)
 
 
+def test_a_ci_that_somebody_has_edited_stays_though_an_edge_was_drawn_to_it_since(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    run_id, device = here.run(*LOAD).document["run_id"], switches(here.estate)[0]
+    sys_id = edit_by_hand(here, key_of(device))
+    wait_a_second(here)
+    here.estate.add_device(site=device.site, model="U7PRO", name="new", uplink=device.mac)
+    assert here.run(*LOAD).document["written"]["created"] == 1
+    undone = rollback(here, run_id, "--created", "delete")
+    assert (undone.code, rules(undone), undone.document["deleted"]) == (3, {"rollback.changed_since"}, 5), undone.err
+    assert here.app.instance.get("cmdb_ci", sys_id)
+
+
 def test_a_ci_edited_while_a_rollback_of_a_later_run_was_still_to_come_stays(town: OpenTown) -> None:
     here = town(Estate.generate(seed=3, sites=1, devices=6))
     run_id = here.run(*LOAD).document["run_id"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan, UnlinkChange
@@ -25,6 +25,7 @@ from beast_dream_snow_loader.pipeline.guard import Steps
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.prepare import unregistered
 from beast_dream_snow_loader.pipeline.steps.attend import decided
+from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.probe import probe
 from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
@@ -105,7 +106,7 @@ class Replay:
         facts = world.memory.facts(order.target)
         if mended.look.unregistered and (facts is None or facts.engine):
             raise unregistered(mended.look.unregistered)
-        known = mended.known
+        known = _read(world, order, mended.known, queued.items.keys() | ends)
         recognised = recognise(world, order, queued, sorted(set(queued.items) - set(known.items)), known)
         queued, known = recognised_state(queued, known, recognised)
         self.outcome.held = [*mended.held, *recognised.held.values()]
@@ -150,6 +151,12 @@ class Replay:
         kept |= {e.change.subject for e in entries if e.change.type in UNDOING}
         kept |= {change.subject for change in planned}  # sent, or still to be sent should we have been stopped
         self._world.journal.supersede([e.change.subject for e in entries if e.change.subject not in kept])
+
+
+def _read(world: World, order: Order, known: KnownState, keys: Set[SourceKey]) -> KnownState:
+    """With what the CMDB holds of these: who takes back what is sent finds what was there before (R3.5)."""
+    items = [known.items[key] for key in sorted(keys & known.items.keys()) if known.items[key].stored is None]
+    return with_stored(world, order, known, items) if items else known
 
 
 def _waiting_for_an_end(entries: Iterable[JournalEntry], queued: DesiredState, known: KnownState) -> set[str]:

@@ -418,3 +418,15 @@ def test_a_dry_run_says_how_many_queued_writes_a_rollback_would_drop(town: OpenT
     shown = rollback(here, queued["run_id"], "--dry-run").document
     assert shown["dropped"] == queued["queued"] == 2
     assert rollback(here, queued["run_id"]).document["dropped"] == 2
+
+
+def test_a_replay_can_be_rolled_back(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=6))
+    assert here.run(*LOAD).code == 0
+    before = held(here)
+    renamed(here, "one")
+    assert here.run(*LOAD, **HELD_BACK).code == 8
+    replayed = here.run(*REPLAY)
+    assert (replayed.code, held(here) != before) == (0, True), replayed.err
+    undone = rollback(here, replayed.document["run_id"])
+    assert (undone.code, held(here)) == (0, before), undone.err

@@ -29,7 +29,7 @@ def test_a_change_waits_since_it_was_first_intended_however_often_it_was_sent(st
 
 def test_the_newest_load_of_each_target_that_went_through_is_known(store: Store) -> None:
     def run(number: int, target: str, status: RunStatus) -> None:
-        began = NOON + timedelta(hours=number)
+        began = NOON + timedelta(minutes=number)
         shape = {"id": f"run-{number}", "command": "load", "environment": "testing", "target": target}
         store.memory.finish_run(Run(**shape, started_at=began, finished_at=began, status=status))
 
@@ -38,7 +38,7 @@ def test_the_newest_load_of_each_target_that_went_through_is_known(store: Store)
     ):
         run(number, target, status)
     through = (RunStatus.OK, RunStatus.PARTIAL)
-    assert store.memory.last_of_each_target(through) == {"dev1": NOON + timedelta(hours=1)}
+    assert store.memory.last_of_each_target(through) == {"dev1": NOON + timedelta(minutes=1)}
 
 
 def test_the_newest_snapshot_of_each_console_is_known_without_reading_any(store: Store) -> None:

@@ -179,7 +179,7 @@ def test_a_killed_run_that_began_in_our_future_is_called_interrupted_too(here: T
     sql(here, "UPDATE runs SET status = 'running', started_at = '2099-01-01T00:00:00.000000Z'")
     assert here.run(*LOAD).code == 0
     runs = here.run("runs", "list", "--env", "testing", "--json").document["runs"]
-    assert [run["status"] for run in runs] == ["interrupted", "ok"]
+    assert [run["status"] for run in runs] == ["ok", "interrupted"]
 
 
 def test_what_a_person_put_back_after_a_load_was_killed_stays_theirs_and_is_told(here: Town) -> None:

@@ -15,7 +15,7 @@ from tests.crash.machine import LIVES, RULES, Here, Machine, steps
 from tests.crash.race import Pair, pair
 
 STEPS = 2000
-SEEDS = (1, 2, 3, 4)
+SEEDS = (1, 3, 4, 5)
 pytestmark = [
     NEEDS_COMPILER,
     pytest.mark.timeout(600),

@@ -234,6 +234,9 @@ def test_a_queued_write_that_is_older_than_what_another_state_wrote_is_told_as_l
 def test_a_field_that_the_instance_dropped_or_cut_is_told_as_that(here: Town, left: int) -> None:
     silent = SilentField(element="name", native_key=one_switch(here.estate), keep=left)
     here.app.backend.set_options(ire=IreOptions(silent_fields=(silent,)))
+    time.sleep(1.1)  # a sign of life of the same second would change nothing either
+    here.estate.rename_device(switch(here.estate).mac, "renamed")
+    here.run(*LOAD, **HELD_BACK)
     (told,) = findings(here.run(*REPLAY), "cmdb.write_not_kept")
     assert "by the instance. Look for an ACL, a business rule or a dictionary entry" in told["message"]
     assert "aside" not in told["message"]

@@ -81,8 +81,15 @@ def _item(change: ItemChange) -> dict[str, Any]:
         "sys_id": known.sys_id if known else None,
         "weak": bool(known and known.weak),
         "reason": _reason(change, known),
-        "fields": [_field(field, meanings.get(field.element, "")) for field in change.fields],
+        "fields": [_field(field, meanings.get(field.element, "")) for field in change.fields or _whole(change)],
     }
+
+
+def _whole(change: ItemChange) -> tuple[FieldChange, ...]:
+    """A CI that goes is told by what it goes by."""
+    if change.type is not ChangeType.DELETE or change.known is None:
+        return ()
+    return (FieldChange(element="sys_id", old=change.known.sys_id, new="", reason=_REASONS[ChangeType.DELETE]),)
 
 
 def _name(change: ItemChange) -> str:

@@ -430,3 +430,13 @@ def test_a_replay_can_be_rolled_back(town: OpenTown) -> None:
     assert (replayed.code, held(here) != before) == (0, True), replayed.err
     undone = rollback(here, replayed.document["run_id"])
     assert (undone.code, held(here)) == (0, before), undone.err
+
+
+def test_a_dry_run_has_a_row_for_each_ci_that_would_be_deleted(town: OpenTown) -> None:
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    first = here.run(*LOAD).document
+    shown = rollback(here, first["run_id"], "--created", "delete", "--dry-run").document
+    rows = [row for row in shown["changes"] if row["change"] == "delete"]
+    mine = {key: item.sys_id for key, item in oracle.by_native_key(here.app.instance, "UniFi").items()}
+    assert {row["record"]: row["old"] for row in rows} == mine
+    assert {(row["field"], row["new"]) for row in rows} == {("sys_id", "")}

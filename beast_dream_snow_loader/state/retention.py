@@ -27,9 +27,10 @@ ROWS_AT_ONCE = 1000
 """Of one transaction: milliseconds for whoever waits to write."""
 ROWS_PER_SWEEP = 20_000
 RUNS_PER_SWEEP = 500
-_JUMP = timedelta(days=7)
 PAGES_PER_SWEEP = 10_000
 """Given back to the file system at most, 40 MB."""
+_JUMP = timedelta(days=7)
+"""What a clock may have gone on since the last run, for this."""
 _FORGOTTEN = "runs_forgotten_until"
 _GOING = "run_going"
 """The run of which a part is gone already, should the sweep have been cut short in the middle of it."""

@@ -40,17 +40,24 @@ def requests_to_the_write(here: Town, name: str) -> int:
     return next(number for number, path in enumerate(paths, 1) if path == WRITES)
 
 
-def test_a_write_without_an_answer_is_looked_up_though_a_newer_one_had_to_wait_meanwhile(town: OpenTown) -> None:
-    """Otherwise what it brought about would pass for a person's doing, and the newer value would never be written."""
+def unanswered(town: OpenTown, fate: Effect) -> Town:
+    """A second rename was sent and met ``fate``; from then on the instance is away."""
     here = town(Estate.generate(seed=3, sites=1, devices=8))
     here.run.variables["SNOWLOAD_RETRY__MAX_ATTEMPTS"] = "1"
     assert here.run(*LOAD).code == 0
     count = requests_to_the_write(here, "first")
     here.estate.rename_device(switch(here.estate).mac, "second")
     faults = here.sandbox.servicenow.faults
-    faults.add(Fault(effect=Effect.RESET_AFTER, path=WRITES))
+    faults.add(Fault(effect=fate, path=WRITES))
     faults.add(Fault(effect=Effect.STATUS, status=503, path="*", from_request=count + 1))
     here.run(*LOAD)
+    return here
+
+
+def test_a_write_without_an_answer_is_looked_up_though_a_newer_one_had_to_wait_meanwhile(town: OpenTown) -> None:
+    """Otherwise what it brought about would pass for a person's doing, and the newer value would never be written."""
+    here = unanswered(town, Effect.RESET_AFTER)
+    faults = here.sandbox.servicenow.faults
     assert value(here, one_switch(here.estate), "name") == "second"
     here.estate.rename_device(switch(here.estate).mac, "third")
     faults.clear()
@@ -69,15 +76,8 @@ def test_a_newer_write_waits_in_the_queue_behind_one_without_an_answer_and_is_se
     town: OpenTown, fate: Effect, command: tuple[str, ...]
 ) -> None:
     """Whether or not the older one was carried out: what is told as queued is in the queue (R6.5)."""
-    here = town(Estate.generate(seed=3, sites=1, devices=8))
-    here.run.variables["SNOWLOAD_RETRY__MAX_ATTEMPTS"] = "1"
-    assert here.run(*LOAD).code == 0
-    count = requests_to_the_write(here, "first")
-    here.estate.rename_device(switch(here.estate).mac, "second")
+    here = unanswered(town, fate)
     faults = here.sandbox.servicenow.faults
-    faults.add(Fault(effect=fate, path=WRITES))
-    faults.add(Fault(effect=Effect.STATUS, status=503, path="*", from_request=count + 1))
-    here.run(*LOAD)
     here.estate.rename_device(switch(here.estate).mac, "third")
     faults.clear()
     away(here)

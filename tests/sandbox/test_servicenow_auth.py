@@ -139,6 +139,13 @@ def test_a_session_opens_once_per_cookie_jar(snow) -> None:
     assert snow.app.sessions.count() == 4
 
 
+def test_the_route_names_the_node_and_nothing_of_the_session(snow) -> None:
+    first, second = snow.get(PATH).cookies, snow.get(PATH).cookies
+    assert first["glide_user_route"] == second["glide_user_route"]
+    assert first["JSESSIONID"] != second["JSESSIONID"]
+    assert first["JSESSIONID"].lower() not in first["glide_user_route"]
+
+
 def test_cookies_alone_need_the_user_token_and_end_with_the_session(snow) -> None:
     cookies = {"Cookie": f"JSESSIONID={snow.get(PATH).cookies['JSESSIONID']}"}
     assert snow.get(PATH, auth=None, headers=cookies).status_code == 401

@@ -34,7 +34,8 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.fitting import fit
 from beast_dream_snow_loader.core.mapping import map_snapshot
 from beast_dream_snow_loader.core.observed import Snapshot
-from beast_dream_snow_loader.core.report import stale_consoles, unaccepted
+from beast_dream_snow_loader.core.report import unaccepted
+from beast_dream_snow_loader.core.report_rows import stale_consoles
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.validation import check
 from beast_dream_snow_loader.core.wanted_facts import wishes
@@ -147,7 +148,7 @@ def _live(here: Ground, store: Store, listener: Listener) -> tuple[Snapshot, Des
     fetched = fetch(wiring.world, usual_order(here, "", dry_run=True))
     snapshot = replace(fetched.snapshot, findings=(*fetched.findings, *fetched.snapshot.findings))
     desired = map_snapshot(snapshot, rules)
-    facts = wiring.cmdb.facts(wishes(desired, rules))
+    facts = wiring.world.cmdb.facts(wishes(desired, rules))
     if facts.unregistered:
         raise unregistered(facts.unregistered)
     return snapshot, fit(desired, facts, rules)

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.normalize import colon_mac, mac12
 from beast_dream_snow_loader.core.observed import Client, Device, Snapshot
 from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.recognition import Decision, Trial
-from beast_dream_snow_loader.core.report import told_candidate
+from beast_dream_snow_loader.core.report_rows import told_candidate
 from beast_dream_snow_loader.pipeline.explain import Explained
 
 Told = dict[str, Any]

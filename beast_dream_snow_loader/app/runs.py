@@ -19,7 +19,8 @@ from beast_dream_snow_loader.core.changes import Change
 from beast_dream_snow_loader.core.exit_codes import exit_code_of
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.receipts import Outcome
-from beast_dream_snow_loader.core.report import RunReport, told_finding
+from beast_dream_snow_loader.core.report import RunReport
+from beast_dream_snow_loader.core.report_rows import told_finding
 from beast_dream_snow_loader.core.run import Run, RunStatus
 from beast_dream_snow_loader.errors import AuditDamaged, SnowloadError
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome

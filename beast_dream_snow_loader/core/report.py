@@ -9,20 +9,31 @@ from datetime import datetime
 from typing import Any
 
 from beast_dream_snow_loader.clock import rfc3339
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, Plan
+from beast_dream_snow_loader.core.changes import LinkChange, Plan
 from beast_dream_snow_loader.core.desired import DesiredState
 from beast_dream_snow_loader.core.edge_checks import REMOVED
 from beast_dream_snow_loader.core.events import BreakerChanged, StepFinished
 from beast_dream_snow_loader.core.exit_codes import ExitCode, exit_code_of, severest
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.integrity import Integrity
-from beast_dream_snow_loader.core.known import Candidate, Held
+from beast_dream_snow_loader.core.known import Held
 from beast_dream_snow_loader.core.linking import END_HELD
 from beast_dream_snow_loader.core.observed import Snapshot
-from beast_dream_snow_loader.core.parking import END_DROPPED, OF_A_ROLLBACK, remedy
+from beast_dream_snow_loader.core.parking import END_DROPPED, OF_A_ROLLBACK
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.presence import Attendance
-from beast_dream_snow_loader.core.receipts import Operation, Outcome
+from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.core.report_counts import planned, sent_items, written
+from beast_dream_snow_loader.core.report_rows import (
+    source_counts,
+    stale_consoles,
+    told_breakers,
+    told_failure,
+    told_finding,
+    told_held,
+    told_letter,
+    told_step,
+)
 from beast_dream_snow_loader.core.run import RunStatus
 from beast_dream_snow_loader.core.shown import shown
 from beast_dream_snow_loader.errors import NotAuthenticated, SnowloadError
@@ -88,14 +99,14 @@ class RunReport:
             "duration_seconds": round((self.finished_at - self.started_at).total_seconds(), 3),
             "stale_source": self.stale_source,
             "stale_consoles": stale_consoles(self.snapshot),
-            "source": _source(self.snapshot),
+            "source": source_counts(self.snapshot),
             "findings": [told_finding(finding) for finding in self.findings],
             "plan": planned(self.plan),
             "written": written(self.settlements),
-            "items": _items(self.settlements),
+            "items": sent_items(self.settlements),
             "attendance": self.attendance.counts() if self.attendance is not None else {},
-            "failed": [_failed(settlement) for settlement in self.settlements if _is_failed(settlement)],
-            "held": [_held(record) for record in self.held],
+            "failed": [told_failure(settlement) for settlement in self.settlements if _is_failed(settlement)],
+            "held": [told_held(record) for record in self.held],
             "parked": [told_letter(entry) for entry in self.parked],
             "reduced": self.reduced,
             "queued": sum(1 for s in self.settlements if s.receipt.outcome in (Outcome.LATER, Outcome.UNKNOWN)),
@@ -103,8 +114,8 @@ class RunReport:
             "links": links(self),
             "requests": dict(self.requests),
             "operations": list(self.operations),
-            "breakers": _breakers(self.breakers),
-            "steps": [_step(step) for step in self.steps],
+            "breakers": told_breakers(self.breakers),
+            "steps": [told_step(step) for step in self.steps],
             "verify": {
                 "checked": self.checked,
                 "mismatches": sum(f.rule == NOT_KEPT for f in self.findings),
@@ -181,48 +192,6 @@ def left_alone(rule: str) -> bool:
     return rule in _LEFT_ALONE or rule.startswith(_OF_ROLLBACKS)
 
 
-def planned(plan: Plan | None) -> dict[str, int]:
-    """Counts by what is to be done. A heartbeat changes nothing, so it also counts as unchanged."""
-    kinds = Counter(change.type for change in plan.items) if plan is not None else Counter[ChangeType]()
-    return {
-        "create": kinds[ChangeType.CREATE],
-        "update": kinds[ChangeType.UPDATE],
-        "retire": len(plan.retirements) if plan is not None else 0,
-        "link": len(plan.links) + len(plan.client_links) if plan is not None else 0,
-        "unlink": len(plan.unlinks) if plan is not None else 0,
-        "unchanged": (plan.unchanged if plan is not None else 0) + kinds[ChangeType.HEARTBEAT],
-        "heartbeat": kinds[ChangeType.HEARTBEAT],
-    }
-
-
-def written(settlements: Iterable[Settlement]) -> dict[str, int]:
-    """Counts by what was done. An edge that was there already was not drawn: it counts as unchanged."""
-    done = [settlement for settlement in settlements if settlement.receipt.outcome is Outcome.DONE]
-    retired = sum(1 for s in done if _retires(s.change))
-    items = Counter(s.receipt.operation for s in done if isinstance(s.change, ItemChange) and not _retires(s.change))
-    drawn = Counter(s.receipt.operation is Operation.UNCHANGED for s in done if isinstance(s.change, LinkChange))
-    return {
-        "created": items[Operation.INSERTED],
-        "updated": items[Operation.UPDATED],
-        "unchanged": items[Operation.UNCHANGED],
-        "retired": retired,
-        "linked": drawn[False],
-        "links_unchanged": drawn[True],
-        "unlinked": sum(1 for s in done if s.receipt.operation is Operation.UNLINKED),
-    }
-
-
-def _items(settlements: Iterable[Settlement]) -> list[dict[str, Any]]:
-    """CIs that were sent, counted by kind of gear and outcome."""
-    sent = [(s.change, s.receipt) for s in settlements]
-    counts = Counter((one.item.kind, str(told.outcome)) for one, told in sent if isinstance(one, ItemChange))
-    return [{"kind": kind, "outcome": outcome, "count": count} for (kind, outcome), count in sorted(counts.items())]
-
-
-def _retires(change: Change) -> bool:
-    return change.type is ChangeType.RETIRE
-
-
 def links(report: RunReport) -> dict[str, Any]:
     """Edges wanted, those that exist now, and those without an end (a client without a CI is one). A plan not carried
     out has only the old ones; a run that came to no plan does not know which there are.
@@ -246,54 +215,8 @@ def links(report: RunReport) -> dict[str, Any]:
     }
 
 
-def stale_consoles(snapshot: Snapshot | None) -> list[dict[str, Any]]:
-    """What stands in for each console that could not be read (R6.3)."""
-    return [
-        {
-            "console": one.console,
-            "name": shown(one.name),
-            "taken_at": rfc3339(one.taken_at),
-            "age_seconds": one.seconds,
-            "complete": one.complete,
-            "lacks": list(one.lacks),
-            "devices": one.devices,
-            "clients": one.clients,
-            "reason": shown(one.why, 500),
-            "cloud_only": one.cloud_only,
-        }
-        for one in (snapshot.aged if snapshot is not None else ())
-    ]
-
-
-def _source(snapshot: Snapshot | None) -> dict[str, int]:
-    kinds = ("consoles", "sites", "devices", "clients")
-    return {kind: len(getattr(snapshot, kind)) if snapshot is not None else 0 for kind in kinds}
-
-
-def told_finding(finding: Finding) -> dict[str, str]:
-    """Its row in a document."""
-    return {
-        "record": finding.record,
-        "field": finding.field,
-        "rule": finding.rule,
-        "severity": str(finding.severity),
-        "message": finding.message,
-        "value": finding.value,
-    }
-
-
 def _is_failed(settlement: Settlement) -> bool:
     return settlement.receipt.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)
-
-
-def _failed(settlement: Settlement) -> dict[str, str]:
-    receipt = settlement.receipt
-    return {
-        "key": receipt.subject,
-        "change": str(settlement.change.type),
-        "code": receipt.code,
-        "message": shown(receipt.message, 500),
-    }
 
 
 def _because(report: RunReport) -> dict[str, str] | None:
@@ -303,55 +226,3 @@ def _because(report: RunReport) -> dict[str, str] | None:
         return None
     (code, message), _ = left.most_common(1)[0]
     return {"code": code, "message": shown(message, 500)}
-
-
-def _breakers(told: Sequence[BreakerChanged]) -> dict[str, Any]:
-    names = ("name", "before", "after", "reason", "seconds", "by_hand")
-    standing = ("name", "reason", "seconds", "by_hand")
-    changes = [one for one in told if not one.standing]
-    return {
-        "opened": sum(change.after == "open" for change in changes),
-        "changes": [{name: getattr(one, name) for name in names} for one in changes],
-        "standing": [{name: getattr(one, name) for name in standing} for one in told if one.standing],
-    }
-
-
-def _held(record: Held) -> dict[str, Any]:
-    return {
-        "key": str(record.key),
-        "rule": record.rule,
-        "reason": record.reason,
-        "next_step": record.next_step,
-        "candidates": [told_candidate(candidate) for candidate in record.candidates],
-    }
-
-
-def told_letter(entry: JournalEntry) -> dict[str, Any]:
-    """A dead letter: what it was to do, why it is parked, what a person can do."""
-    return {
-        "id": entry.id,
-        "key": entry.change.subject,
-        "change": str(entry.change.type),
-        "code": entry.code,
-        "message": shown(entry.message, 500),
-        "attempts": entry.attempts,
-        "since": rfc3339(entry.settled_at) if entry.settled_at is not None else None,
-        "next_step": remedy(entry.code, entry.id),
-    }
-
-
-def told_candidate(candidate: Candidate) -> dict[str, str]:
-    """An existing CI as documents tell of it."""
-    return {
-        "sys_id": candidate.sys_id,
-        "name": shown(candidate.name),
-        "class": candidate.class_name,
-        "serial_number": shown(candidate.serial_number),
-        "mac_address": shown(candidate.mac_address),
-        "ip_address": shown(candidate.ip_address),
-        "discovery_source": shown(candidate.discovery_source),
-    }
-
-
-def _step(step: StepFinished) -> dict[str, Any]:
-    return {"name": step.step, "duration_seconds": round(step.seconds, 3), "records": step.records}

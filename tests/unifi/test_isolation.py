@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from beast_dream_snow_loader.app.config import Settings
-from beast_dream_snow_loader.app.wiring import Transports
+from beast_dream_snow_loader.app.transports import Transports
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.events import ignore
 from beast_dream_snow_loader.operations.config import Environment

@@ -10,7 +10,7 @@ import pytest
 
 from beast_dream_snow_loader.app.config import Settings
 from beast_dream_snow_loader.app.kept_sessions import KEPT_FOR, KeptSessions
-from beast_dream_snow_loader.app.wiring import Transports
+from beast_dream_snow_loader.app.transports import Transports
 from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.core.events import ignore
 from beast_dream_snow_loader.errors import SnowloadError, SourceUnavailable

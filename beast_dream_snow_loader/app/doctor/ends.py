@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from beast_dream_snow_loader.app.breakers import breakers_of
 from beast_dream_snow_loader.app.ground import Ground
-from beast_dream_snow_loader.app.wiring import Transports, restraints
+from beast_dream_snow_loader.app.transports import Transports, restraints
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener
 from beast_dream_snow_loader.core.mapping_rules import MappingRules

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.doctor import network_checks, setup_checks
 from beast_dream_snow_loader.app.doctor.ends import Ends
 from beast_dream_snow_loader.app.secret_settings import secrets_in
-from beast_dream_snow_loader.app.wiring import SERVICENOW
 from beast_dream_snow_loader.core.check_graph import named
 from beast_dream_snow_loader.core.checkup import Check, ok
 from beast_dream_snow_loader.core.desired import Reference

@@ -8,10 +8,10 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from beast_dream_snow_loader.app import judging
+from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.doctor.ends import Answers, Ends
 from beast_dream_snow_loader.app.ground import Ground
 from beast_dream_snow_loader.app.section_config import HealthSettings
-from beast_dream_snow_loader.app.wiring import SERVICENOW
 from beast_dream_snow_loader.core.checkup import Check, CheckStatus, fail, ok, unknown, warn
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.shown import shown

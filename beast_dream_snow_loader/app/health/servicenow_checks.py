@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 from beast_dream_snow_loader.app import judging
+from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.health.end_checks import certificate, logins, resolved
 from beast_dream_snow_loader.app.health.names import certificate_of, rights_of
 from beast_dream_snow_loader.app.health.sight import Sight, folded, ill, poor, well
 from beast_dream_snow_loader.app.logins import servicenow_methods, servicenow_problems
-from beast_dream_snow_loader.app.wiring import SERVICENOW
 from beast_dream_snow_loader.clock import rfc3339
 from beast_dream_snow_loader.core.checkup import Check, CheckStatus
 from beast_dream_snow_loader.core.shown import shown

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from beast_dream_snow_loader.errors import ConfigurationError
 
 _NAME = re.compile(r"[a-z0-9-]+\Z", re.IGNORECASE)
-_HOST = re.compile(r"[a-z0-9_.:-]+\Z", re.IGNORECASE)
+_HOST = re.compile(r"(?!\.)[a-z0-9_.:-]+\Z", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -48,8 +48,8 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _place(parts: SplitResult) -> str:
-    """The host in lower case; the port where it is not the usual one."""
-    host = parts.hostname or ""
+    """The host in lower case, without the root's dot; the port where it is not the usual one."""
+    host = (parts.hostname or "").removesuffix(".")
     host = f"[{host}]" if ":" in host else host
     return host if parts.port in (None, _PORTS[parts.scheme]) else f"{host}:{parts.port}"
 

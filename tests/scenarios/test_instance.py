@@ -33,6 +33,7 @@ def had_another_address(here: Town) -> None:
         *((one, "https://dev12345.service-now.com") for one in (
             "dev12345", "DEV12345", "Dev12345.Service-Now.com", "HTTPS://DEV12345.service-now.com/",
             "https://dev12345.service-now.com:443", "dev12345.service-now.com:443/",
+            "dev12345.service-now.com.", "https://dev12345.service-now.com.:443/",
         )),
         ("https://CMDB.example:8443/Path", "https://cmdb.example:8443/Path"),
         ("http://[::1]:80", "http://[::1]"),
@@ -46,7 +47,7 @@ def test_an_address_is_one_target_however_it_is_written(here: Town, written: str
 
 
 @pytest.mark.parametrize(
-    "written", ["https://dev12345.service-now.com:https", "https://dev12345:99999", "https://[::1"]
+    "written", ["https://dev12345.service-now.com:https", "https://dev12345:99999", "https://[::1", "https://."]
 )
 def test_an_address_that_is_none_is_refused_with_the_forms_there_are(here: Town, written: str) -> None:
     refused = here.run(*PLAN, "--json", SERVICENOW_INSTANCE=written)

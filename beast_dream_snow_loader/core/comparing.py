@@ -227,7 +227,9 @@ def _ours(element: str, new: str, held: str | None, known: KnownItem, policy: Po
 
 
 def _by_hand(element: str, new: str, held: str | None, known: KnownItem) -> bool:
-    return held is not None and not same(element, held, known.written.get(element)) and not same(element, held, new)
+    if held is None or same(element, held, known.written.get(element)) or same(element, held, new):
+        return False
+    return element not in known.sent or not same(element, held, known.sent[element])
 
 
 def _fill(held: str | None, known: KnownItem) -> FieldReason:

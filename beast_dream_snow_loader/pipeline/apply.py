@@ -65,7 +65,7 @@ class Applier:
         self._lock = threading.Lock()
         self._wary = BatchSize(1, order.batch_size_max)
         self._suspects = world.journal.suspects()
-        self._doubted = _subjects(world.journal.doubted())
+        self._doubted = _creates(world.journal.doubted())
         self._answered = False
         self._fell = False
         self._links = {link.subject: link for link in plan.links}
@@ -195,7 +195,7 @@ class Applier:
             return ()
         self._remember(found)
         self._suspects = self._world.journal.suspects()
-        self._doubted = _subjects(self._world.journal.doubted())
+        self._doubted = _creates(self._world.journal.doubted())
         self._away = None
         return self._left()
 
@@ -345,5 +345,5 @@ def _replanning(world: World, order: Order) -> Again:
     return Replanning(rules=order.rules, now=world.clock.now(), full=order.full)
 
 
-def _subjects(entries: Iterable[JournalEntry]) -> frozenset[str]:
-    return frozenset(entry.change.subject for entry in entries)
+def _creates(entries: Iterable[JournalEntry]) -> frozenset[str]:
+    return frozenset(entry.change.subject for entry in entries if entry.change.type is ChangeType.CREATE)

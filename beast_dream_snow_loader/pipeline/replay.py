@@ -28,7 +28,7 @@ from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.heal import heal
 from beast_dream_snow_loader.pipeline.steps.probe import probe
-from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
+from beast_dream_snow_loader.pipeline.steps.recall import believed, settle_unknown
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.steps.rename import freely_named
 from beast_dream_snow_loader.pipeline.steps.verify import retired
@@ -99,16 +99,17 @@ class Replay:
 
     def _planned(self, entries: Sequence[JournalEntry]) -> Plan:
         world, order = self._world, self._order
-        known = world.ledger.known().standing  # what is queued was decided with what was removed by hand in view
+        known = believed(world, order).standing  # what is queued was decided with what was removed by hand in view
         queued = _queued_items(entries)
         ends = {end for relation in queued.relations for end in (relation.lower, relation.upper)}
         mended = heal(world, order, known, sorted(queued.items.keys() | ends), world.cmdb.count_sources())
         facts = world.memory.facts(order.target)
         if mended.look.unregistered and (facts is None or facts.engine):
             raise unregistered(mended.look.unregistered)
-        known = _read(world, order, mended.known, queued.items.keys() | ends)
-        recognised = recognise(world, order, queued, sorted(set(queued.items) - set(known.items)), known)
-        queued, known = recognised_state(queued, known, recognised)
+        new = sorted(set(queued.items) - set(mended.known.items))
+        recognised = recognise(world, order, queued, new, mended.known)
+        queued, known = recognised_state(queued, mended.known, recognised)
+        known = _read(world, order, known, queued.items.keys() | ends)
         self.outcome.held = [*mended.held, *recognised.held.values()]
         self._kept = _waiting_for_an_end(entries, queued, known)
         named = freely_named(world.cmdb, queued, known, self._plan(queued, known), self._plan)

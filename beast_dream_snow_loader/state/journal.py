@@ -47,6 +47,7 @@ from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, E
 from beast_dream_snow_loader.state.unread import from_table
 
 _AT_ONCE = 1000
+_OF_CIS = (ChangeType.CREATE, ChangeType.UPDATE, ChangeType.RESTORE)
 _ANSWERED = "Once ServiceNow answers,"
 _FIRST = {ReadOnlyMode.code: 'Set servicenow.mode to "normal"; then'}
 """What comes before a full queue can be sent, by why its writes wait."""
@@ -92,10 +93,11 @@ class SqlJournal:
     def enqueue(self, run_id: str, changes: Sequence[Change], code: str, message: str) -> None:
         """Queue changes that are not even tried.
 
-        One that waits already with the same content stays where it is, in the newest wording; one that was sent
-        without an answer stays to be looked up, whatever it carries: what it brought about would pass for a person's
-        doing otherwise. A newer one waits behind it until then. Any other entry of the subject is superseded: what
-        takes over from a write that waited takes over its place in the queue, and since when its record has waited.
+        One that waits already with the same content stays where it is, in the newest wording unless it was sent; one
+        that was sent without an answer stays to be looked up, whatever it carries: what it brought about would pass
+        for a person's doing otherwise. A newer one waits behind it until then. Any other entry of the subject is
+        superseded: what takes over from a write that waited takes over its place in the queue, and since when its
+        record has waited.
         QueueFull, and nothing queued, when more would wait than may.
         """
         latest = {change.subject: change for change in changes}
@@ -156,10 +158,11 @@ class SqlJournal:
         return self._entries(_entries_in(*UNSETTLED))
 
     def doubted(self) -> Sequence[JournalEntry]:
-        """Creates that wait because they were sent without an answer and were not there when they were looked for."""
+        """Writes of CIs that wait because they were sent without an answer and were not there when they were looked
+        for."""
         c = journal.c
-        creates = c.change_type == ChangeType.CREATE
-        return self._entries(_entries_in(EntryState.LATER).where(creates, c.code == NOT_FOUND))
+        written = c.change_type.in_(_OF_CIS)
+        return self._entries(_entries_in(EntryState.LATER).where(written, c.code == NOT_FOUND))
 
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first; a write that was sent again in vain keeps its place. Those behind one

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from beast_dream_snow_loader.core.changes import Change
 from beast_dream_snow_loader.core.content import content_of
-from beast_dream_snow_loader.core.parking import QueueLimits, attempts_after, parks
+from beast_dream_snow_loader.core.parking import NOT_FOUND, QueueLimits, attempts_after, parks
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome
 from beast_dream_snow_loader.errors import StateError
@@ -79,7 +79,9 @@ SETTLE = (
 )
 
 
-REWORD = update(journal).where(journal.c.id == bindparam("entry")).values(change=bindparam("new_change"))
+_NEVER_SENT = journal.c.code != NOT_FOUND
+REWORD = update(journal).where(journal.c.id == bindparam("entry"), _NEVER_SENT).values(change=bindparam("new_change"))
+"""What was sent may have been carried out since: it keeps what it says of how the CI was before (R3.5)."""
 
 
 def standing_of(connection: Connection, subjects: Iterable[str]) -> dict[str, Standing]:

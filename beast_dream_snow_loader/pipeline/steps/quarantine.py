@@ -1,8 +1,9 @@
 """Quarantine: what was sent without an answer and is not there may still be carried out by the instance.
 
-The engine takes a late request for what it is, by its native key. A row that the Table API inserts has no such key: a
-late one is a second CI or a second edge. Before such a write is repeated the instance gets the time in which it may
-still work on the first one.
+The engine takes a late request for what it is, by its native key, and leaves out what is older than what it has taken
+since (cmdb-model 2.4). The Table API does neither: a late insert is a second CI or a second edge, a late update puts
+an older value over a newer one. Before such a write is repeated the instance gets the time in which it may still work
+on the first one.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ from beast_dream_snow_loader.core.parking import END_UNKNOWN
 from beast_dream_snow_loader.core.ports import JournalEntry
 from beast_dream_snow_loader.pipeline.world import Order, World
 
+_WRITING = (ChangeType.CREATE, ChangeType.UPDATE, ChangeType.RESTORE, ChangeType.RETIRE)
 _CLOCKS_DIFFER = timedelta(hours=1)
 """The clocks of two hosts with one state, or of one before and after it was set, differ by less. Only one program runs
 at once, so whoever waits all of the time from now on waits long enough whatever a clock says."""
 
 
 def doubtful(world: World, order: Order, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
-    """Those that the Table API would have inserted: CIs of the base class and edges of them, everything where the
-    account may not use the engine, and everything of a run that found out only while it wrote."""
+    """Those that the Table API would have got: CIs of the base class and edges of them, everything where the account
+    may not use the engine, and everything of a run that found out only while it wrote."""
     facts, fallen = world.memory.facts(order.target), world.memory.fallen(order.target)
     closed = facts is not None and not facts.engine
     base = {key for key, item in world.ledger.known().items.items() if item.class_name == BASE_CLASS}
     base |= {e.change.item.key for e in entries if isinstance(e.change, ItemChange) and _in_base(e.change)}
-    sent = [entry for entry in entries if entry.code != END_UNKNOWN and _inserts(entry.change)]
+    sent = [entry for entry in entries if entry.code != END_UNKNOWN and _harms_late(entry.change)]
     return [entry for entry in sent if closed or entry.run_id == fallen or _ends(entry.change) & base]
 
 
@@ -55,9 +57,11 @@ def _left_by(entry: JournalEntry, entries: Sequence[JournalEntry], order: Order)
     return entry.intended_at + timedelta(seconds=rows * order.quarantine)
 
 
-def _inserts(change: Change) -> bool:
+def _harms_late(change: Change) -> bool:
+    """An insert that comes late is a double, an update an older value over a newer one. A sign of life, and what takes
+    away, may come at any time."""
     if isinstance(change, ItemChange):
-        return change.type is ChangeType.CREATE
+        return change.type in _WRITING
     return isinstance(change, LinkChange) and change.lower_sys_id is None
 
 

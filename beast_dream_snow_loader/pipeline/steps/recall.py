@@ -22,6 +22,7 @@ from beast_dream_snow_loader.core.parking import NOT_FOUND
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import DECIDED, decided
+from beast_dream_snow_loader.core.unanswered import UPDATING, unanswered
 from beast_dream_snow_loader.pipeline.steps.base_class import double_edges, doubles_in_base
 from beast_dream_snow_loader.pipeline.steps.edges_there import edges_looked_at
 from beast_dream_snow_loader.pipeline.steps.heal import heal
@@ -30,9 +31,6 @@ from beast_dream_snow_loader.pipeline.world import Order, World
 
 CLOCKS_APART = timedelta(minutes=5)
 """How much the instance's clock may be behind ours."""
-
-
-_UPDATING = (ChangeType.UPDATE, ChangeType.RESTORE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,7 @@ def recall(world: World, order: Order, *, reachable: bool, beating: Collection[S
         return Recalled(known=world.ledger.known())
     if not order.dry_run:
         settle_unknown(world, order)
-    known = world.ledger.known()
+    known = believed(world, order)
     if not order.parts.healing:
         return Recalled(known=known)
     base = [key for key, item in known.items.items() if item.class_name == BASE_CLASS]
@@ -100,10 +98,20 @@ def settle_unknown(world: World, order: Order) -> Sequence[Settlement]:
     is there and was not before. Everything else is queued: a plan or a replay sends it if it is still needed. A create
     that was queued so, and is there after all, was carried out late.
     """
-    doubted = world.journal.doubted()
-    made = [*_created(world, order, doubted)] if doubted else []
-    world.journal.settle(order.run_id, made)
-    return [*made, *_settle_open(world, order)]
+    return [*settle_late(world, order, world.journal.doubted()), *_settle_open(world, order)]
+
+
+def settle_late(world: World, order: Order, doubted: Sequence[JournalEntry]) -> Sequence[Settlement]:
+    """Creates and updates that were looked for in vain, and were carried out after all."""
+    done = [*_created(world, order, doubted), *_updated(world, doubted)] if doubted else []
+    world.journal.settle(order.run_id, done)
+    return done
+
+
+def believed(world: World, order: Order) -> KnownState:
+    """What the ledger holds, and what may be there besides: the values of writes without an answer."""
+    unsettled = world.journal.unknown() if order.dry_run else ()
+    return unanswered(world.ledger.known(), (*unsettled, *world.journal.doubted()))
 
 
 def _settle_open(world: World, order: Order) -> Sequence[Settlement]:
@@ -254,7 +262,7 @@ def _retired(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
 
 def _updated(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     """Not known to be ours, these values would be a person's to the next plan, and stay for good."""
-    changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type in _UPDATING]
+    changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type in UPDATING]
     ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
     elements = sorted({element for change in changes for element in change.send} - TIMESTAMPS)
     stored = world.cmdb.read_back(ids.values(), [*elements, MOD_COUNT]) if ids and elements else {}

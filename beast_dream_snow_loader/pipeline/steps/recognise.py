@@ -20,6 +20,7 @@ from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.steps.base_class import elsewhere, in_base_class
 from beast_dream_snow_loader.pipeline.steps.describe import described
+from beast_dream_snow_loader.pipeline.steps.late import made_late
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -65,6 +66,7 @@ def recognise(
     while work.open:
         work.round()
     result.names = {key: work.items[key].name for key in work.cleared}
+    result.accepted |= made_late(world, order, result.accepted.keys())
     return result
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,11 +62,11 @@ def stop_on_signals(clock: SystemClock, stop: Stop | None = None) -> Iterator[St
 @contextmanager
 def _forced(stop: Stop) -> Iterator[None]:
     """A second signal ends the program also while SQLite waits for another writer, or the system for a name server:
-    Python's handlers wait for them, but the number of each signal is written to a socket, and a thread reads it."""
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
+    Python's handlers wait for them, but the number of each signal is written to a pipe, and a thread reads it."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
     left = threading.Event()
-    usual = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    usual = signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
     watching = threading.Thread(target=_watch, args=(ours, 1 if stop() else 2, left), name="signals", daemon=True)
     watching.start()
     try:
@@ -75,13 +74,13 @@ def _forced(stop: Stop) -> Iterator[None]:
     finally:
         left.set()
         signal.set_wakeup_fd(usual)
-        theirs.close()  # which it hears at once
+        os.close(theirs)  # which it hears at once
         watching.join()
 
 
-def _watch(ours: socket.socket, patience: int, left: threading.Event) -> None:
-    with ours:
-        while heard := ours.recv(1):
+def _watch(ours: int, patience: int, left: threading.Event) -> None:
+    with open(ours, "rb", buffering=0) as told:
+        while heard := told.read(1):
             patience -= heard[0] in _ENDING
             if patience <= 0 and not left.wait(_GRACE_SECONDS):
                 os.write(2, _AT_ONCE)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.crash.harness import NEEDS_COMPILER
-from tests.crash.io_errors import Failed, some_errors
+from tests.crash.harness import NEEDS_COMPILER, Action, Kinds
+from tests.crash.io_errors import Failed, every_error, left_alone_briefly, some_errors
+from tests.crash.stories import FIRST
 from tests.crash.sweep import Sweep
 
 POINTS = 16
@@ -16,8 +17,18 @@ pytestmark = [
 
 
 def test_a_call_that_fails_is_told_in_words_and_costs_nothing_that_a_plain_load_does_not_mend() -> None:
-    sweep = Sweep(devices=8)
+    sweep = Sweep(devices=8, story=left_alone_briefly(FIRST))
     with sweep.forge() as forge:
         trials = sweep.run(forge, some_errors(sweep.told(forge), POINTS, seed=5), Failed())
     assert trials.violations == []
     assert trials.points == POINTS
+
+
+def test_connections_that_break_for_good_leave_no_traceback_from_the_first_of_them_on() -> None:
+    """The program's own ears for signals are none of them."""
+    sweep = Sweep(devices=8, story=left_alone_briefly(FIRST))
+    with sweep.forge() as forge:
+        broken = [arm for arm in every_error(sweep.told(forge)) if arm.action is Action.FAIL_FOREVER]
+        first = [arm for arm in broken if arm.failing is Kinds.SOCKETS][:3]
+        trials = sweep.run(forge, first, Failed())
+    assert (trials.points, trials.violations) == (3, [])

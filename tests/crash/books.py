@@ -13,9 +13,11 @@ from beast_dream_snow_loader.core.audit import Link
 from beast_dream_snow_loader.core.changes import ChangeType
 from beast_dream_snow_loader.operations.audit_check import Check
 from tests.crash.checker import Place, edges, ours
+from tests.crash.sent import names
 from tests.crash.states import State
 
 TRAIL = "SELECT number, segment, kind, body, digest, proof FROM audit_log ORDER BY number"
+WRITES_OF_CIS = "SELECT subject, change, state FROM journal WHERE change_type IN ('create', 'update')"
 CHANGES = frozenset(one.value for one in ChangeType)
 
 
@@ -23,6 +25,7 @@ def astray(place: Place, state: State) -> Iterator[str]:
     """Where journal and ledger differ from the CMDB."""
     yield from _items(place, state)
     yield from _edges(place, state)
+    yield from _given_up(place, state)
     yield from _audited(state)
     for subject, kept in state.rows("SELECT subject, state FROM journal WHERE state IN ('open', 'unknown', 'later')"):
         yield f"{subject} is left {kept} in the journal"
@@ -40,6 +43,17 @@ def _items(place: Place, state: State) -> Iterator[str]:
             yield f"the ledger does not say that we made {key}"
         elif (key, sys_id) not in made:
             yield f"no entry of the journal made {key}"
+
+
+def _given_up(place: Place, state: State) -> Iterator[str]:
+    """A name that the engine was seen to write, and that no entry is done with: nobody can undo it."""
+    written = {name for request in place.witness.sent for name in names(request)}
+    told: dict[tuple[str, str], set[str]] = {}
+    for subject, change, how in state.rows(WRITES_OF_CIS):
+        told.setdefault((subject, json.loads(change)["item"]["values"].get("name", "")), set()).add(how)
+    for key, name in sorted(written & told.keys()):
+        if told[key, name] == {"superseded"}:
+            yield f"{key} was called {name}, and its entry was given up"
 
 
 def _edges(place: Place, state: State) -> Iterator[str]:

@@ -63,6 +63,14 @@ def sent_again(sent: Sequence[Sent]) -> Sequence[Sent]:
     return again
 
 
+def names(sent: Sent) -> Iterator[tuple[str, str]]:
+    """The CIs that it gave a name to by the engine: native key and name."""
+    for thing in sent.things:
+        key, _, values = thing.partition(" ")
+        if values.startswith("{") and "name" in (told := json.loads(values)):
+            yield key, told["name"]
+
+
 def _things(request: HttpRequest) -> Iterator[str]:
     body = json.loads(request.body) if request.body else {}
     if "/identifyreconcile" not in request.path:

@@ -226,8 +226,8 @@ class Journal(Protocol):
         """Entries intended and not settled, or settled unknown: to be looked up before anything is repeated."""
 
     def doubted(self) -> Sequence[JournalEntry]:
-        """Creates and updates of CIs that were sent without an answer, looked for in vain and queued: the engine may
-        have carried them out since."""
+        """Creates, updates and restores of CIs that were sent without an answer, looked for in vain and queued: the
+        instance may have carried them out since."""
 
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first; those behind one that is not settled too."""

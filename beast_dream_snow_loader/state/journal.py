@@ -22,6 +22,7 @@ from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.postmortem import Settled
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.core.unanswered import UPDATING
 from beast_dream_snow_loader.errors import QueueFull, ReadOnlyMode
 from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.state.audit_log import SqlAuditLog
@@ -47,7 +48,7 @@ from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, E
 from beast_dream_snow_loader.state.unread import from_table
 
 _AT_ONCE = 1000
-_OF_CIS = (ChangeType.CREATE, ChangeType.UPDATE, ChangeType.RESTORE)
+_OF_CIS = (ChangeType.CREATE, *UPDATING)
 _ANSWERED = "Once ServiceNow answers,"
 _FIRST = {ReadOnlyMode.code: 'Set servicenow.mode to "normal"; then'}
 """What comes before a full queue can be sent, by why its writes wait."""
@@ -93,7 +94,7 @@ class SqlJournal:
     def enqueue(self, run_id: str, changes: Sequence[Change], code: str, message: str) -> None:
         """Queue changes that are not even tried.
 
-        One that waits already with the same content stays where it is, in the newest wording unless it was sent; one
+        One that waits already with the same content stays where it is, in the newest wording unless it is doubted; one
         that was sent without an answer stays to be looked up, whatever it carries: what it brought about would pass
         for a person's doing otherwise. A newer one waits behind it until then. Any other entry of the subject is
         superseded: what takes over from a write that waited takes over its place in the queue, and since when its

@@ -79,9 +79,9 @@ SETTLE = (
 )
 
 
-_NEVER_SENT = journal.c.code != NOT_FOUND
-REWORD = update(journal).where(journal.c.id == bindparam("entry"), _NEVER_SENT).values(change=bindparam("new_change"))
-"""What was sent may have been carried out since: it keeps what it says of how the CI was before (R3.5)."""
+_NOT_DOUBTED = journal.c.code != NOT_FOUND
+REWORD = update(journal).where(journal.c.id == bindparam("entry"), _NOT_DOUBTED).values(change=bindparam("new_change"))
+"""What was looked for in vain may have been carried out since: what it says of the CI before stays (R3.5)."""
 
 
 def standing_of(connection: Connection, subjects: Iterable[str]) -> dict[str, Standing]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.messages import Application
 from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
 from beast_dream_snow_loader.sandbox.town import Account, Sandbox
 from tests.conftest import Snowload
@@ -18,11 +19,19 @@ from tests.scenarios.in_process import InProcess
 
 
 class Town:
-    """A running sandbox, the ServiceNow behind it, and ``snowload`` with its variables set."""
+    """A running sandbox, the ServiceNow behind it, and ``snowload`` with its variables set. ``door``: what stands
+    before ServiceNow, if anything does."""
 
-    def __init__(self, estate: Estate, snowload: Snowload, **shape: Any) -> None:
+    def __init__(
+        self,
+        estate: Estate,
+        snowload: Snowload,
+        door: Callable[[ServiceNowApp], Application] | None = None,
+        **shape: Any,
+    ) -> None:
         self.app = ServiceNowApp.create(**shape)
-        self.sandbox = Sandbox.create(estate=estate, servicenow=self.app)
+        self.door = door(self.app) if door is not None else self.app
+        self.sandbox = Sandbox.create(estate=estate, servicenow=self.door)
         self.sandbox.account = Account(username="snowload", password="snowload-demo")
         self.estate = estate
         self.run = snowload

@@ -11,7 +11,9 @@ import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
 from beast_dream_snow_loader.sandbox.servicenow import oracle
+from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import (
@@ -21,6 +23,7 @@ from tests.scenarios.desk import (
     WRITES,
     OpenTown,
     away,
+    by_hand,
     clean,
     one_switch,
     rules,
@@ -28,12 +31,12 @@ from tests.scenarios.desk import (
     switch,
     switches,
     value,
-    when,
 )
 
 BETWEEN = "/api/now/stats/sys_object_source"
 """Asked after what was left open was looked for, and before the engine is asked about new records."""
-LATE = Fault(effect=Effect.LATE, seconds=1.0, path=WRITES)
+LOST = Fault(effect=Effect.RESET_AFTER, path=WRITES)
+"""The answer; what becomes of the request is for who stands at the door to say."""
 CIS = "/api/now/table/cmdb_ci"
 REFUSED = '{"error":{"message":"User Not Authorized","detail":"Failed API level ACL Validation"},"status":"failure"}'
 
@@ -45,6 +48,30 @@ def rename(here: Town, name: str) -> None:
 def add(here: Town, name: str) -> None:
     like = switch(here.estate)
     here.estate.add_device(site=like.site, model=like.model_code, name=name, uplink=like.uplink)
+
+
+class Keeper:
+    """Stands before the instance, and keeps a write back until a request of the path ``until`` comes."""
+
+    def __init__(self, app: ServiceNowApp) -> None:
+        self._app = app
+        self._kept: list[HttpRequest] = []
+        self.keeping, self.until = False, ""
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        if self.keeping and request.path == WRITES:
+            self._kept.append(request)
+            return HttpAnswer(status=503)
+        if request.path == self.until:
+            self.deliver()
+        return self._app.answer(request)
+
+    def deliver(self) -> None:
+        while self._kept:
+            assert self._app.answer(self._kept.pop()).status == 200
+
+    def control(self, request: HttpRequest) -> HttpAnswer | None:
+        return self._app.control(request)
 
 
 def named(here: Town, name: str) -> list[str]:
@@ -61,9 +88,11 @@ def requests_to_the_write(here: Town) -> int:
     return next(number for number, path in enumerate(paths, 1) if path == WRITES)
 
 
-def unanswered(town: OpenTown, fate: Fault, change: Callable[[Town, str], None] = rename) -> Town:
-    """A second ``change`` was sent and met its fate; from then on the instance is away."""
-    here = town(Estate.generate(seed=3, sites=1, devices=8))
+def unanswered(
+    town: OpenTown, fate: Fault, change: Callable[[Town, str], None] = rename, *, kept: bool = False
+) -> Town:
+    """A second ``change`` was sent and met its fate; from then on the instance is away. ``kept``: back, at the door."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8), door=Keeper)
     here.run.variables["SNOWLOAD_RETRY__MAX_ATTEMPTS"] = "1"
     assert here.run(*LOAD).code == 0
     change(here, "first")
@@ -71,14 +100,16 @@ def unanswered(town: OpenTown, fate: Fault, change: Callable[[Town, str], None] 
     change(here, "second")
     faults = here.sandbox.servicenow.faults
     faults.add(fate)
+    here.door.keeping = kept
     faults.add(Fault(effect=Effect.STATUS, status=503, path="*", from_request=count + 1))
     here.run(*LOAD)
+    here.door.keeping = False
     return here
 
 
 def test_a_write_without_an_answer_is_looked_up_though_a_newer_one_had_to_wait_meanwhile(town: OpenTown) -> None:
     """Otherwise what it brought about would pass for a person's doing, and the newer value would never be written."""
-    here = unanswered(town, Fault(effect=Effect.RESET_AFTER, path=WRITES))
+    here = unanswered(town, LOST)
     faults = here.sandbox.servicenow.faults
     assert value(here, one_switch(here.estate), "name") == "second"
     here.estate.rename_device(switch(here.estate).mac, "third")
@@ -115,18 +146,15 @@ def test_a_newer_write_waits_in_the_queue_behind_one_without_an_answer_and_is_se
 
 def carried_out_meanwhile(here: Town, *command: str) -> Ended:
     """The command, while which what was sent is carried out: after it was looked for, before anything is planned."""
-    faults = here.sandbox.servicenow.faults
-    faults.clear()
-    faults.add(Fault(effect=Effect.LATENCY, seconds=2.0, path=BETWEEN))
-    ended = here.run(*command)
-    faults.clear()
-    return ended
+    here.sandbox.servicenow.faults.clear()
+    here.door.until = BETWEEN
+    return here.run(*command)
 
 
 @pytest.mark.parametrize("command", [LOAD, REPLAY])
 def test_a_create_carried_out_after_it_was_looked_for_was_made_by_us(town: OpenTown, command: tuple[str, ...]) -> None:
     """To the engine it is an existing CI by then, to a rollback it is one that we made (Q3, R3.5)."""
-    here = unanswered(town, LATE, add)
+    here = unanswered(town, LOST, add, kept=True)
     assert named(here, "second") == []
     assert (carried_out_meanwhile(here, *command).code, len(named(here, "second"))) == (0, 1)
     clean(here)
@@ -139,8 +167,9 @@ def test_a_create_carried_out_after_it_was_looked_for_was_made_by_us(town: OpenT
 def test_an_update_carried_out_after_it_was_looked_for_is_no_edit_of_a_person(
     town: OpenTown, command: tuple[str, ...]
 ) -> None:
-    here = unanswered(town, LATE)
+    here = unanswered(town, LOST, kept=True)
     rename(here, "third")
+    assert value(here, one_switch(here.estate), "name") == "first"
     assert "field.overridden_by_hand" not in rules(carried_out_meanwhile(here, *command))
     assert (here.run(*LOAD).code, value(here, one_switch(here.estate), "name")) == (0, "third")
     clean(here)
@@ -148,12 +177,12 @@ def test_an_update_carried_out_after_it_was_looked_for_is_no_edit_of_a_person(
 
 def test_an_update_carried_out_after_it_was_looked_for_is_settled_by_whoever_comes_next(town: OpenTown) -> None:
     """The load that looked for it lost the instance before it could plan anything. What was done can be undone."""
-    here = unanswered(town, LATE)
+    here = unanswered(town, LOST, kept=True)
     faults = here.sandbox.servicenow.faults
     faults.clear()
     faults.add(Fault(effect=Effect.STATUS, status=503, path=BETWEEN))
     assert here.run(*LOAD).code == 8
-    when(lambda: value(here, one_switch(here.estate), "name") == "second", "it was not carried out")
+    here.door.deliver()
     faults.clear()
     assert here.run(*LOAD).code == 0
     _, _, sender, *_ = here.run("runs", "list", "--env", "testing", "--json").document["runs"]
@@ -161,13 +190,31 @@ def test_an_update_carried_out_after_it_was_looked_for_is_settled_by_whoever_com
     assert value(here, one_switch(here.estate), "name") == "first"
 
 
+def test_an_update_that_never_came_is_sent_however_often_others_wrote_the_ci_since(town: OpenTown) -> None:
+    """Two writes since are no sign of it once it was looked for in vain."""
+    here = unanswered(town, Fault(effect=Effect.RESET_BEFORE, path=WRITES))
+    faults = here.sandbox.servicenow.faults
+    faults.clear()
+    faults.add(Fault(effect=Effect.STATUS, status=503, path=BETWEEN))
+    assert here.run(*LOAD).code == 8
+    for number in range(2):
+        by_hand(here, one_switch(here.estate), comments=f"{number}")
+    faults.clear()
+    assert (here.run(*LOAD).code, value(here, one_switch(here.estate), "name")) == (0, "second")
+
+
 def test_a_plan_takes_no_value_of_ours_for_an_edit_of_a_person(town: OpenTown) -> None:
     """What was left open is looked up by whoever writes; who only plans reckons with it."""
-    here = unanswered(town, Fault(effect=Effect.RESET_AFTER, path=WRITES))
+    here = unanswered(town, LOST)
     here.sandbox.servicenow.faults.clear()
     rename(here, "third")
     planned = here.run(*PLAN, "--json")
     assert (planned.document["plan"]["update"], "field.overridden_by_hand" in rules(planned)) == (1, False)
+    away(here)
+    assert here.run(*LOAD).code == 8
+    here.sandbox.servicenow.faults.clear()
+    replayed = here.run(*REPLAY, "--dry-run")
+    assert (replayed.document["plan"]["update"], "field.overridden_by_hand" in rules(replayed)) == (1, False)
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.parking import END_UNKNOWN
 from beast_dream_snow_loader.core.ports import JournalEntry
+from beast_dream_snow_loader.core.unanswered import UPDATING
 from beast_dream_snow_loader.pipeline.world import Order, World
 
-_WRITING = (ChangeType.CREATE, ChangeType.UPDATE, ChangeType.RESTORE, ChangeType.RETIRE)
+_WRITING = (ChangeType.CREATE, *UPDATING, ChangeType.RETIRE)
 _CLOCKS_DIFFER = timedelta(hours=1)
 """The clocks of two hosts with one state, or of one before and after it was set, differ by less. Only one program runs
 at once, so whoever waits all of the time from now on waits long enough whatever a clock says."""
@@ -78,6 +79,6 @@ def _ends(change: Change) -> set[SourceKey]:
 def _told(count: int, seconds: float) -> Finding:
     message = (
         f"{count} writes were sent without an answer and may still be carried out: they are looked up once more in "
-        f"{seconds:.0f} s, before they are repeated (servicenow.quarantine_seconds)."
+        f"{seconds:.0f} s, before they are repeated or followed by newer ones (servicenow.quarantine_seconds)."
     )
     return Finding(record="instance", rule="unknown.quarantine", severity=Severity.INFO, message=message)

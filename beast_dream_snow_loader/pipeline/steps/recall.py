@@ -62,10 +62,10 @@ def recall(world: World, order: Order, *, reachable: bool, beating: Collection[S
     keys = list(known.items) if some_are_away or order.full else due(known, order.check_within_runs)
     since = world.clock.now() - timedelta(hours=order.rules.heartbeat_hours)
     quiet = unconfirmed(known, beating, since)
-    doubted = contradicted(order.bindings, known)  # their native keys may have been given to other CIs meanwhile
+    bound = contradicted(order.bindings, known)  # their native keys may have been given to other CIs meanwhile
     named = sorted(order.scope.keys & known.items.keys())
     edges = _edges_due(order, known)
-    healed = heal(world, order, known, list(dict.fromkeys((*keys, *quiet, *base, *doubted, *named))), counted, edges)
+    healed = heal(world, order, known, list(dict.fromkeys((*keys, *quiet, *base, *bound, *named))), counted, edges)
     looked = edges_looked_at(world, order, edges, healed)
     doubles = doubles_in_base(world, base) if base else ()
     if base and order.parts.links and healed.look.edges is not None:
@@ -96,14 +96,15 @@ def settle_unknown(world: World, order: Order) -> Sequence[Settlement]:
     A create whose CI is there by its native key was done, so was an update whose CI holds every value that was sent, a
     retirement whose CI says Retired, a deletion whose CI is gone, an unlink whose edge is gone, and a link whose edge
     is there and was not before. Everything else is queued: a plan or a replay sends it if it is still needed. A create
-    that was queued so, and is there after all, was carried out late.
+    or an update that was queued so, and is seen after all, was carried out late.
     """
     return [*settle_late(world, order, world.journal.doubted()), *_settle_open(world, order)]
 
 
 def settle_late(world: World, order: Order, doubted: Sequence[JournalEntry]) -> Sequence[Settlement]:
-    """Creates and updates that were looked for in vain, and were carried out after all."""
-    done = [*_created(world, order, doubted), *_updated(world, doubted)] if doubted else []
+    """Creates and updates that were looked for in vain, and were carried out after all. What waits longer than the
+    instance may still be at it says nothing by how often the CI was written since: then it was by others."""
+    done = [*_created(world, order, doubted), *_updated(world, doubted, late=True)] if doubted else []
     world.journal.settle(order.run_id, done)
     return done
 
@@ -260,7 +261,7 @@ def _retired(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     ]
 
 
-def _updated(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+def _updated(world: World, entries: Sequence[JournalEntry], *, late: bool = False) -> list[Settlement]:
     """Not known to be ours, these values would be a person's to the next plan, and stay for good."""
     changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type in UPDATING]
     ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
@@ -270,7 +271,7 @@ def _updated(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
         Settlement(change=change, receipt=_found(change, ids[change.subject], Operation.UPDATED))
         for change in changes
         if (row := stored.get(ids.get(change.subject, SysId("")))) is not None
-        and (_holds(row, change) or _written_over(row, change))
+        and (_holds(row, change) or (not late and _written_over(row, change)))
     ]
 
 

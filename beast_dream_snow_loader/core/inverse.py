@@ -218,10 +218,13 @@ def _left(record: str, rule: str, message: str, element: str) -> Finding:
 
 def _restoring(change: ItemChange, known: KnownItem, fields: tuple[FieldChange, ...]) -> ItemChange:
     """Empty values are sent here: they empty the field (cmdb-model 1.3). ``last_discovered`` goes along as it was, for
-    the engine would stamp now. A name put back was made from what UniFi said then."""
+    the engine would stamp now. A name put back was made from what UniFi said then, if it is the one that we had
+    written."""
     seen = (known.stored or {}).get(LAST_DISCOVERED, "")
     send = {one.element: one.new for one in fields} | ({LAST_DISCOVERED: seen} if seen else {})
-    source = known.name_source if "name" in send else change.item.name_source
+    source = change.item.name_source
+    if "name" in send:
+        source = known.name_source if send["name"] == known.written.get("name", "") else ""
     return ItemChange(
         type=ChangeType.RESTORE,
         item=replace(change.item, class_name=known.class_name, values={**known.written, **send}, name_source=source),

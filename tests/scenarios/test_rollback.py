@@ -26,6 +26,7 @@ from tests.scenarios.desk import (
     rules,
     small,
     switches,
+    value,
     when,
 )
 
@@ -320,6 +321,21 @@ def test_the_next_load_writes_again_what_a_rollback_put_back_and_unifi_still_say
     assert here.run(*LOAD).document["written"]["updated"] == len(keys)
     assert held(here) == after
     assert not any(here.run(*LOAD).document["written"].values())
+
+
+def test_a_name_put_back_that_we_had_not_written_stands_for_none_of_unifi(town: OpenTown) -> None:
+    """Else it would count as made from what UniFi says now, and stay."""
+    here = town(small())
+    here.run.variables["SNOWLOAD_MAPPING"] = '{"on_manual_change": "overwrite"}'
+    assert here.run(*LOAD).code == 0
+    (key,) = renamed(here, "renamed")
+    assert here.run(*LOAD).code == 0
+    by_hand(here, key, name="theirs")
+    again = here.run(*LOAD, "--full").document
+    assert value(here, key, "name") == "renamed"
+    assert rollback(here, again["run_id"]).code == 0
+    assert value(here, key, "name") == "theirs"
+    assert (here.run(*LOAD).code, value(here, key, "name")) == (0, "renamed")
 
 
 def test_a_second_rollback_takes_its_own_retirements_for_nobodys_edits(town: OpenTown) -> None:

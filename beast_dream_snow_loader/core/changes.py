@@ -27,6 +27,10 @@ class ChangeType(StrEnum):
     UNLINK = "unlink"
 
 
+UPDATING = (ChangeType.UPDATE, ChangeType.RESTORE)
+"""What gives other values to a CI that is there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
     element: str

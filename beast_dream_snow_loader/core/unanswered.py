@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
+from beast_dream_snow_loader.core.changes import UPDATING, ItemChange
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.ports import JournalEntry
-
-UPDATING = (ChangeType.UPDATE, ChangeType.RESTORE)
 
 
 def unanswered(known: KnownState, entries: Iterable[JournalEntry]) -> KnownState:

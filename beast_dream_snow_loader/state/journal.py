@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Row, Select, func, or_, select
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.audit import Deed, Kind, deed_of
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange
+from beast_dream_snow_loader.core.changes import UPDATING, Change, ChangeType, ItemChange
 from beast_dream_snow_loader.core.content import content_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.parking import NOT_FOUND, QueueLimits
@@ -22,7 +22,6 @@ from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.postmortem import Settled
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
-from beast_dream_snow_loader.core.unanswered import UPDATING
 from beast_dream_snow_loader.errors import QueueFull, ReadOnlyMode
 from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.state.audit_log import SqlAuditLog

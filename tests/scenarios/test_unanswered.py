@@ -68,7 +68,7 @@ class Keeper:
 
     def deliver(self) -> None:
         while self._kept:
-            assert self._app.answer(self._kept.pop()).status == 200
+            assert self._app.answer(self._kept.pop(0)).status == 200
 
     def control(self, request: HttpRequest) -> HttpAnswer | None:
         return self._app.control(request)
@@ -112,7 +112,7 @@ def test_a_write_without_an_answer_is_looked_up_though_a_newer_one_had_to_wait_m
     here = unanswered(town, LOST)
     faults = here.sandbox.servicenow.faults
     assert value(here, one_switch(here.estate), "name") == "second"
-    here.estate.rename_device(switch(here.estate).mac, "third")
+    rename(here, "third")
     faults.clear()
     away(here)
     assert here.run(*LOAD).code == 8
@@ -131,7 +131,7 @@ def test_a_newer_write_waits_in_the_queue_behind_one_without_an_answer_and_is_se
     """Whether or not the older one was carried out: what is told as queued is in the queue (R6.5)."""
     here = unanswered(town, Fault(effect=fate, path=WRITES))
     faults = here.sandbox.servicenow.faults
-    here.estate.rename_device(switch(here.estate).mac, "third")
+    rename(here, "third")
     faults.clear()
     away(here)
     assert (held := here.run(*LOAD)).code == 8

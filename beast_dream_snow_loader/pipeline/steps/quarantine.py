@@ -12,14 +12,13 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange
+from beast_dream_snow_loader.core.changes import UPDATING, Change, ChangeType, ItemChange, LinkChange
 from beast_dream_snow_loader.core.events import FindingRaised
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.parking import END_UNKNOWN
 from beast_dream_snow_loader.core.ports import JournalEntry
-from beast_dream_snow_loader.core.unanswered import UPDATING
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 _WRITING = (ChangeType.CREATE, *UPDATING, ChangeType.RETIRE)

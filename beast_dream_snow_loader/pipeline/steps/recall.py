@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from beast_dream_snow_loader.core.audit import swept_deed
 from beast_dream_snow_loader.core.bindings import contradicted
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
+from beast_dream_snow_loader.core.changes import UPDATING, Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.client_links import as_drawn
 from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.edge_checks import due_edges
@@ -22,7 +22,7 @@ from beast_dream_snow_loader.core.parking import NOT_FOUND
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import DECIDED, decided
-from beast_dream_snow_loader.core.unanswered import UPDATING, unanswered
+from beast_dream_snow_loader.core.unanswered import unanswered
 from beast_dream_snow_loader.pipeline.steps.base_class import double_edges, doubles_in_base
 from beast_dream_snow_loader.pipeline.steps.edges_there import edges_looked_at
 from beast_dream_snow_loader.pipeline.steps.heal import heal

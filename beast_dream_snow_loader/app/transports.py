@@ -20,11 +20,11 @@ from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.servicenow.authentication import authenticating
 from beast_dream_snow_loader.state.store import Store
 from beast_dream_snow_loader.transport.allowance import Allowance
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.bulkheading import Spare
 from beast_dream_snow_loader.transport.fencing import Tenure
 from beast_dream_snow_loader.transport.http import HttpTransport, ResilientHTTPClient
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.transport.reading import Limits
 from beast_dream_snow_loader.transport.reading_only import held_back
 from beast_dream_snow_loader.transport.stack import Around, read_only

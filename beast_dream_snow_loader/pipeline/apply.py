@@ -22,7 +22,7 @@ from beast_dream_snow_loader.errors import ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.batch_size import BatchSize
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.recheck import Again, compared, rechecked
-from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
+from beast_dream_snow_loader.pipeline.steps.look_up import settle_unknown
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 C = TypeVar("C", ItemChange, LinkChange)

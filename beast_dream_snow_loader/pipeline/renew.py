@@ -16,7 +16,7 @@ from beast_dream_snow_loader.core.staleness import Present, Stale, renew
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, Steps
 from beast_dream_snow_loader.pipeline.outcome import LoadOutcome
 from beast_dream_snow_loader.pipeline.prepare import Prepared, unregistered
-from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
+from beast_dream_snow_loader.pipeline.steps.look_up import settle_unknown
 from beast_dream_snow_loader.pipeline.steps.see import watched
 from beast_dream_snow_loader.pipeline.world import Order, World
 

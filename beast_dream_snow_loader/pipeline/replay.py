@@ -27,8 +27,9 @@ from beast_dream_snow_loader.pipeline.prepare import unregistered
 from beast_dream_snow_loader.pipeline.steps.attend import decided
 from beast_dream_snow_loader.pipeline.steps.drift import with_stored
 from beast_dream_snow_loader.pipeline.steps.heal import heal
+from beast_dream_snow_loader.pipeline.steps.look_up import settle_unknown
 from beast_dream_snow_loader.pipeline.steps.probe import probe
-from beast_dream_snow_loader.pipeline.steps.recall import believed, settle_unknown
+from beast_dream_snow_loader.pipeline.steps.recall import believed
 from beast_dream_snow_loader.pipeline.steps.recognise import recognise, recognised_state
 from beast_dream_snow_loader.pipeline.steps.rename import freely_named
 from beast_dream_snow_loader.pipeline.steps.verify import retired

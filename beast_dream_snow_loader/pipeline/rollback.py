@@ -18,7 +18,7 @@ from beast_dream_snow_loader.core.reundoing import Reundoing
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.client_links import ClientLinker
-from beast_dream_snow_loader.pipeline.steps.recall import settle_unknown
+from beast_dream_snow_loader.pipeline.steps.look_up import settle_unknown
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 

@@ -15,8 +15,8 @@ from beast_dream_snow_loader.servicenow.answers import AnswerKind, judge
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.login_changes import Changes
 from beast_dream_snow_loader.servicenow.logins import Credential, Login, logins
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.port import Transport
 
 _NO_VERDICT = frozenset({AnswerKind.SUCCESS, AnswerKind.FAULT, AnswerKind.TRUNCATED, AnswerKind.UNREADABLE})
 """Answers of the token endpoint that say nothing about the login nor about the request waiting for it."""

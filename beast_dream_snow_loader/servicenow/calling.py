@@ -14,8 +14,8 @@ from beast_dream_snow_loader.servicenow.answers import Answer, AnswerKind, judge
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.logins import login_refused
 from beast_dream_snow_loader.servicenow.refusals import error_of
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request
+from beast_dream_snow_loader.transport.port import Transport
 
 Parameters = Sequence[tuple[str, str]]
 

@@ -34,7 +34,7 @@ from beast_dream_snow_loader.servicenow.reading import Reader
 from beast_dream_snow_loader.servicenow.references import references
 from beast_dream_snow_loader.servicenow.unlinking import Unlinker
 from beast_dream_snow_loader.servicenow.writer import Writer
-from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.port import Transport
 
 
 class ServiceNowAPIClient:

@@ -13,8 +13,8 @@ from beast_dream_snow_loader.errors import NotAuthenticated
 from beast_dream_snow_loader.redaction import Secret
 from beast_dream_snow_loader.servicenow.answers import judge
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.port import Transport
 
 _EARLY_SECONDS = 30.0
 """A token is renewed this long before it ends, so that it does not end on the way."""

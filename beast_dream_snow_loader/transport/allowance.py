@@ -7,8 +7,8 @@ import threading
 from beast_dream_snow_loader.core.events import FindingRaised, Listener, ignore
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.errors import RequestLimitReached
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.port import Transport
 
 
 class Allowance:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from beast_dream_snow_loader.errors import NotSent, OutcomeUnknown
 from beast_dream_snow_loader.operations.circuit_breaker import CircuitBreaker
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.transport.statuses import FAULTS
 
 Part = Callable[[Request], CircuitBreaker | None]

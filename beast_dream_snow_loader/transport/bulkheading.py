@@ -7,9 +7,9 @@ from dataclasses import replace
 from beast_dream_snow_loader.errors import BulkheadFull
 from beast_dream_snow_loader.operations.bulkhead import Bulkhead
 from beast_dream_snow_loader.operations.criticality import Criticality
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.port import Transport
 
 
 class Bulkheading:

@@ -17,13 +17,13 @@ from beast_dream_snow_loader.operations.healing import Healings
 from beast_dream_snow_loader.operations.restraint import Restraint, Restraints
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.redaction import Secret
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.breaking import Breakers
 from beast_dream_snow_loader.transport.connections import Adapter, progress
 from beast_dream_snow_loader.transport.failures import failure, lost
 from beast_dream_snow_loader.transport.manners import refuse_unsafe, unverified, with_our_headers
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.transport.reading import Limits, TooLarge, read_body
 from beast_dream_snow_loader.transport.renewing import Lane, Renewing
 from beast_dream_snow_loader.transport.stack import Around, build_stack
@@ -37,7 +37,7 @@ _WIRE_FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError
 
 
 class HttpTransport:
-    """A :class:`~.base.Transport` over real sockets. Thread-safe: each thread has its own cookies and connection.
+    """A :class:`~.port.Transport` over real sockets. Thread-safe: each thread has its own cookies and connection.
 
     ``verify``: True (the system's authorities), a CA file, ``fingerprint:<sha256>`` of the one certificate to accept,
     or False, which is announced as a finding. Times are in seconds, for a first attempt. Redirects are answers, never
@@ -182,7 +182,7 @@ class Wrapped(TypedDict, total=False):
 
 class ResilientHTTPClient(Verbs):
     """The whole stack for one service: retries, places, its breakers, pacing, events, and real HTTP underneath. A
-    :class:`~.base.Transport` itself, with HTTP's methods beside.
+    :class:`~.port.Transport` itself, with HTTP's methods beside.
 
     ``restraint`` None: retry budget, places and cool-downs are this client's own. ``http`` None: an
     :class:`HttpTransport` with its defaults. Raises what :class:`~.retrying.Retrying` raises.

@@ -9,9 +9,9 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.events import Listener, RequestFinished
 from beast_dream_snow_loader.errors import TransportError
 from beast_dream_snow_loader.operations.correlation import spanning
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.manners import origin_of
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.port import Transport
 
 _COUNTED = ("servicenow", "unifi", "retries", "retries_refused", "waits", "rejected")
 

@@ -12,8 +12,8 @@ from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.errors import OutcomeUnknown, Throttled
 from beast_dream_snow_loader.operations.governor import Governor
 from beast_dream_snow_loader.operations.pace import after_cool_down, how_long
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.transport.statuses import THROTTLED, UNAVAILABLE
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from beast_dream_snow_loader.errors import ReadOnlyMode, Refused, SnowloadError
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.port import Transport
 
 Refusal = Callable[[Request], SnowloadError]
 

@@ -19,10 +19,10 @@ from beast_dream_snow_loader.operations.criticality import Criticality
 from beast_dream_snow_loader.operations.pace import after_cool_down, how_long
 from beast_dream_snow_loader.operations.restraint import Restraint
 from beast_dream_snow_loader.operations.retry import RetryManager, RetryPolicy, retry_after
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
 from beast_dream_snow_loader.transport.pacing import NotYet
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.transport.statuses import FAULTS, THROTTLED
 
 DEADLINE_SECONDS = 60.0

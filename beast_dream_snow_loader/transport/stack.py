@@ -8,11 +8,11 @@ from beast_dream_snow_loader.core.events import Listener, ignore
 from beast_dream_snow_loader.operations.circuit_breaker import CircuitBreaker
 from beast_dream_snow_loader.operations.restraint import Restraint
 from beast_dream_snow_loader.operations.retry import RetryPolicy
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.breaking import Breakers, Breaking
 from beast_dream_snow_loader.transport.bulkheading import Bulkheading
 from beast_dream_snow_loader.transport.observing import Observing, RequestMeter
 from beast_dream_snow_loader.transport.pacing import Pacing
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.transport.reading_only import ReadingOnly, Refusal, dry_run
 from beast_dream_snow_loader.transport.retrying import Retrying
 

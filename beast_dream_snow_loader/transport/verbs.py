@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.port import Transport
 
 _IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
 """RFC 9110, 9.2.2. POST and PATCH are not."""

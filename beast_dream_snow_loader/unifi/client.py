@@ -17,8 +17,8 @@ from beast_dream_snow_loader.errors import (
     Throttled,
 )
 from beast_dream_snow_loader.redaction import masked
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.unifi.apis.envelopes import controller_data, controller_error, envelope
 from beast_dream_snow_loader.unifi.apis.fields import Json, integer, objects, section, text
 

@@ -17,7 +17,7 @@ from beast_dream_snow_loader.errors import (
     TransportError,
 )
 from beast_dream_snow_loader.redaction import Secret
-from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.unifi.client import Endpoint
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
 from beast_dream_snow_loader.unifi.console import ControllerReader, NetworkReader, offers_controller

@@ -124,7 +124,7 @@ _QUEUE_THE_REST = """    world.journal.settle(order.run_id, rest)
 _FORGET_THE_REST = """    world.journal.supersede([settlement.change.subject for settlement in rest])
     return found
 """
-_RECALL = "pipeline/steps/recall.py"
+_LOOK_UP = "pipeline/steps/look_up.py"
 
 PLANTED: Sequence[Planted] = (
     Planted(
@@ -142,14 +142,14 @@ PLANTED: Sequence[Planted] = (
     Planted(
         name="what was left open is not looked up",
         edits=_one(
-            _RECALL, "    if not entries:\n        return ()\n    found", "    if True:\n        return ()\n    found"
+            _LOOK_UP, "    if not entries:\n        return ()\n    found", "    if True:\n        return ()\n    found"
         ),
         story=FIRST,
         moments=(answered,),
     ),
     Planted(
         name="looked up by name",
-        edits=_one(_RECALL, _BY_KEY, _BY_NAME),
+        edits=_one(_LOOK_UP, _BY_KEY, _BY_NAME),
         story=NAMESAKES,
         moments=(unsent, answered),
     ),
@@ -173,26 +173,26 @@ PLANTED: Sequence[Planted] = (
     ),
     Planted(
         name="unknown taken for done",
-        edits=_one(_RECALL, _QUEUED_AGAIN, _QUEUED_AGAIN.replace("LATER", "DONE")),
+        edits=_one(_LOOK_UP, _QUEUED_AGAIN, _QUEUED_AGAIN.replace("LATER", "DONE")),
         story=CHANGED,
         moments=(unsent,),
     ),
     Planted(
         name="what has not happened is forgotten",
-        edits=_one(_RECALL, _QUEUE_THE_REST, _FORGET_THE_REST),
+        edits=_one(_LOOK_UP, _QUEUE_THE_REST, _FORGET_THE_REST),
         story=QUEUED,
         moments=(unsent,),
     ),
     Planted(
         name="updates are not looked up",
-        edits=_one(_RECALL, "*created, *_updated(world, entries), ", "*created, "),
+        edits=_one(_LOOK_UP, "*created, *_updated(world, entries), ", "*created, "),
         story=RENAMED,
         moments=(answered,),
     ),
     Planted(
         name="edges taken for drawn when their ends are there",
         edits=_one(
-            _RECALL,
+            _LOOK_UP,
             "    there = world.cmdb.find_edges(wanted, since) if wanted else {}\n",
             '    there = {edge.relation_key: SysId("0" * 32) for edge in wanted}\n',
         ),

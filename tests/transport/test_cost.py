@@ -22,10 +22,10 @@ from beast_dream_snow_loader.operations.restraint import Restraints
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.sandbox.serving import Server
 from beast_dream_snow_loader.state.store import open_store
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.http import HttpTransport
 from beast_dream_snow_loader.transport.messages import Request
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.transport.stack import build_stack
 
 from .conftest import Remembering

@@ -21,9 +21,9 @@ from beast_dream_snow_loader.operations.criticality import Criticality
 from beast_dream_snow_loader.operations.restraint import Restraints, Width
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.state.store import open_store
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.transport.stack import build_stack
 
 from .virtual_time import Gate, World

@@ -22,11 +22,11 @@ from beast_dream_snow_loader.operations.restraint import Restraints
 from beast_dream_snow_loader.operations.retry import RetryPolicy
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.serving import Server
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.breaking import Breakers, Breaking
 from beast_dream_snow_loader.transport.http import HttpTransport, ResilientHTTPClient
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.transport.reading import Limits
 from beast_dream_snow_loader.transport.stack import Around, build_stack, read_only
 

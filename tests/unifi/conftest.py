@@ -18,8 +18,8 @@ from beast_dream_snow_loader.sandbox.request_log import RequestLog
 from beast_dream_snow_loader.sandbox.serving import Server
 from beast_dream_snow_loader.sandbox.unifi.access import AccessRules
 from beast_dream_snow_loader.sandbox.unifi.assembly import CLOUD_KEY, CloudOptions, console_apps, site_manager_app
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.http import HttpTransport
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.unifi.config import ConsoleSettings, UniFiSettings
 from beast_dream_snow_loader.unifi.source import UniFiSource
 

@@ -17,9 +17,9 @@ from beast_dream_snow_loader.operations.config import Environment
 from beast_dream_snow_loader.operations.restraint import Restraints
 from beast_dream_snow_loader.sandbox.estate import Estate, Shape
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.unifi.config import ConsoleSettings
 from beast_dream_snow_loader.unifi.source import UniFiSource
 

@@ -22,9 +22,9 @@ from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.examining.instance import Instance, Way
 from beast_dream_snow_loader.servicenow.logins import Login, logins
 from beast_dream_snow_loader.state.store import Store
-from beast_dream_snow_loader.transport.base import Transport
 from beast_dream_snow_loader.transport.messages import Request, Response
 from beast_dream_snow_loader.transport.observing import RequestMeter
+from beast_dream_snow_loader.transport.port import Transport
 from beast_dream_snow_loader.unifi.config import UniFiSettings
 from beast_dream_snow_loader.unifi.examining import Sources
 

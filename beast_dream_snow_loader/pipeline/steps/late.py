@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from beast_dream_snow_loader.core.changes import ItemChange
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownItem
-from beast_dream_snow_loader.pipeline.steps.recall import settle_late
+from beast_dream_snow_loader.pipeline.steps.look_up import settle_late
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 

@@ -17,7 +17,7 @@ from beast_dream_snow_loader.servicenow.classes import ClassBook
 from beast_dream_snow_loader.servicenow.config import ServiceNowSettings
 from beast_dream_snow_loader.servicenow.query import Query
 from beast_dream_snow_loader.servicenow.reading import Reader, Rows
-from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.port import Transport
 
 GUIDE = "docs/guides/service-account.md"
 """Roles and access rules, which fixes point to."""

@@ -9,7 +9,7 @@ from beast_dream_snow_loader.errors import NotAuthorised, OutcomeUnknown, Reject
 from beast_dream_snow_loader.servicenow.calling import encode
 from beast_dream_snow_loader.servicenow.examining.engine import choice_row, registered, row_text
 from beast_dream_snow_loader.servicenow.examining.instance import GUIDE, Instance
-from beast_dream_snow_loader.transport.base import Transport
+from beast_dream_snow_loader.transport.port import Transport
 
 
 def stands(instance: Instance) -> Check | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import ChangeType, ItemChange
 from beast_dream_snow_loader.core.desired import ConfigItem
@@ -33,8 +34,9 @@ def as_item(known: KnownItem, values: Mapping[str, str] | None = None) -> Config
 
 
 def carried(known: KnownItem) -> ItemChange:
-    """The CI as an end of an edge: what identifies it and nobody has changed, so that naming it changes nothing."""
-    item = as_item(known)
+    """The CI as an end of an edge: what identifies it and nobody has changed, so that naming it changes nothing. To the
+    engine it is no newer than our last write (:func:`~beast_dream_snow_loader.core.planner.carrier`)."""
+    item = replace(as_item(known), observed_at=known.written_at)
     stored = known.stored
     kept = {element: value for element, value in item.values.items() if stored is None or stored.get(element) == value}
     seen = (stored or {}).get("last_discovered") or known.written.get("last_discovered", "")

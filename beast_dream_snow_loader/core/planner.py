@@ -199,7 +199,8 @@ def _carriers(
 
 
 def carrier(item: ConfigItem, known: KnownItem, ownership: Mapping[str, Ownership]) -> ItemChange:
-    """What we wrote last and nobody is known to have changed, so that naming the CI again changes nothing."""
+    """What we wrote last and nobody is known to have changed, so that naming the CI again changes nothing; nor does it
+    make the engine's pass of it newer than that, or a write that waits from before would be left aside as old."""
     values = {
         element: value
         for element, value in known.written.items()
@@ -207,7 +208,8 @@ def carrier(item: ConfigItem, known: KnownItem, ownership: Mapping[str, Ownershi
         and ownership.get(element) is not Ownership.ONCE
         and (known.stored is None or known.stored.get(element) == value)
     }
-    return _change(ChangeType.HEARTBEAT, item, known, (), carried=values)
+    named = replace(item, observed_at=known.written_at or item.observed_at)
+    return _change(ChangeType.HEARTBEAT, named, known, (), carried=values)
 
 
 def _finding(record: str, rule: str, message: str, element: str = "") -> Finding:

@@ -127,6 +127,23 @@ def test_a_newer_write_of_a_record_keeps_the_place_of_the_one_that_waited(here: 
     assert "second" not in names(here)
 
 
+def test_a_write_that_waits_is_still_the_newest_after_edges_of_its_ci_were_drawn(town: OpenTown) -> None:
+    """The engine compares whole seconds: the edges are drawn in a later one than that of the rename (Q6)."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    here.run(*LOAD, **HELD_BACK)
+    waiting = [entry["change"] for entry in listed(here)["entries"]]
+    creates, links = waiting.count("create"), waiting.count("link")
+    assert here.run(*REPLAY, "--limit", str(creates)).document["sent"] == creates
+    here.estate.rename_device(switch(here.estate).mac, "renamed-while-waiting")
+    here.run(*LOAD, **HELD_BACK)
+    assert [entry["change"] for entry in listed(here)["entries"]] == ["link"] * links + ["update"]
+    time.sleep(1.1)
+    assert here.run(*REPLAY, "--limit", str(links)).document["sent"] == links
+    assert here.run(*REPLAY).code == 0
+    assert "renamed-while-waiting" in names(here)
+    clean(here)
+
+
 def test_a_dropped_write_is_gone_recorded_and_planned_anew_by_a_load(parked: Town) -> None:
     (entry,) = listed(parked)["entries"]
     dropped = queue(parked, "drop", str(entry["id"]), "--yes", "--json")

@@ -226,8 +226,13 @@ class Journal(Protocol):
         """Entries intended and not settled, or settled unknown: to be looked up before anything is repeated."""
 
     def doubted(self) -> Sequence[JournalEntry]:
-        """Creates, updates and restores of CIs that were sent without an answer, looked for in vain and queued: the
-        instance may have carried them out since."""
+        """What was sent without an answer and looked for in vain, oldest first: the instance may have carried it out
+        since. So until a later write of the record is answered, though another may have taken its place in the queue.
+        """
+
+    def carried_out(self, run_id: str, late: Mapping[int, Settlement]) -> None:
+        """Doubted entries, by id, that are seen to have been carried out: DONE as by :meth:`settle`. What has taken
+        their place since stays."""
 
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first; those behind one that is not settled too."""

@@ -10,18 +10,19 @@ from typing import TypeVar
 
 from beast_dream_snow_loader.core.audit import swept_deed
 from beast_dream_snow_loader.core.batching import MOST_ITEMS, link_batches, next_batch
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, Lane, LinkChange, Plan, UnlinkChange
+from beast_dream_snow_loader.core.changes import Change, ItemChange, Lane, LinkChange, Plan, UnlinkChange
 from beast_dream_snow_loader.core.edited import naming
 from beast_dream_snow_loader.core.events import ChangeSettled, FindingRaised, StepAdvanced
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.parking import is_own
 from beast_dream_snow_loader.core.planner import Replanning
-from beast_dream_snow_loader.core.ports import Batch, JournalEntry, Settlement
-from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.core.ports import Batch, Settlement
+from beast_dream_snow_loader.core.receipts import Outcome, Receipt
 from beast_dream_snow_loader.errors import ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.batch_size import BatchSize
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.recheck import Again, compared, rechecked
+from beast_dream_snow_loader.pipeline.steps.late import claimed, made_anew
 from beast_dream_snow_loader.pipeline.steps.look_up import settle_unknown
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -65,7 +66,7 @@ class Applier:
         self._lock = threading.Lock()
         self._wary = BatchSize(1, order.batch_size_max)
         self._suspects = world.journal.suspects()
-        self._doubted = _creates(world.journal.doubted())
+        self._doubted = made_anew(world.journal.doubted())
         self._answered = False
         self._fell = False
         self._links = {link.subject: link for link in plan.links}
@@ -195,7 +196,7 @@ class Applier:
             return ()
         self._remember(found)
         self._suspects = self._world.journal.suspects()
-        self._doubted = _creates(self._world.journal.doubted())
+        self._doubted = made_anew(self._world.journal.doubted())
         self._away = None
         return self._left()
 
@@ -268,7 +269,7 @@ class Applier:
             self._queue(changes, away)
             return
         self._world.journal.intend(self._order.run_id, changes)
-        receipts = send()
+        receipts = claimed(self._world, self._doubted, send())
         by_subject = {receipt.subject: receipt for receipt in receipts}
         recreated = [change.anew() for change in carried if change.subject in by_subject]
         self._world.journal.intend(self._order.run_id, recreated)
@@ -277,11 +278,6 @@ class Applier:
         self._remember(settled)
 
     def _settlement(self, change: Change, receipt: Receipt, together: Sequence[Receipt]) -> Settlement:
-        """What the engine has made meanwhile of an earlier request without an answer is there when it is sent again: by
-        its native key, which nobody else gives."""
-        late = change.type is ChangeType.CREATE and change.subject in self._doubted
-        if late and receipt.outcome is Outcome.DONE:
-            receipt = replace(receipt, operation=Operation.INSERTED)
         return Settlement(change=change, receipt=receipt, own=is_own(receipt, together, answered=self._answered))
 
     def _send(self, batch: Batch, sizes: BatchSize) -> Sequence[Receipt]:
@@ -343,7 +339,3 @@ class Applier:
 
 def _replanning(world: World, order: Order) -> Again:
     return Replanning(rules=order.rules, now=world.clock.now(), full=order.full)
-
-
-def _creates(entries: Iterable[JournalEntry]) -> frozenset[str]:
-    return frozenset(entry.change.subject for entry in entries if entry.change.type is ChangeType.CREATE)

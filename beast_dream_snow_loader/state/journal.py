@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Engine, Row, Select, func, or_, select
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.audit import Deed, Kind, deed_of
-from beast_dream_snow_loader.core.changes import UPDATING, Change, ChangeType, ItemChange
+from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange
 from beast_dream_snow_loader.core.content import content_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.parking import NOT_FOUND, QueueLimits
+from beast_dream_snow_loader.core.parking import QueueLimits
 from beast_dream_snow_loader.core.past import PastWrite
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.postmortem import Settled
@@ -28,9 +28,13 @@ from beast_dream_snow_loader.state.audit_log import SqlAuditLog
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.engine import reading
 from beast_dream_snow_loader.state.journal_rows import (
+    DECIDE,
     REWORD,
     SETTLE,
     come_up,
+    decide,
+    done_row,
+    doubted_of,
     entry_of,
     new_rows,
     place,
@@ -43,11 +47,10 @@ from beast_dream_snow_loader.state.journal_rows import (
 from beast_dream_snow_loader.state.lease import Fence, writing_under
 from beast_dream_snow_loader.state.queue import SqlQueue
 from beast_dream_snow_loader.state.recording import record
-from beast_dream_snow_loader.state.schema import PENDING, STANDING, UNSETTLED, EntryState, journal
+from beast_dream_snow_loader.state.schema import DOUBTED, PENDING, STANDING, UNSETTLED, EntryState, journal
 from beast_dream_snow_loader.state.unread import from_table
 
 _AT_ONCE = 1000
-_OF_CIS = (ChangeType.CREATE, *UPDATING)
 _ANSWERED = "Once ServiceNow answers,"
 _FIRST = {ReadOnlyMode.code: 'Set servicenow.mode to "normal"; then'}
 """What comes before a full queue can be sent, by why its writes wait."""
@@ -151,18 +154,31 @@ class SqlJournal:
             record(connection, settlements, now)
             settled = [(pending[s.change.subject], row["new_state"]) for s, row in zip(settlements, rows, strict=True)]
             come_up(connection, settled, now)
+            decide(connection, (s.change.subject for s in settlements if s.receipt.outcome is Outcome.DONE))
             self._record(connection, run_id, Kind.SETTLED, [deed_of(s.change, s.receipt) for s in settlements])
+
+    def carried_out(self, run_id: str, late: Mapping[int, Settlement]) -> None:
+        """Doubted entries, by id, that were carried out after all: done, as :meth:`settle` has it. What has taken their
+        place since goes on waiting, what was sent of the same records before them is over. One that is settled by now
+        is left out."""
+        now = self._clock.now()
+        with self._writing() as connection:
+            if not (there := doubted_of(connection, late)):
+                return
+            done = {number: late[number] for number in there}
+            connection.execute(SETTLE, [done_row(number, settlement, now) for number, settlement in done.items()])
+            connection.execute(DECIDE, [{"entry": number, "of": subject} for number, subject in there.items()])
+            record(connection, list(done.values()), now)
+            self._record(connection, run_id, Kind.SETTLED, [deed_of(s.change, s.receipt) for s in done.values()])
 
     def unknown(self) -> Sequence[JournalEntry]:
         """Entries whose outcome is not known, in the order they were intended."""
         return self._entries(_entries_in(*UNSETTLED))
 
     def doubted(self) -> Sequence[JournalEntry]:
-        """Writes of CIs that wait because they were sent without an answer and were not there when they were looked
-        for."""
-        c = journal.c
-        written = c.change_type.in_(_OF_CIS)
-        return self._entries(_entries_in(EntryState.LATER).where(written, c.code == NOT_FOUND))
+        """What was sent without an answer and was not there when it was looked for, until a later write of the record
+        is answered; whether it waits to be sent again, or another has taken its place since."""
+        return self._entries(select(journal).where(DOUBTED).order_by(journal.c.id))
 
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first; a write that was sent again in vain keeps its place. Those behind one

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, false, func, or_, select, update
 
 from beast_dream_snow_loader.core.changes import Change
 from beast_dream_snow_loader.core.content import content_of
 from beast_dream_snow_loader.core.parking import NOT_FOUND, QueueLimits, attempts_after, parks
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
-from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.core.receipts import Outcome, Receipt
 from beast_dream_snow_loader.errors import StateError
 from beast_dream_snow_loader.redaction import masked
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
-from beast_dream_snow_loader.state.schema import OVER, PENDING, STANDING, UNSETTLED, EntryState, journal
+from beast_dream_snow_loader.state.schema import DOUBTED, OVER, PENDING, STANDING, UNSETTLED, EntryState, journal
 from beast_dream_snow_loader.state.statements import portions
 from beast_dream_snow_loader.state.unread import from_table
 
@@ -73,13 +73,23 @@ SETTLE = (
     .values(
         {
             name: bindparam(f"new_{name}")
-            for name in ("state", "settled_at", "attempts", "due_at", "code", "message", "operation", "sys_id")
+            for name in (
+                "state",
+                "settled_at",
+                "attempts",
+                "due_at",
+                "code",
+                "message",
+                "operation",
+                "sys_id",
+                "doubted",
+            )
         }
     )
 )
 
 
-_NOT_DOUBTED = journal.c.code != NOT_FOUND
+_NOT_DOUBTED = journal.c.doubted.is_(false())
 REWORD = update(journal).where(journal.c.id == bindparam("entry"), _NOT_DOUBTED).values(change=bindparam("new_change"))
 """What was looked for in vain may have been carried out since: what it says of the CI before stays (R3.5)."""
 
@@ -129,11 +139,33 @@ def come_up(connection: Connection, settled: Iterable[tuple[Standing, EntryState
 
 
 def supersede(connection: Connection, entries: Iterable[Standing], now: datetime) -> None:
-    """With what is queued behind them."""
+    """With what is queued behind them. That they were sent without an answer is not forgotten."""
     rows = [{"entry": one.id} for entry in entries for one in (entry, entry.next) if one is not None]
     if rows:
         superseded = update(journal).where(journal.c.id == bindparam("entry"))
-        connection.execute(superseded.values(state=EntryState.SUPERSEDED, settled_at=now), rows)
+        doubted = or_(journal.c.doubted, *(journal.c.state == state for state in UNSETTLED))
+        connection.execute(superseded.values(state=EntryState.SUPERSEDED, settled_at=now, doubted=doubted), rows)
+
+
+def decide(connection: Connection, subjects: Iterable[str]) -> None:
+    """A write of these was brought about: what was sent of them before comes too late, or not at all."""
+    for portion in portions(subjects):
+        connection.execute(update(journal).where(DOUBTED, journal.c.subject.in_(portion)).values(doubted=False))
+
+
+def doubted_of(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+    """Of these entries the subjects of those that are doubted still."""
+    c = journal.c
+    asked = [select(c.id, c.subject).where(DOUBTED, c.id.in_(portion)) for portion in portions(ids)]
+    return {row.id: row.subject for query in asked for row in connection.execute(query)}
+
+
+DECIDE = (
+    update(journal)
+    .where(DOUBTED, journal.c.subject == bindparam("of"), journal.c.id <= bindparam("entry"))
+    .values(doubted=False)
+)
+"""As :func:`decide`, up to one entry."""
 
 
 def new_rows(
@@ -178,16 +210,24 @@ def refuse_unintended(run_id: str, settlements: Sequence[Settlement], pending: M
 def settled_row(entry: Standing, settlement: Settlement, now: datetime, limits: QueueLimits) -> dict[str, Any]:
     receipt = settlement.receipt
     state, attempts = _settled(entry, receipt.outcome, limits, own=settlement.own)
+    return {**_row(entry.id, state, receipt, now), "new_attempts": attempts}
+
+
+def done_row(number: int, settlement: Settlement, now: datetime) -> dict[str, Any]:
+    return {**_row(number, EntryState.DONE, settlement.receipt, now), "new_attempts": 0}
+
+
+def _row(number: int, state: EntryState, receipt: Receipt, now: datetime) -> dict[str, Any]:
     return {
-        "entry": entry.id,
+        "entry": number,
         "new_state": state,
         "new_settled_at": now,
-        "new_attempts": attempts,
         "new_due_at": now if state is EntryState.LATER else None,
         "new_code": masked(receipt.code),
         "new_message": masked(receipt.message),
         "new_operation": receipt.operation.value,
         "new_sys_id": receipt.sys_id,
+        "new_doubted": receipt.code == NOT_FOUND,
     }
 
 

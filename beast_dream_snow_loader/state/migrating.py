@@ -37,7 +37,7 @@ class Migrations:
     head: str
 
 
-PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0013")
+PACKAGED = Migrations(scripts=Path(__file__).parent / "migrations", head="0014")
 
 
 def migrate(engine: Engine, clock: Clock, migrations: Migrations = PACKAGED, *, make: bool = True) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from beast_dream_snow_loader.core.ports import JournalEntry
 from beast_dream_snow_loader.state.engine import reading
 from beast_dream_snow_loader.state.journal_rows import entry_of, place
 from beast_dream_snow_loader.state.schema import STANDING, EntryState, journal
-from beast_dream_snow_loader.state.statements import AT_ONCE
+from beast_dream_snow_loader.state.statements import portions
 
 _LAST_ID = 2**63 - 1
 Writing = Callable[[], AbstractContextManager[Connection]]
@@ -54,7 +54,7 @@ class SqlQueue:
         found: list[JournalEntry] = []
         ids = [number for number in ids if 0 < number <= _LAST_ID]
         with reading(self._engine) as connection:
-            for portion in _portions(ids):
+            for portion in portions(ids):
                 query = select(journal).where(STANDING, journal.c.id.in_(portion)).order_by(place, journal.c.id)
                 found += [entry_of(row) for row in connection.execute(query)]
         return found
@@ -72,7 +72,7 @@ class SqlQueue:
     def _change(self, change: Update, ids: Sequence[int], states: Sequence[EntryState]) -> int:
         changed = 0
         with self._writing() as connection:
-            for portion in _portions(ids):
+            for portion in portions(ids):
                 mine = change.where(STANDING, journal.c.id.in_(portion), journal.c.state.in_(states))
                 changed += connection.execute(mine).rowcount
         return changed
@@ -80,7 +80,3 @@ class SqlQueue:
     @staticmethod
     def _of(states: Sequence[EntryState]) -> Select[Any]:
         return select(journal).where(STANDING, journal.c.state.in_(states))
-
-
-def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))

@@ -48,6 +48,9 @@ OVER = (EntryState.DONE, EntryState.REFUSED, EntryState.SUPERSEDED, EntryState.D
 STANDING = text("state IN ('open', 'unknown', 'later', 'dead')")
 """What is not over. Written out, because no database proves from bound values that the index below is enough."""
 
+DOUBTED = text("doubted")
+"""Written out for the same reason."""
+
 meta = Table(
     "meta",
     metadata,
@@ -113,6 +116,8 @@ journal = Table(
     Column("operation", Text, nullable=False, server_default=""),
     Column("sys_id", Text),
     Column("behind", Boolean, nullable=False, server_default=false()),  # queued while an older one is to be looked up
+    Column("doubted", Boolean, nullable=False, server_default=false()),  # sent; may yet be, or have been, carried out
+    Index("ix_journal_doubted", "subject", sqlite_where=DOUBTED, postgresql_where=DOUBTED),
     Index("uq_journal_pending", "subject", "behind", unique=True, sqlite_where=STANDING, postgresql_where=STANDING),
     sqlite_autoincrement=True,  # ids order entries, so none may come back after a clean-up
 )

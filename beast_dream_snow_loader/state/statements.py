@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Table
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
     from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
+V = TypeVar("V")
 AT_ONCE = 1000
 """Values named in one statement; both databases take more, none of our batches has more."""
 
 
-def portions(values: Iterable[str]) -> Iterator[Sequence[str]]:
+def portions(values: Iterable[V]) -> Iterator[Sequence[V]]:
     """The values without repetition, in portions for ``IN (…)``."""
     distinct = list(dict.fromkeys(values))
     return (distinct[start : start + AT_ONCE] for start in range(0, len(distinct), AT_ONCE))

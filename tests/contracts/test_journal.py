@@ -232,7 +232,70 @@ def test_what_waits_behind_a_write_that_was_carried_out_after_all_is_queued_afte
 def test_what_waits_behind_a_write_that_was_not_carried_out_takes_its_place(store, make, behind):
     store.journal.settle("run-4", [make.settlement(make.change(1), Outcome.LATER, code="unknown.not_found")])
     assert (waiting(store), store.journal.unknown()) == ([behind, make.change(2), make.change(3)], [])
-    assert not store.journal.doubted()
+    assert [entry.change for entry in store.journal.doubted()] == [make.change(1)]
+
+
+IN_VAIN = {"outcome": Outcome.LATER, "code": "unknown.not_found"}
+
+
+@pytest.fixture
+def doubted(store, make):
+    """Sent without an answer, looked for in vain, and given up for a newer write that waits."""
+    store.journal.intend("run-1", [make.change(1)])
+    store.journal.settle("run-2", [make.settlement(make.change(1), **IN_VAIN)])
+    newer = renamed(make, "newer")
+    queue(store, newer, run="run-3")
+    (entry,) = store.journal.doubted()
+    return entry, newer
+
+
+def test_what_was_carried_out_late_is_done_by_who_sent_it_and_what_took_its_place_goes_on_waiting(store, make, doubted):
+    entry, newer = doubted
+    store.journal.carried_out("run-4", {entry.id: make.inserted(1)})
+    assert (waiting(store), store.journal.doubted()) == ([newer], [])
+    assert [settlement.change for settlement in store.journal.done("run-1")] == [make.change(1)]
+    assert store.ledger.known().items[make.key(1)].created_by_us
+
+
+def test_what_was_carried_out_late_is_settled_once(store, make, doubted):
+    entry, _ = doubted
+    for run in ("run-4", "run-5"):
+        store.journal.carried_out(run, {entry.id: make.inserted(1)})
+    assert len(store.journal.done("run-1")) == 1
+
+
+@pytest.mark.parametrize("give_up", ["supersede", "drop", "send"])
+def test_what_was_looked_for_in_vain_stays_in_doubt_whatever_becomes_of_its_entry(store, make, give_up):
+    store.journal.intend("run-1", [make.change(1)])
+    store.journal.settle("run-2", [make.settlement(make.change(1), **IN_VAIN)])
+    (entry,) = store.journal.queued()
+    if give_up == "supersede":
+        store.journal.supersede([entry.change.subject])
+    elif give_up == "drop":
+        store.journal.queue.drop([entry.id])
+    else:
+        send(store, make, make.change(1), Outcome.REFUSED, run="run-3")
+    assert [one.id for one in store.journal.doubted()] == [entry.id]
+
+
+def test_a_later_write_of_the_record_that_is_answered_ends_the_doubt(store, make, doubted):
+    _, newer = doubted
+    send(store, make, newer, Outcome.DONE, run="run-4")
+    assert store.journal.doubted() == []
+
+
+def test_what_was_carried_out_late_ends_no_doubt_of_what_was_sent_after_it(store, make, doubted):
+    entry, newer = doubted
+    store.journal.intend("run-4", [newer])
+    store.journal.settle("run-5", [make.settlement(newer, **IN_VAIN)])
+    store.journal.carried_out("run-6", {entry.id: make.inserted(1)})
+    assert [one.change for one in store.journal.doubted()] == [newer]
+
+
+def test_an_unsettled_write_that_is_superseded_is_not_forgotten(store, make):
+    store.journal.intend("run-1", [make.change(1)])
+    store.journal.supersede([make.change(1).subject])
+    assert [entry.change for entry in store.journal.doubted()] == [make.change(1)]
 
 
 def test_what_waits_behind_a_write_stays_behind_it_while_nobody_knows(store, make, behind):

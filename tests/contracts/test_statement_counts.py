@@ -49,6 +49,7 @@ SETTLE = [
     "INSERT ledger_items",
     "SELECT ledger_items",
     "INSERT ledger_relations",
+    "UPDATE journal",
     *AUDIT,
     "COMMIT",
 ]

@@ -44,9 +44,8 @@ class Mishap(StrEnum):
 @dataclass(slots=True, kw_only=True)
 class Late:
     """What the trials saw, by path and mishap. ``told``: trials of the Table path with double CIs, which the program
-    told of; ``double_edges``: with double edges, told of too. ``unclaimed``: trials in which the engine
-    had drawn edges already when they were sent again, so that the program does not count them as drawn by it; nor CIs
-    where a single request came twice, of which it cannot know."""
+    told of; ``double_edges``: with double edges, told of too. ``unclaimed``: trials in which a single request
+    came twice, of which it cannot know, so that it does not count what that made as its own."""
 
     trials: Counter[str] = field(default_factory=Counter)
     told: int = 0
@@ -107,8 +106,8 @@ class Bench:
             return
         yield from list(faults(stage.place))[:3]
         kept = list(astray(stage.place, stage.forge.state))
-        cautious = f"the ledger does not say that we {'' if mishap is Mishap.TWICE else 'drew'}"
-        unclaimed = [one for one in kept if self.path == "engine" and one.startswith(cautious)]
+        twice_sent = mishap is Mishap.TWICE and self.path == "engine"
+        unclaimed = [one for one in kept if twice_sent and one.startswith("the ledger does not say that we ")]
         into.unclaimed += bool(unclaimed)
         yield from [one for one in kept if one not in unclaimed][:3]
         before = stage.place.writes()

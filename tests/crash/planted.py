@@ -73,7 +73,7 @@ def _one(module: str, old: str, new: str) -> tuple[Edit, ...]:
 
 
 _INTEND_AND_SEND = """        self._world.journal.intend(self._order.run_id, changes)
-        receipts = send()
+        receipts = claimed(self._world, self._doubted, send())
 """
 _SETTLE_FIRST = """        self._world.journal.intend(self._order.run_id, changes)
         knowns = [getattr(change, "known", None) for change in changes]
@@ -84,10 +84,10 @@ _SETTLE_FIRST = """        self._world.journal.intend(self._order.run_id, change
         self._world.journal.settle(
             self._order.run_id, [Settlement(change=c, receipt=r) for c, r in zip(changes, early)]
         )
-        receipts = send()
+        receipts = claimed(self._world, self._doubted, send())
         self._world.journal.intend(self._order.run_id, changes)
 """
-_SEND_FIRST = """        receipts = send()
+_SEND_FIRST = """        receipts = claimed(self._world, self._doubted, send())
         self._world.journal.intend(self._order.run_id, changes)
 """
 _BY_KEY = """    there = world.cmdb.find([change.item.key for change in changes]) if changes else {}
@@ -116,7 +116,7 @@ _SUPERSEDE_THEN_INTEND = """            supersede(connection, standing.values(),
             connection.execute(journal.insert(), new_rows(run_id, changes, standing, now))
 """
 _QUEUED_AGAIN = """        outcome=Outcome.LATER,
-        code=NOT_FOUND,
+        code=NOT_FOUND if sent else END_UNKNOWN,
 """
 _QUEUE_THE_REST = """    world.journal.settle(order.run_id, rest)
     return [*found, *rest]
@@ -125,6 +125,7 @@ _FORGET_THE_REST = """    world.journal.supersede([settlement.change.subject for
     return found
 """
 _LOOK_UP = "pipeline/steps/look_up.py"
+_SIGHTINGS = "pipeline/steps/sightings.py"
 
 PLANTED: Sequence[Planted] = (
     Planted(
@@ -142,14 +143,16 @@ PLANTED: Sequence[Planted] = (
     Planted(
         name="what was left open is not looked up",
         edits=_one(
-            _LOOK_UP, "    if not entries:\n        return ()\n    found", "    if True:\n        return ()\n    found"
+            _LOOK_UP,
+            "settled = _settle_open(world, order, entries) if entries else ()",
+            "settled: list[Settlement] = []",
         ),
         story=FIRST,
         moments=(answered,),
     ),
     Planted(
         name="looked up by name",
-        edits=_one(_LOOK_UP, _BY_KEY, _BY_NAME),
+        edits=_one(_SIGHTINGS, _BY_KEY, _BY_NAME),
         story=NAMESAKES,
         moments=(unsent, answered),
     ),
@@ -185,15 +188,15 @@ PLANTED: Sequence[Planted] = (
     ),
     Planted(
         name="updates are not looked up",
-        edits=_one(_LOOK_UP, "*created, *_updated(world, entries), ", "*created, "),
+        edits=_one(_LOOK_UP, "*updated(world, entries, late=late), ", ""),
         story=RENAMED,
         moments=(answered,),
     ),
     Planted(
         name="edges taken for drawn when their ends are there",
         edits=_one(
-            _LOOK_UP,
-            "    there = world.cmdb.find_edges(wanted, since) if wanted else {}\n",
+            _SIGHTINGS,
+            "    there = world.cmdb.find_edges(wanted) if wanted else {}\n",
             '    there = {edge.relation_key: SysId("0" * 32) for edge in wanted}\n',
         ),
         story=CHANGED,

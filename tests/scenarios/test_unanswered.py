@@ -11,9 +11,7 @@ import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
-from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
 from beast_dream_snow_loader.sandbox.servicenow import oracle
-from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import (
@@ -32,6 +30,7 @@ from tests.scenarios.desk import (
     switches,
     value,
 )
+from tests.scenarios.keeper import Keeper
 
 BETWEEN = "/api/now/stats/sys_object_source"
 """Asked after what was left open was looked for, and before the engine is asked about new records."""
@@ -48,30 +47,6 @@ def rename(here: Town, name: str) -> None:
 def add(here: Town, name: str) -> None:
     like = switch(here.estate)
     here.estate.add_device(site=like.site, model=like.model_code, name=name, uplink=like.uplink)
-
-
-class Keeper:
-    """Stands before the instance, and keeps a write back until a request of the path ``until`` comes."""
-
-    def __init__(self, app: ServiceNowApp) -> None:
-        self._app = app
-        self._kept: list[HttpRequest] = []
-        self.keeping, self.until = False, ""
-
-    def answer(self, request: HttpRequest) -> HttpAnswer:
-        if self.keeping and request.path == WRITES:
-            self._kept.append(request)
-            return HttpAnswer(status=503)
-        if request.path == self.until:
-            self.deliver()
-        return self._app.answer(request)
-
-    def deliver(self) -> None:
-        while self._kept:
-            assert self._app.answer(self._kept.pop(0)).status == 200
-
-    def control(self, request: HttpRequest) -> HttpAnswer | None:
-        return self._app.control(request)
 
 
 def named(here: Town, name: str) -> list[str]:

@@ -20,7 +20,7 @@ from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.guard import UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.steps.base_class import elsewhere, in_base_class
 from beast_dream_snow_loader.pipeline.steps.describe import described
-from beast_dream_snow_loader.pipeline.steps.late import made_late
+from beast_dream_snow_loader.pipeline.steps.look_up import made_late
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 

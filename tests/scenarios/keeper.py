@@ -1,0 +1,31 @@
+"""Who stands before the instance and carries out late what nobody waits for any more."""
+
+from __future__ import annotations
+
+from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
+from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
+from tests.scenarios.desk import WRITES
+
+
+class Keeper:
+    """Stands before the instance, and keeps a write back until a request of the path ``until`` comes."""
+
+    def __init__(self, app: ServiceNowApp) -> None:
+        self._app = app
+        self._kept: list[HttpRequest] = []
+        self.keeping, self.until = False, ""
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        if self.keeping and request.path == WRITES:
+            self._kept.append(request)
+            return HttpAnswer(status=503)
+        if request.path == self.until:
+            self.deliver()
+        return self._app.answer(request)
+
+    def deliver(self) -> None:
+        while self._kept:
+            assert self._app.answer(self._kept.pop(0)).status == 200
+
+    def control(self, request: HttpRequest) -> HttpAnswer | None:
+        return self._app.control(request)

@@ -1,0 +1,192 @@
+"""What the instance carries out after it was looked for in vain, and after something else took its place, is ours (Q3).
+
+Taken for somebody else's it would stay for good, and no rollback would undo it (R3.5).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from beast_dream_snow_loader.sandbox.estate import Estate
+from beast_dream_snow_loader.sandbox.faults import Effect, Fault
+from beast_dream_snow_loader.sandbox.servicenow import oracle
+from tests.scenarios.conftest import Town
+from tests.scenarios.desk import (
+    IN_SERVICE,
+    LOAD,
+    RETIRED,
+    RETIRING,
+    WRITES,
+    OpenTown,
+    away,
+    clean,
+    edges,
+    insert,
+    key_of,
+    leaves,
+    one_switch,
+    rules,
+    status,
+    switch,
+    switches,
+    value,
+)
+from tests.scenarios.keeper import Keeper
+
+REFUSED = Fault(effect=Effect.STATUS, status=429, path=WRITES)
+
+
+@pytest.fixture
+def here(town: OpenTown) -> Town:
+    """A loaded CMDB with somebody at its door."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8), door=Keeper)
+    here.run.variables |= {"SNOWLOAD_RETRY__MAX_ATTEMPTS": "1", **RETIRING}
+    assert here.run(*LOAD).code == 0
+    return here
+
+
+def lost(here: Town) -> str:
+    """What a load writes now is kept at the door and gets no answer. Its run."""
+    faults = here.sandbox.servicenow.faults
+    faults.add(Fault(effect=Effect.RESET_AFTER, path=WRITES))
+    here.door.keeping = True
+    ended = here.run(*LOAD)
+    here.door.keeping = False
+    faults.clear()
+    assert ended.code in (3, 8), ended.err
+    return str(ended.document["run_id"])
+
+
+def named(here: Town, name: str) -> str:
+    """The switch of which the tests speak is called so by UniFi now."""
+    here.estate.rename_device(switch(here.estate).mac, name)
+    return one_switch(here.estate)
+
+
+def added(here: Town, name: str) -> str:
+    like = switch(here.estate)
+    device = here.estate.add_device(site=like.site, model=like.model_code, name=name, uplink=like.uplink)
+    return key_of(device)
+
+
+def refused(here: Town) -> None:
+    """A load is told to come back later, after it has looked up what was left open."""
+    here.sandbox.servicenow.faults.add(REFUSED)
+    assert here.run(*LOAD).code == 8
+    here.sandbox.servicenow.faults.clear()
+
+
+def rolled_back(here: Town, run: str) -> int:
+    return here.run("rollback", run, "--env", "testing", "--created", "delete", "--json").code
+
+
+def test_an_update_that_unifi_took_back_meanwhile_is_taken_back_when_it_comes_after_all(here: Town) -> None:
+    before = switch(here.estate).name
+    key = named(here, "second")
+    lost(here)
+    named(here, before)
+    assert here.run(*LOAD).code == 0
+    here.door.deliver()
+    assert value(here, key, "name") == "second"
+    ended = here.run(*LOAD)
+    assert (ended.code, "field.overridden_by_hand" in rules(ended), value(here, key, "name")) == (0, False, before)
+    clean(here)
+
+
+def test_an_update_whose_place_a_newer_one_took_in_the_queue_is_no_edit_of_a_person(here: Town) -> None:
+    """The newer one waited behind it, and was told to wait again once the older one had been looked for."""
+    key = named(here, "second")
+    lost(here)
+    away(here)
+    named(here, "third")
+    assert here.run(*LOAD).code == 8
+    here.sandbox.servicenow.faults.clear()
+    refused(here)
+    here.door.deliver()
+    assert value(here, key, "name") == "second"
+    assert (here.run(*LOAD).code, value(here, key, "name")) == (0, "third")
+    clean(here)
+
+
+def test_a_create_that_comes_after_a_newer_one_took_its_place_is_ours_with_what_it_holds(here: Town) -> None:
+    key = added(here, "second")
+    run = lost(here)
+    named_again = next(device for device in switches(here.estate) if device.name == "second")
+    here.estate.rename_device(named_again.mac, "third")
+    refused(here)
+    here.door.deliver()
+    assert value(here, key, "name") == "second"
+    renamed = here.run(*LOAD)
+    assert (renamed.code, value(here, key, "name")) == (0, "third")
+    clean(here)
+    assert [rolled_back(here, one) for one in (renamed.document["run_id"], run)] == [0, 0]
+    assert key not in oracle.by_native_key(here.app.instance, "UniFi")
+
+
+def test_a_create_of_a_device_that_unifi_no_longer_shows_is_known_when_it_comes(here: Town) -> None:
+    """Otherwise nobody would ever retire the CI."""
+    key = added(here, "second")
+    lost(here)
+    here.estate.remove_device(next(device for device in switches(here.estate) if device.name == "second").mac)
+    assert here.run(*LOAD).code == 0
+    here.door.deliver()
+    assert status(here, key) == IN_SERVICE
+    for _ in range(3):
+        assert here.run(*LOAD).code == 0
+    assert status(here, key) == RETIRED
+
+
+def test_a_create_that_led_to_a_ci_somebody_made_meanwhile_makes_it_none_of_ours(here: Town) -> None:
+    key = added(here, "second")
+    run = lost(here)
+    refused(here)
+    theirs = insert(here, name="second")
+    here.door.deliver()
+    assert oracle.by_native_key(here.app.instance, "UniFi")[key].sys_id == theirs
+    assert here.run(*LOAD).code == 0
+    here.estate.rename_device(next(device for device in switches(here.estate) if device.name == "second").mac, "third")
+    assert (here.run(*LOAD).code, value(here, key, "name")) == (0, "second")
+    rolled_back(here, run)
+    assert here.app.instance.get("cmdb_ci", theirs) is not None
+
+
+def test_a_retirement_that_comes_when_the_device_is_back_is_taken_back(here: Town) -> None:
+    device = leaves(here)[0]
+    key = key_of(device)
+    here.estate.remove_device(device.mac)
+    assert here.run(*LOAD).code == 0
+    lost(here)
+    assert status(here, key) == IN_SERVICE
+    here.estate.add_device(
+        site=device.site, model=device.model_code, name=device.name, uplink=device.uplink, mac=device.mac
+    )
+    refused(here)
+    here.door.deliver()
+    assert status(here, key) == RETIRED
+    assert (here.run(*LOAD).code, status(here, key)) == (0, IN_SERVICE)
+    clean(here)
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_an_edge_that_comes_late_goes_when_the_device_hangs_elsewhere(here: Town, back: bool) -> None:
+    """``back``: UniFi had gone back to the old end before it came; else the device moved after it was sent again."""
+    first, second = switches(here.estate)[:2]
+    device = next(one for one in leaves(here) if one.uplink == first.mac)
+    here.estate.change_uplink(device.mac, second.mac)
+    assert here.run(*LOAD).code == 0
+    lost(here)
+    wrong = (key_of(device), "Connects to::Connected by", key_of(second))
+    if back:
+        here.estate.change_uplink(device.mac, first.mac)
+        assert here.run(*LOAD).code == 0
+    else:
+        refused(here)
+    here.door.deliver()
+    assert wrong in edges(here)
+    if not back:
+        assert here.run(*LOAD).code == 0
+        here.estate.change_uplink(device.mac, first.mac)
+    for _ in range(3):
+        assert here.run(*LOAD).code == 0
+    assert wrong not in edges(here)
+    clean(here)

@@ -178,7 +178,8 @@ class SqlJournal:
     def doubted(self) -> Sequence[JournalEntry]:
         """What was sent without an answer and was not there when it was looked for, until a later write of the record
         is answered; whether it waits to be sent again, or another has taken its place since."""
-        return self._entries(select(journal).where(DOUBTED).order_by(journal.c.id))
+        few = self._entries(select(journal).where(DOUBTED))  # asked for in an order, SQLite would read all of them
+        return sorted(few, key=lambda entry: entry.id)
 
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first; a write that was sent again in vain keeps its place. Those behind one

@@ -43,17 +43,20 @@ def as_sent(world: World, seen: Iterable[Settlement], doubted: Sequence[JournalE
     return [_as_held(one, others.get(one.change.subject, ()), stored) for one in seen]
 
 
-def claimed(world: World, doubted: Mapping[str, ChangeType], receipts: Sequence[Receipt]) -> list[Receipt]:
+def claimed(
+    world: World, doubted: Mapping[str, ChangeType], changes: Iterable[Change], receipts: Sequence[Receipt]
+) -> Sequence[Receipt]:
     """What is there when a ``doubted`` create or link is sent again was made by the first request: the engine found it
     by its native key, which nobody else gives, and the edge was not there when it was looked for."""
-    there = [one for one in receipts if one.operation in _AS_OTHERS and one.subject in doubted]
-    theirs = _made_by_others(world, [one for one in there if doubted[one.subject] is ChangeType.CREATE])
-    ours = {one.subject: _MADE[doubted[one.subject]] for one in there if one.sys_id not in theirs}
+    again = {one.subject: one.type for one in changes if doubted.get(one.subject) is one.type}
+    there = [one for one in receipts if one.operation in _AS_OTHERS and one.subject in again]
+    theirs = _made_by_others(world, [one for one in there if again[one.subject] is ChangeType.CREATE])
+    ours = {one.subject: _MADE[again[one.subject]] for one in there if one.sys_id not in theirs}
     return [replace(one, operation=ours[one.subject]) if one.subject in ours else one for one in receipts]
 
 
 def made_anew(doubted: Iterable[JournalEntry]) -> Mapping[str, ChangeType]:
-    """What :func:`claimed` may find."""
+    """What :func:`claimed` may find, by subject."""
     return {entry.change.subject: entry.change.type for entry in doubted if entry.change.type in _MADE}
 
 

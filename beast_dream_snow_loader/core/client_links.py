@@ -10,7 +10,7 @@ from beast_dream_snow_loader.core.desired import ClientLink
 from beast_dream_snow_loader.core.edge_checks import removed
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.known import KnownItem, KnownRelation
+from beast_dream_snow_loader.core.known import KnownRelation
 from beast_dream_snow_loader.core.moves import follow
 from beast_dream_snow_loader.core.observed import Looked
 
@@ -130,10 +130,13 @@ def _finding(rule: str, severity: Severity, message: str, count: int) -> Finding
     return Finding(record="clients", rule=rule, severity=severity, message=message, value=str(count))
 
 
-def as_drawn(link: LinkChange, devices: Mapping[SourceKey, KnownItem]) -> KnownRelation:
-    """The edge as it is in the CMDB once drawn, to look it up by its ends. KeyError when the device is not known."""
-    relation, upper = link.relation, devices[link.relation.upper].sys_id
-    parent, child = (upper, link.lower_sys_id) if relation.reversed else (link.lower_sys_id, upper)
+def as_drawn(link: LinkChange, ends: Mapping[SourceKey, SysId]) -> KnownRelation | None:
+    """The edge as it is in the CMDB once drawn, to look it up by its ends. None when one of them is not known."""
+    relation = link.relation
+    lower, upper = link.lower_sys_id or ends.get(relation.lower), ends.get(relation.upper)
+    if lower is None or upper is None:
+        return None
+    parent, child = (upper, lower) if relation.reversed else (lower, upper)
     return KnownRelation(
         relation_key=relation.key,
         parent=relation.parent,

@@ -109,18 +109,25 @@ class KnownRelation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """A relation as the instance holds it, whoever drew it. ``made_by`` is an account, empty where it is not shown."""
+    """A relation as the instance holds it, whoever drew it. ``made_by`` is an account, empty where it is not shown;
+    ``made_at`` by the instance's clock."""
 
     sys_id: SysId
     parent: str
     child: str
     made_by: str = ""
+    made_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownState:
     items: Mapping[SourceKey, KnownItem] = field(default_factory=dict)
     relations: Mapping[str, KnownRelation] = field(default_factory=dict)
+
+    @property
+    def sys_ids(self) -> Mapping[SourceKey, SysId]:
+        """The CIs by their keys."""
+        return {key: item.sys_id for key, item in self.items.items()}
 
     @property
     def standing(self) -> KnownState:

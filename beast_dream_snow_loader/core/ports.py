@@ -139,9 +139,12 @@ class Cmdb(Protocol):
     def drawn_to(self, sys_ids: Iterable[SysId]) -> Sequence[Drawn]:
         """Every relation of these CIs, whoever drew it. Rejected, NotAuthorised when relations cannot be read."""
 
-    def find_edges(self, wanted: Iterable[KnownRelation], since: datetime | None = None) -> Mapping[str, SysId]:
+    def find_edges(self, wanted: Iterable[KnownRelation]) -> Mapping[str, SysId]:
         """The rows of cmdb_rel_ci behind these edges, by relation key. One that is gone, or was turned into another
-        edge since, is not in the answer; nor is one that was there before ``since`` by the instance's clock."""
+        edge since, is not in the answer."""
+
+    def find_drawn(self, wanted: Iterable[KnownRelation]) -> Mapping[str, Drawn]:
+        """The same, with when and by whom they were made."""
 
     def unlink(self, changes: Sequence[UnlinkChange]) -> Sequence[Receipt]:
         """Remove edges: one receipt per change, in order, with outcomes as for :meth:`apply`.
@@ -195,6 +198,11 @@ class JournalEntry:
     settled_at: datetime | None = None
     content: str = ""
 
+    @property
+    def waits(self) -> bool:
+        """To be sent, again or for the first time."""
+        return self.state == "later"
+
 
 class Journal(Protocol):
     """Intend, write, settle. Every method is durable when it returns."""
@@ -227,12 +235,15 @@ class Journal(Protocol):
 
     def doubted(self) -> Sequence[JournalEntry]:
         """What was sent without an answer and looked for in vain, oldest first: the instance may have carried it out
-        since. So until a later write of the record is answered, though another may have taken its place in the queue.
-        """
+        since. That ends when a later write of the record is done, or when the instance cannot be at it any more; that
+        another one has taken its place in the queue, or that it was parked or dropped, does not end it."""
 
     def carried_out(self, run_id: str, late: Mapping[int, Settlement]) -> None:
         """Doubted entries, by id, that are seen to have been carried out: DONE as by :meth:`settle`. What has taken
         their place since stays."""
+
+    def end_doubt(self, entry_ids: Iterable[int]) -> None:
+        """These cannot be carried out any more."""
 
     def queued(self, limit: int | None = None) -> Sequence[JournalEntry]:
         """Entries settled "later", oldest first; those behind one that is not settled too."""

@@ -269,7 +269,7 @@ class Applier:
             self._queue(changes, away)
             return
         self._world.journal.intend(self._order.run_id, changes)
-        receipts = claimed(self._world, self._doubted, changes, send())
+        receipts = claimed(self._world, self._order, self._doubted, changes, send())
         by_subject = {receipt.subject: receipt for receipt in receipts}
         recreated = [change.anew() for change in carried if change.subject in by_subject]
         self._world.journal.intend(self._order.run_id, recreated)

@@ -58,7 +58,9 @@ class ClientLinker:
         if self._applier.away:
             return True
         try:
-            self._there = self._world.cmdb.find_edges([as_drawn(link, self._devices) for link in links])
+            ends = {key: device.sys_id for key, device in self._devices.items()}
+            drawn = [as_drawn(link, ends) for link in links]
+            self._there = self._world.cmdb.find_edges([edge for edge in drawn if edge is not None])
         except AWAY as error:
             self._applier.stop(error)
         except UNREADABLE as error:

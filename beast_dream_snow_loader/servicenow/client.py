@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.changes import ItemChange, LinkChange, UnlinkChange
@@ -15,7 +14,6 @@ from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, Drawn, KnownItem, KnownRelation
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, HARDWARE
 from beast_dream_snow_loader.core.matching import Match
-from beast_dream_snow_loader.core.normalize import cmdb_time
 from beast_dream_snow_loader.core.ports import Batch, Deleted, Wishes
 from beast_dream_snow_loader.core.receipts import Receipt
 from beast_dream_snow_loader.servicenow import base_class, edges, looking, lookup, macs, sources, stored
@@ -148,11 +146,13 @@ class ServiceNowAPIClient:
         planned for the engine."""
         return self._writer.apply(batch, falling)
 
-    def find_edges(self, wanted: Iterable[KnownRelation], since: datetime | None = None) -> Mapping[str, SysId]:
-        """The rows behind edges we drew, by relation key; one that is gone, or older, is not in the answer."""
-        rows = edges.find(self._reader, wanted)
-        oldest = cmdb_time(since) if since is not None else ""
-        return {key: SysId(row["sys_id"]) for key, row in rows.items() if row.get("sys_created_on", "") >= oldest}
+    def find_edges(self, wanted: Iterable[KnownRelation]) -> Mapping[str, SysId]:
+        """The rows behind edges we drew, by relation key; one that is gone is not in the answer."""
+        return {key: SysId(row["sys_id"]) for key, row in edges.find(self._reader, wanted).items()}
+
+    def find_drawn(self, wanted: Iterable[KnownRelation]) -> Mapping[str, Drawn]:
+        """The same, with what the rows say of themselves."""
+        return {key: edges.drawn(row) for key, row in edges.find(self._reader, wanted).items()}
 
     def edges_between(self, wanted: Iterable[KnownRelation]) -> Mapping[str, tuple[SysId, ...]]:
         """Every row that joins the ends of these edges as they do, by relation key."""

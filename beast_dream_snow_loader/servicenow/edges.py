@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.known import Drawn, KnownRelation
+from beast_dream_snow_loader.core.normalize import parse_cmdb_time
 from beast_dream_snow_loader.errors import SnowloadError
 from beast_dream_snow_loader.servicenow.apis.table import TableRead
 from beast_dream_snow_loader.servicenow.query import Query
@@ -64,10 +65,18 @@ def drawn_to(reader: Reader, sys_ids: Iterable[str]) -> list[Drawn]:
         for end in ("parent", "child")
     ]
     rows = {row["sys_id"]: row for row in reader.all_of(asked)}
-    return [
-        Drawn(sys_id=SysId(key), parent=row["parent"], child=row["child"], made_by=row.get(_MADE_BY, ""))
-        for key, row in rows.items()
-    ]
+    return [drawn(row) for row in rows.values()]
+
+
+def drawn(row: Row) -> Drawn:
+    """What a row says of the relation."""
+    return Drawn(
+        sys_id=SysId(row["sys_id"]),
+        parent=row.get("parent", ""),
+        child=row.get("child", ""),
+        made_by=row.get(_MADE_BY, ""),
+        made_at=parse_cmdb_time(row.get("sys_created_on", "")),
+    )
 
 
 def _sorted(wanted: Sequence[KnownRelation]) -> tuple[dict[str, KnownRelation], list[KnownRelation]]:

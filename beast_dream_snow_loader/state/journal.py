@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, func, or_, select
+from sqlalchemy import Connection, Engine, Row, Select, func, or_, select, update
 
 from beast_dream_snow_loader.clock import Clock
 from beast_dream_snow_loader.core.audit import Deed, Kind, deed_of
@@ -48,6 +48,7 @@ from beast_dream_snow_loader.state.lease import Fence, writing_under
 from beast_dream_snow_loader.state.queue import SqlQueue
 from beast_dream_snow_loader.state.recording import record
 from beast_dream_snow_loader.state.schema import DOUBTED, PENDING, STANDING, UNSETTLED, EntryState, journal
+from beast_dream_snow_loader.state.statements import portions
 from beast_dream_snow_loader.state.unread import from_table
 
 _AT_ONCE = 1000
@@ -171,13 +172,19 @@ class SqlJournal:
             record(connection, list(done.values()), now)
             self._record(connection, run_id, Kind.SETTLED, [deed_of(s.change, s.receipt) for s in done.values()])
 
+    def end_doubt(self, entry_ids: Iterable[int]) -> None:
+        """These cannot be carried out any more."""
+        with self._writing() as connection:
+            for portion in portions(entry_ids):
+                connection.execute(update(journal).where(DOUBTED, journal.c.id.in_(portion)).values(doubted=False))
+
     def unknown(self) -> Sequence[JournalEntry]:
         """Entries whose outcome is not known, in the order they were intended."""
         return self._entries(_entries_in(*UNSETTLED))
 
     def doubted(self) -> Sequence[JournalEntry]:
         """What was sent without an answer and was not there when it was looked for, until a later write of the record
-        is answered; whether it waits to be sent again, or another has taken its place since."""
+        is done or it cannot come any more; whether it waits to be sent again, or another has taken its place since."""
         few = self._entries(select(journal).where(DOUBTED))  # asked for in an order, SQLite would read all of them
         return sorted(few, key=lambda entry: entry.id)
 

@@ -148,7 +148,7 @@ def supersede(connection: Connection, entries: Iterable[Standing], now: datetime
 
 
 def decide(connection: Connection, subjects: Iterable[str]) -> None:
-    """A write of these was brought about: what was sent of them before comes too late, or not at all."""
+    """A later write of these was done: the engine leaves aside what was sent of them before and comes now."""
     for portion in portions(subjects):
         connection.execute(update(journal).where(DOUBTED, journal.c.subject.in_(portion)).values(doubted=False))
 

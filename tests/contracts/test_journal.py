@@ -278,7 +278,7 @@ def test_what_was_looked_for_in_vain_stays_in_doubt_whatever_becomes_of_its_entr
     assert [one.id for one in store.journal.doubted()] == [entry.id]
 
 
-def test_a_later_write_of_the_record_that_is_answered_ends_the_doubt(store, make, doubted):
+def test_a_later_write_of_the_record_that_is_done_ends_the_doubt(store, make, doubted):
     _, newer = doubted
     send(store, make, newer, Outcome.DONE, run="run-4")
     assert store.journal.doubted() == []
@@ -290,6 +290,13 @@ def test_what_was_carried_out_late_ends_no_doubt_of_what_was_sent_after_it(store
     store.journal.settle("run-5", [make.settlement(newer, **IN_VAIN)])
     store.journal.carried_out("run-6", {entry.id: make.inserted(1)})
     assert [one.change for one in store.journal.doubted()] == [newer]
+
+
+def test_what_cannot_come_any_more_is_doubted_no_longer_and_is_never_done_late(store, make, doubted):
+    entry, newer = doubted
+    store.journal.end_doubt([entry.id])
+    store.journal.carried_out("run-4", {entry.id: make.inserted(1)})
+    assert (store.journal.doubted(), store.journal.done("run-1"), waiting(store)) == ([], [], [newer])
 
 
 def test_an_unsettled_write_that_is_superseded_is_not_forgotten(store, make):

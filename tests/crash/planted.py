@@ -73,7 +73,7 @@ def _one(module: str, old: str, new: str) -> tuple[Edit, ...]:
 
 
 _INTEND_AND_SEND = """        self._world.journal.intend(self._order.run_id, changes)
-        receipts = claimed(self._world, self._doubted, changes, send())
+        receipts = claimed(self._world, self._order, self._doubted, changes, send())
 """
 _SETTLE_FIRST = """        self._world.journal.intend(self._order.run_id, changes)
         knowns = [getattr(change, "known", None) for change in changes]
@@ -84,10 +84,10 @@ _SETTLE_FIRST = """        self._world.journal.intend(self._order.run_id, change
         self._world.journal.settle(
             self._order.run_id, [Settlement(change=c, receipt=r) for c, r in zip(changes, early)]
         )
-        receipts = claimed(self._world, self._doubted, changes, send())
+        receipts = claimed(self._world, self._order, self._doubted, changes, send())
         self._world.journal.intend(self._order.run_id, changes)
 """
-_SEND_FIRST = """        receipts = claimed(self._world, self._doubted, changes, send())
+_SEND_FIRST = """        receipts = claimed(self._world, self._order, self._doubted, changes, send())
         self._world.journal.intend(self._order.run_id, changes)
 """
 _BY_KEY = """    there = world.cmdb.find([change.item.key for change in changes]) if changes else {}

@@ -8,20 +8,28 @@ from tests.scenarios.desk import WRITES
 
 
 class Keeper:
-    """Stands before the instance, and keeps a write back until a request of the path ``until`` comes."""
+    """Stands before the instance, and keeps a write back until a request of the path ``until`` comes. ``shuts``: with
+    the next write that is answered, for all that comes after it."""
 
     def __init__(self, app: ServiceNowApp) -> None:
         self._app = app
         self._kept: list[HttpRequest] = []
         self.keeping, self.until = False, ""
+        self.shuts = self._shut = False
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         if self.keeping and request.path == WRITES:
             self._kept.append(request)
             return HttpAnswer(status=503)
+        if self._shut:
+            return HttpAnswer(status=503)
         if request.path == self.until:
             self.deliver()
+        self._shut = self.shuts and request.path == WRITES
         return self._app.answer(request)
+
+    def open(self) -> None:
+        self.shuts = self._shut = False
 
     def deliver(self) -> None:
         while self._kept:

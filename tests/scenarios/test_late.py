@@ -5,8 +5,13 @@ Taken for somebody else's it would stay for good, and no rollback would undo it 
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
+
 import pytest
 
+from beast_dream_snow_loader.clock import SystemClock
 from beast_dream_snow_loader.sandbox.estate import Estate
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
@@ -19,13 +24,16 @@ from tests.scenarios.desk import (
     WRITES,
     OpenTown,
     away,
+    by_hand,
     clean,
     edges,
+    file_of,
     insert,
     key_of,
     leaves,
     one_switch,
     rules,
+    sql,
     status,
     switch,
     switches,
@@ -33,7 +41,8 @@ from tests.scenarios.desk import (
 )
 from tests.scenarios.keeper import Keeper
 
-REFUSED = Fault(effect=Effect.STATUS, status=429, path=WRITES)
+UPLINK = "Connects to::Connected by"
+TOLD_TO_WAIT = Fault(effect=Effect.STATUS, status=429, path=WRITES)
 
 
 @pytest.fixture
@@ -63,15 +72,24 @@ def named(here: Town, name: str) -> str:
     return one_switch(here.estate)
 
 
+def relate(here: Town, lower: str, upper: str) -> str:
+    """An administrator draws an edge, by sys_id."""
+    instance, there = here.app.instance, oracle.by_native_key(here.app.instance, "UniFi")
+    with instance.lock, instance.acting_as("admin"):
+        (kind,) = instance.find("cmdb_rel_type", name=UPLINK)
+        ends = {"parent": there[lower].sys_id, "child": there[upper].sys_id}
+        return str(instance.insert("cmdb_rel_ci", {**ends, "type": kind["sys_id"]})["sys_id"])
+
+
 def added(here: Town, name: str) -> str:
     like = switch(here.estate)
     device = here.estate.add_device(site=like.site, model=like.model_code, name=name, uplink=like.uplink)
     return key_of(device)
 
 
-def refused(here: Town) -> None:
+def told_to_wait(here: Town) -> None:
     """A load is told to come back later, after it has looked up what was left open."""
-    here.sandbox.servicenow.faults.add(REFUSED)
+    here.sandbox.servicenow.faults.add(TOLD_TO_WAIT)
     assert here.run(*LOAD).code == 8
     here.sandbox.servicenow.faults.clear()
 
@@ -101,7 +119,7 @@ def test_an_update_whose_place_a_newer_one_took_in_the_queue_is_no_edit_of_a_per
     named(here, "third")
     assert here.run(*LOAD).code == 8
     here.sandbox.servicenow.faults.clear()
-    refused(here)
+    told_to_wait(here)
     here.door.deliver()
     assert value(here, key, "name") == "second"
     assert (here.run(*LOAD).code, value(here, key, "name")) == (0, "third")
@@ -113,7 +131,7 @@ def test_a_create_that_comes_after_a_newer_one_took_its_place_is_ours_with_what_
     run = lost(here)
     named_again = next(device for device in switches(here.estate) if device.name == "second")
     here.estate.rename_device(named_again.mac, "third")
-    refused(here)
+    told_to_wait(here)
     here.door.deliver()
     assert value(here, key, "name") == "second"
     renamed = here.run(*LOAD)
@@ -136,18 +154,46 @@ def test_a_create_of_a_device_that_unifi_no_longer_shows_is_known_when_it_comes(
     assert status(here, key) == RETIRED
 
 
-def test_a_create_that_led_to_a_ci_somebody_made_meanwhile_makes_it_none_of_ours(here: Town) -> None:
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_create_that_led_to_a_ci_somebody_made_meanwhile_makes_it_none_of_ours(here: Town, edited: bool) -> None:
+    """``edited``: by its maker once more, who then is the last to have written it too."""
     key = added(here, "second")
     run = lost(here)
-    refused(here)
+    told_to_wait(here)
     theirs = insert(here, name="second")
     here.door.deliver()
     assert oracle.by_native_key(here.app.instance, "UniFi")[key].sys_id == theirs
+    if edited:
+        by_hand(here, key, comments="theirs")
     assert here.run(*LOAD).code == 0
     here.estate.rename_device(next(device for device in switches(here.estate) if device.name == "second").mac, "third")
     assert (here.run(*LOAD).code, value(here, key, "name")) == (0, "second")
-    rolled_back(here, run)
+    assert rolled_back(here, run) == 3
     assert here.app.instance.get("cmdb_ci", theirs) is not None
+
+
+def test_a_ci_that_came_late_is_ours_though_somebody_has_edited_it_since(here: Town) -> None:
+    key = added(here, "second")
+    lost(here)
+    told_to_wait(here)
+    here.door.deliver()
+    by_hand(here, key, comments="somebody")
+    assert here.run(*LOAD).code == 0
+    here.estate.rename_device(next(device for device in switches(here.estate) if device.name == "second").mac, "third")
+    assert (here.run(*LOAD).code, value(here, key, "name")) == (0, "third")
+
+
+def test_a_create_that_is_sent_again_is_settled_though_nobody_can_tell_who_made_its_ci(here: Town) -> None:
+    """The instance goes away between the answer and the question."""
+    key = added(here, "second")
+    lost(here)
+    told_to_wait(here)
+    here.door.until, here.door.shuts = WRITES, True
+    assert here.run(*LOAD).document["written"]["updated"] == 1
+    here.door.open()
+    assert here.run(*LOAD).code == 0
+    assert status(here, key) == IN_SERVICE
+    clean(here)
 
 
 def test_a_retirement_that_comes_when_the_device_is_back_is_taken_back(here: Town) -> None:
@@ -160,7 +206,7 @@ def test_a_retirement_that_comes_when_the_device_is_back_is_taken_back(here: Tow
     here.estate.add_device(
         site=device.site, model=device.model_code, name=device.name, uplink=device.uplink, mac=device.mac
     )
-    refused(here)
+    told_to_wait(here)
     here.door.deliver()
     assert status(here, key) == RETIRED
     assert (here.run(*LOAD).code, status(here, key)) == (0, IN_SERVICE)
@@ -175,12 +221,12 @@ def test_an_edge_that_comes_late_goes_when_the_device_hangs_elsewhere(here: Town
     here.estate.change_uplink(device.mac, second.mac)
     assert here.run(*LOAD).code == 0
     lost(here)
-    wrong = (key_of(device), "Connects to::Connected by", key_of(second))
+    wrong = (key_of(device), UPLINK, key_of(second))
     if back:
         here.estate.change_uplink(device.mac, first.mac)
         assert here.run(*LOAD).code == 0
     else:
-        refused(here)
+        told_to_wait(here)
     here.door.deliver()
     assert wrong in edges(here)
     if not back:
@@ -190,3 +236,46 @@ def test_an_edge_that_comes_late_goes_when_the_device_hangs_elsewhere(here: Town
         assert here.run(*LOAD).code == 0
     assert wrong not in edges(here)
     clean(here)
+
+
+class Earlier(SystemClock):
+    """As long as it is ``behind``, the instance is where it was hours ago."""
+
+    behind = timedelta(hours=3)
+
+    def now(self) -> datetime:
+        return super().now() - self.behind
+
+
+def test_edges_that_were_there_before_us_stay_so_when_the_first_touch_of_their_cis_had_no_answer(
+    town: OpenTown,
+) -> None:
+    """While their ends are unknown they cannot be looked for."""
+    clock = Earlier()
+    here = town(Estate.generate(seed=3, sites=1, devices=8), clock=clock)
+    here.run.variables["SNOWLOAD_RETRY__MAX_ATTEMPTS"] = "1"
+    assert here.run(*LOAD).code == 0
+    clock.behind = timedelta()
+    for file in here.run.home.rglob("state.sqlite*"):
+        file.unlink()
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.RESET_BEFORE, path=WRITES, first=1))
+    here.run(*LOAD)
+    here.sandbox.servicenow.faults.clear()
+    assert here.run(*LOAD).code == 0
+    with closing(sqlite3.connect(file_of(here))) as ledger:
+        assert set(ledger.execute("SELECT ours FROM ledger_relations")) == {(0,)}
+
+
+def test_an_edge_that_somebody_draws_when_ours_cannot_come_any_more_is_theirs(here: Town) -> None:
+    first, second = switches(here.estate)[:2]
+    device = next(one for one in leaves(here) if one.uplink == first.mac)
+    here.estate.change_uplink(device.mac, second.mac)
+    assert here.run(*LOAD).code == 0
+    lost(here)
+    here.estate.change_uplink(device.mac, first.mac)
+    assert here.run(*LOAD).code == 0
+    sql(here, "UPDATE journal SET intended_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-3 hours')")
+    theirs = relate(here, key_of(device), key_of(second))
+    for _ in range(3):
+        assert here.run(*LOAD).code == 0
+    assert here.app.instance.get("cmdb_rel_ci", theirs) is not None

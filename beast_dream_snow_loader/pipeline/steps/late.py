@@ -10,64 +10,23 @@ from dataclasses import replace
 
 from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.content import content_of
-from beast_dream_snow_loader.core.edited import BY_WHOM, by_another
+from beast_dream_snow_loader.core.edited import BY_WHOM
 from beast_dream_snow_loader.core.identity import SysId
 from beast_dream_snow_loader.core.known import KnownState
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Receipt
-from beast_dream_snow_loader.pipeline.steps.sightings import holds
-from beast_dream_snow_loader.pipeline.world import World
+from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
+from beast_dream_snow_loader.pipeline.steps.sightings import holds, linked
+from beast_dream_snow_loader.pipeline.world import Order, World
 
-_MADE = {ChangeType.CREATE: Operation.INSERTED, ChangeType.LINK: Operation.LINKED}
+_MADE_BY = BY_WHOM[0]
+_KNOWN_MAKERS = 50
+"""CIs of ours that are asked who made them."""
+_MADE = (ChangeType.CREATE, ChangeType.LINK)
 _AS_OTHERS = (Operation.UPDATED, Operation.UNCHANGED)
 
 
-def as_late(world: World, known: KnownState, seen: Iterable[Settlement]) -> list[Settlement]:
-    """Without those of which the ledger has come to know otherwise meanwhile, and with CIs that somebody else made
-    meanwhile and our create has led to as what they are."""
-    left = [one for one in seen if _still_of_use(one.change, known)]
-    theirs = _made_by_others(world, [one.receipt for one in left if one.change.type is ChangeType.CREATE])
-    return [_enriched(one) if one.receipt.sys_id in theirs else one for one in left]
-
-
-def as_sent(world: World, seen: Iterable[Settlement], doubted: Sequence[JournalEntry]) -> list[Settlement]:
-    """Creates that were sent more than once, and differently, with what the CI holds of them: a later one may not have
-    been carried out."""
-    seen, others = list(seen), _creates(doubted)
-    several = [one for one in seen if any(_differs(one.change, other) for other in others.get(one.change.subject, ()))]
-    if not several:
-        return seen
-    elements = {element for one in several for change in others[one.change.subject] for element in change.send}
-    elements |= {element for one in several if isinstance(one.change, ItemChange) for element in one.change.send}
-    stored = world.cmdb.read_back([one.receipt.sys_id for one in several if one.receipt.sys_id], sorted(elements))
-    return [_as_held(one, others.get(one.change.subject, ()), stored) for one in seen]
-
-
-def claimed(
-    world: World, doubted: Mapping[str, ChangeType], changes: Iterable[Change], receipts: Sequence[Receipt]
-) -> Sequence[Receipt]:
-    """What is there when a ``doubted`` create or link is sent again was made by the first request: the engine found it
-    by its native key, which nobody else gives, and the edge was not there when it was looked for."""
-    again = {one.subject: one.type for one in changes if doubted.get(one.subject) is one.type}
-    there = [one for one in receipts if one.operation in _AS_OTHERS and one.subject in again]
-    theirs = _made_by_others(world, [one for one in there if again[one.subject] is ChangeType.CREATE])
-    ours = {one.subject: _MADE[again[one.subject]] for one in there if one.sys_id not in theirs}
-    return [replace(one, operation=ours[one.subject]) if one.subject in ours else one for one in receipts]
-
-
-def made_anew(doubted: Iterable[JournalEntry]) -> Mapping[str, ChangeType]:
-    """What :func:`claimed` may find, by subject."""
-    return {entry.change.subject: entry.change.type for entry in doubted if entry.change.type in _MADE}
-
-
-def _made_by_others(world: World, receipts: Sequence[Receipt]) -> Collection[SysId]:
-    """Of these CIs those that one account made and another wrote last."""
-    there = [one.sys_id for one in receipts if one.sys_id]
-    stored = world.cmdb.read_back(there, BY_WHOM) if there else {}
-    return {sys_id for sys_id, row in stored.items() if by_another(row)}
-
-
-def _still_of_use(change: Change, known: KnownState) -> bool:
+def still_of_use(change: Change, known: KnownState) -> bool:
     """Whether the record stands in the ledger as it did when this was sent."""
     if isinstance(change, LinkChange):
         return change.subject not in known.relations
@@ -78,20 +37,79 @@ def _still_of_use(change: Change, known: KnownState) -> bool:
     return (there and there.sys_id) == (change.known and change.known.sys_id)
 
 
-def _differs(change: Change, other: ItemChange) -> bool:
-    return change.type is ChangeType.CREATE and content_of(change) != content_of(other)
+def as_made(world: World, known: KnownState, seen: Sequence[Settlement]) -> list[Settlement]:
+    """With CIs that somebody else made meanwhile, and our create has led to, as what they are: enriched."""
+    made = [one.receipt.sys_id for one in seen if one.change.type is ChangeType.CREATE and one.receipt.sys_id]
+    theirs = _made_by_others(world, known, made)
+    return [
+        replace(one, receipt=replace(one.receipt, operation=Operation.UPDATED)) if one.receipt.sys_id in theirs else one
+        for one in seen
+    ]
 
 
-def _enriched(one: Settlement) -> Settlement:
-    return replace(one, receipt=replace(one.receipt, operation=Operation.UPDATED))
+def as_sent(world: World, seen: Sequence[Settlement], doubted: Sequence[JournalEntry]) -> list[Settlement]:
+    """Creates that were sent more than once, and differently, with what the CI holds of them: a later one may not have
+    been carried out."""
+    others = {one.change.subject: _others(one, doubted) for one in seen if one.change.type is ChangeType.CREATE}
+    several = [one for one in seen if others.get(one.change.subject)]
+    if not several:
+        return list(seen)
+    sent = [change for one in several for change in (one.change, *others[one.change.subject])]
+    elements = sorted({element for change in sent if isinstance(change, ItemChange) for element in change.send})
+    stored = world.cmdb.read_back([one.receipt.sys_id for one in several if one.receipt.sys_id], elements)
+    return [_as_held(one, others.get(one.change.subject, ()), stored) for one in seen]
 
 
-def _creates(doubted: Iterable[JournalEntry]) -> Mapping[str, Sequence[ItemChange]]:
-    found: dict[str, list[ItemChange]] = {}
-    for entry in doubted:
-        if isinstance(entry.change, ItemChange) and entry.change.type is ChangeType.CREATE:
-            found.setdefault(entry.change.subject, []).append(entry.change)
-    return found
+def made_anew(doubted: Sequence[JournalEntry]) -> Mapping[str, JournalEntry]:
+    """What :func:`claimed` may find, by subject: the first that was sent."""
+    return {entry.change.subject: entry for entry in reversed(doubted) if entry.change.type in _MADE}
+
+
+def claimed(
+    world: World,
+    order: Order,
+    doubted: Mapping[str, JournalEntry],
+    changes: Sequence[Change],
+    receipts: Sequence[Receipt],
+) -> Sequence[Receipt]:
+    """What is there when a ``doubted`` create or link is sent again, and was made by the first request, as made by us.
+    As the engine says it where that cannot be told."""
+    again = {c.subject for c in changes if c.subject in doubted and doubted[c.subject].change.type is c.type}
+    there = {one.subject: one for one in receipts if one.operation in _AS_OTHERS and one.subject in again}
+    if not there:
+        return receipts
+    told = {one.subject: one.sys_id for one in receipts}
+    written = {c.item.key: sys_id for c in changes if isinstance(c, ItemChange) and (sys_id := told.get(c.subject))}
+    links = [doubted[subject] for subject in there if isinstance(doubted[subject].change, LinkChange)]
+    try:
+        known = world.ledger.known()
+        cis = [key for key in written if str(key) in there]
+        theirs = _made_by_others(world, known, [written[key] for key in cis])
+        drawn = linked(world, order, links, {**known.sys_ids, **written})
+    except (*AWAY, *UNREADABLE):
+        return receipts
+    ours = {str(key): Operation.INSERTED for key in cis if written[key] not in theirs}
+    ours |= {one.receipt.subject: one.receipt.operation for one in drawn}
+    return [replace(one, operation=ours.get(one.subject, one.operation)) for one in receipts]
+
+
+def _made_by_others(world: World, known: KnownState, cis: Collection[SysId]) -> Collection[SysId]:
+    """Those made by an account that has made none of the CIs known to be ours. None where that is not shown, or nothing
+    is known yet."""
+    ours = [item.sys_id for item in known.items.values() if item.created_by_us][:_KNOWN_MAKERS]
+    if not ours or not cis:
+        return ()
+    rows = world.cmdb.read_back([*cis, *ours], (_MADE_BY,))
+    made_by = {sys_id: row.get(_MADE_BY, "") for sys_id, row in rows.items()}
+    accounts = {made_by.get(sys_id) for sys_id in ours} - {None, ""}
+    return {sys_id for sys_id in cis if accounts and made_by.get(sys_id, "") not in {"", *accounts}}
+
+
+def _others(one: Settlement, doubted: Iterable[JournalEntry]) -> list[ItemChange]:
+    """Further creates of the record, other than this one."""
+    creates = [entry.change for entry in doubted if entry.change.subject == one.change.subject]
+    content = content_of(one.change)
+    return [c for c in creates if isinstance(c, ItemChange) and c.type is one.change.type and content_of(c) != content]
 
 
 def _as_held(one: Settlement, others: Sequence[ItemChange], stored: Mapping[SysId, Mapping[str, str]]) -> Settlement:

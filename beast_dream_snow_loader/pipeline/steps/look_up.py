@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from beast_dream_snow_loader.core.changes import ItemChange
 from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.parking import END_UNKNOWN, NOT_FOUND
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
-from beast_dream_snow_loader.core.receipts import Outcome, Receipt
-from beast_dream_snow_loader.pipeline.steps.late import as_late, as_sent
-from beast_dream_snow_loader.pipeline.steps.quarantine import doubtful, waited
+from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.pipeline.steps.late import as_made, as_sent, still_of_use
+from beast_dream_snow_loader.pipeline.steps.quarantine import carried_out_within, doubtful, waited
 from beast_dream_snow_loader.pipeline.steps.sightings import (
-    clients_connected,
     created,
     deleted,
     linked,
@@ -22,8 +22,6 @@ from beast_dream_snow_loader.pipeline.steps.sightings import (
     updated,
 )
 from beast_dream_snow_loader.pipeline.world import Order, World
-
-_WAITS = "later"
 
 
 def settle_unknown(world: World, order: Order) -> Sequence[Settlement]:
@@ -38,16 +36,8 @@ def settle_unknown(world: World, order: Order) -> Sequence[Settlement]:
     entries = world.journal.unknown()
     settled = _settle_open(world, order, entries) if entries else ()
     now = {entry.change.subject for entry in entries}
-    return [*settle_late(world, order, [e for e in world.journal.doubted() if e.change.subject not in now]), *settled]
-
-
-def settle_late(world: World, order: Order, doubted: Sequence[JournalEntry]) -> Sequence[Settlement]:
-    """What was looked for in vain, and was carried out after all, settled whatever took its place in the queue since.
-    Those of them that waited to be sent again."""
-    ends = _carried_out(world, order, doubted, _seen(world, order, doubted, late=True)) if doubted else {}
-    left = [entry for entry in doubted if entry.id not in ends]
-    done = {**ends, **_carried_out(world, order, left, linked(world, left))}
-    return [settlement for entry in doubted if entry.state == _WAITS and (settlement := done.get(entry.id))]
+    doubted = [entry for entry in world.journal.doubted() if entry.change.subject not in now]
+    return [*_settle_late(world, order, doubted), *settled]
 
 
 def made_late(world: World, order: Order, matched: Collection[SourceKey]) -> Mapping[SourceKey, KnownItem]:
@@ -55,34 +45,58 @@ def made_late(world: World, order: Order, matched: Collection[SourceKey]) -> Map
     the ledger has them now. May raise a TransportError."""
     if order.dry_run or not matched:
         return {}
-    doubted = [one for one in world.journal.doubted() if _key(one) in matched]
+    doubted = [one for one in world.journal.doubted() if _created(one) in matched]
+    if not doubted:
+        return {}
     before = world.ledger.known().items.keys()
-    settle_late(world, order, doubted)
-    made = {key for one in doubted if (key := _key(one)) is not None} - before
-    return {key: item for key, item in world.ledger.known().items.items() if key in made} if made else {}
+    _settle_late(world, order, doubted)
+    made = {_created(one) for one in doubted} - before
+    return {key: item for key, item in world.ledger.known().items.items() if key in made}
 
 
-def _key(entry: JournalEntry) -> SourceKey | None:
+def _created(entry: JournalEntry) -> SourceKey | None:
     return entry.change.item.key if isinstance(entry.change, ItemChange) else None
 
 
+def _settle_late(world: World, order: Order, doubted: Sequence[JournalEntry]) -> Sequence[Settlement]:
+    """What was looked for in vain, and was carried out after all, settled whatever took its place in the queue since.
+    Those of them that waited to be sent again. What cannot come any more is doubted no longer."""
+    if not doubted:
+        return ()
+    now, known = world.clock.now(), world.ledger.known()
+    sought = [entry for entry in doubted if still_of_use(entry.change, known)]
+    done = _carried_out(world, order, sought, _seen(world, order, sought, late=True))
+    left = [entry for entry in sought if entry.id not in done]
+    edges = linked(world, order, left, world.ledger.known().sys_ids)
+    done |= _carried_out(world, order, left, [one for one in edges if one.receipt.operation is Operation.LINKED])
+    _end_doubt(world, order, [entry for entry in doubted if entry.id not in done], now)
+    return [done[entry.id] for entry in doubted if entry.waits and entry.id in done]
+
+
 def _carried_out(
-    world: World, order: Order, doubted: Sequence[JournalEntry], seen: Iterable[Settlement]
-) -> Mapping[int, Settlement]:
+    world: World, order: Order, doubted: Sequence[JournalEntry], seen: Sequence[Settlement]
+) -> dict[int, Settlement]:
     """By entry; of several of one record it is the newest that is seen."""
+    if not seen:
+        return {}
     ids = {id(entry.change): entry.id for entry in doubted}
     newest = {one.change.subject: one for one in sorted(seen, key=lambda one: ids[id(one.change)])}
-    known = world.ledger.known()
-    found = {ids[id(one.change)]: one for one in as_late(world, known, newest.values())}
-    done = dict(zip(found, as_sent(world, found.values(), doubted), strict=True))
-    if done:
-        world.journal.carried_out(order.run_id, done)
+    found = [ids[id(one.change)] for one in newest.values()]
+    made = as_made(world, world.ledger.known(), list(newest.values()))
+    done = dict(zip(found, as_sent(world, made, doubted), strict=True))
+    world.journal.carried_out(order.run_id, done)
     return done
+
+
+def _end_doubt(world: World, order: Order, entries: Iterable[JournalEntry], now: datetime) -> None:
+    """Of what was looked for when the instance could no longer be at it."""
+    if over := [entry.id for entry in entries if carried_out_within(entry, order)[1] < now]:
+        world.journal.end_doubt(over)
 
 
 def _settle_open(world: World, order: Order, entries: Sequence[JournalEntry]) -> Sequence[Settlement]:
     found, left = _found_done(world, order, entries)
-    late = doubtful(world, order, left)
+    now, late = world.clock.now(), doubtful(world, order, left)
     if waited(world, order, late):
         again, late = _found_done(world, order, late)
         found += again
@@ -93,6 +107,7 @@ def _settle_open(world: World, order: Order, entries: Sequence[JournalEntry]) ->
         left = [entry for entry in left if entry.change.subject not in subjects]
     rest = [_queued(entry) for entry in left]
     world.journal.settle(order.run_id, rest)
+    _end_doubt(world, order, left, now)
     return [*found, *rest]
 
 
@@ -100,18 +115,19 @@ def _found_done(
     world: World, order: Order, entries: Sequence[JournalEntry]
 ) -> tuple[list[Settlement], list[JournalEntry]]:
     """What is seen to have happened, settled, and the entries of which nothing is seen. Edges after their ends."""
-    found = as_sent(world, _seen(world, order, entries), world.journal.doubted())
+    made = as_made(world, world.ledger.known(), _seen(world, order, entries))
+    found = as_sent(world, made, world.journal.doubted())
     world.journal.settle(order.run_id, found)
     left = _without(entries, found)
-    drawn = linked(world, left)
+    drawn = linked(world, order, left, world.ledger.known().sys_ids)
     world.journal.settle(order.run_id, drawn)
     return [*found, *drawn], _without(left, drawn)
 
 
 def _seen(world: World, order: Order, entries: Sequence[JournalEntry], *, late: bool = False) -> list[Settlement]:
-    """All but edges between CIs of ours, whose ends have to be settled first."""
+    """All but links, whose ends have to be settled first."""
     items = [*created(world, order, entries), *updated(world, entries, late=late), *retired(world, entries)]
-    return [*items, *deleted(world, order, entries), *unlinked(world, entries), *clients_connected(world, entries)]
+    return [*items, *deleted(world, order, entries), *unlinked(world, entries)]
 
 
 def _without(entries: Sequence[JournalEntry], settled: Sequence[Settlement]) -> list[JournalEntry]:

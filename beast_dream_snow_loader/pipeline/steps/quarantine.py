@@ -21,10 +21,18 @@ from beast_dream_snow_loader.core.parking import END_UNKNOWN
 from beast_dream_snow_loader.core.ports import JournalEntry
 from beast_dream_snow_loader.pipeline.world import Order, World
 
+CLOCKS_APART = timedelta(minutes=5)
+"""How much the instance's clock may be behind ours."""
 _WRITING = (ChangeType.CREATE, *UPDATING, ChangeType.RETIRE)
 _CLOCKS_DIFFER = timedelta(hours=1)
 """The clocks of two hosts with one state, or of one before and after it was set, differ by less. Only one program runs
 at once, so whoever waits all of the time from now on waits long enough whatever a clock says."""
+
+
+def carried_out_within(entry: JournalEntry, order: Order) -> tuple[datetime, datetime]:
+    """Between which times, by the instance's clock, the request of an entry is carried out if at all."""
+    since = entry.intended_at - CLOCKS_APART
+    return since, entry.intended_at + timedelta(seconds=order.quarantine) + _CLOCKS_DIFFER
 
 
 def doubtful(world: World, order: Order, entries: Sequence[JournalEntry]) -> list[JournalEntry]:

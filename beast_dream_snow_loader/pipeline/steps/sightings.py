@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 
 from beast_dream_snow_loader.core.audit import swept_deed
 from beast_dream_snow_loader.core.changes import UPDATING, ChangeType, ItemChange, LinkChange, UnlinkChange
@@ -13,15 +13,13 @@ from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.fingerprint import TIMESTAMPS
 from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of
 from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
-from beast_dream_snow_loader.core.known import KnownItem, KnownRelation
+from beast_dream_snow_loader.core.known import Drawn
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import DECIDED, decided
+from beast_dream_snow_loader.pipeline.steps.quarantine import carried_out_within
 from beast_dream_snow_loader.pipeline.world import Order, World
-
-CLOCKS_APART = timedelta(minutes=5)
-"""How much the instance's clock may be behind ours."""
 
 
 def created(world: World, order: Order, entries: Sequence[JournalEntry]) -> Iterator[Settlement]:
@@ -50,23 +48,14 @@ def unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     ]
 
 
-def clients_connected(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
-    changes = (entry.change for entry in entries)
-    links = [change for change in changes if isinstance(change, LinkChange) and change.lower_sys_id is not None]
-    devices = world.ledger.known().items if links else {}
-    drawn = [as_drawn(link, devices) for link in links if link.relation.upper in devices]
-    there = world.cmdb.find_edges(drawn) if drawn else {}
-    return [
-        Settlement(change=link, receipt=_drawn(link, there[link.subject])) for link in links if link.subject in there
-    ]
-
-
-def _drawn(link: LinkChange, sys_id: SysId, operation: Operation = Operation.LINKED) -> Receipt:
+def _drawn(link: LinkChange, row: Drawn, within: tuple[datetime, datetime]) -> Receipt:
+    since, until = within
+    ours = row.made_at is not None and since <= row.made_at <= until
     return Receipt(
         subject=link.subject,
         outcome=Outcome.DONE,
-        operation=operation,
-        sys_id=sys_id,
+        operation=Operation.LINKED if ours else Operation.UNCHANGED,
+        sys_id=row.sys_id,
         message="found by its ends after an interrupted run",
     )
 
@@ -154,34 +143,16 @@ def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:
     )
 
 
-def linked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
-    """Edges that are there: those no older than our intent were drawn by us, an older one was there before."""
-    entries = [entry for entry in entries if isinstance(entry.change, LinkChange)]
-    if not entries:
-        return []
-    links = {entry.change.subject: entry.change for entry in entries if isinstance(entry.change, LinkChange)}
-    known = world.ledger.known().items
-    wanted = [edge for link in links.values() if (edge := _between_ours(link, known)) is not None]
-    there = world.cmdb.find_edges(wanted) if wanted else {}
-    since = min(entry.intended_at for entry in entries) - CLOCKS_APART
-    mine = world.cmdb.find_edges([edge for edge in wanted if edge.relation_key in there], since) if there else {}
-    operations = {key: Operation.LINKED if key in mine else Operation.UNCHANGED for key in there}
+def linked(
+    world: World, order: Order, entries: Sequence[JournalEntry], ends: Mapping[SourceKey, SysId]
+) -> list[Settlement]:
+    """Edges that are there: drawn by us where they were made while we may have been heard, else there before, or drawn
+    by somebody since. ``ends`` are the CIs by their keys; of an edge with an unknown end nothing can be seen."""
+    links = [(entry, entry.change) for entry in entries if isinstance(entry.change, LinkChange)]
+    wanted = [edge for _, link in links if (edge := as_drawn(link, ends)) is not None]
+    there = world.cmdb.find_drawn(wanted) if wanted else {}
     return [
-        Settlement(change=links[key], receipt=_drawn(links[key], sys_id, operations[key]))
-        for key, sys_id in there.items()
+        Settlement(change=link, receipt=_drawn(link, there[link.subject], carried_out_within(entry, order)))
+        for entry, link in links
+        if link.subject in there
     ]
-
-
-def _between_ours(link: LinkChange, known: Mapping[SourceKey, KnownItem]) -> KnownRelation | None:
-    relation = link.relation
-    parent, child = known.get(relation.parent), known.get(relation.child)
-    if parent is None or child is None:
-        return None
-    return KnownRelation(
-        relation_key=relation.key,
-        parent=relation.parent,
-        child=relation.child,
-        type=relation.type,
-        parent_sys_id=parent.sys_id,
-        child_sys_id=child.sys_id,
-    )

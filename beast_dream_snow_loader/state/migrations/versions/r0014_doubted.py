@@ -18,7 +18,7 @@ def upgrade() -> None:
     journal = sa.table(
         "journal", sa.column("doubted", sa.Boolean), sa.column("state", sa.Text), sa.column("code", sa.Text)
     )
-    waits = sa.and_(journal.c.state == "later", journal.c.code == "unknown.not_found")
+    waits = sa.and_(journal.c.state.in_(("later", "dead")), journal.c.code == "unknown.not_found")
     op.execute(journal.update().where(waits).values(doubted=True))
     op.create_index("ix_journal_doubted", "journal", ["subject"], sqlite_where=_doubted, postgresql_where=_doubted)
 

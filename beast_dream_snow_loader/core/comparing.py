@@ -229,7 +229,7 @@ def _ours(element: str, new: str, held: str | None, known: KnownItem, policy: Po
 def _by_hand(element: str, new: str, held: str | None, known: KnownItem) -> bool:
     if held is None or same(element, held, known.written.get(element)) or same(element, held, new):
         return False
-    return not any(same(element, held, value) for value in known.sent.get(element, ()))
+    return not any(same(element, held, value) for value in known.doubted.get(element, ()))
 
 
 def _fill(held: str | None, known: KnownItem) -> FieldReason:

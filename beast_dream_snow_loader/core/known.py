@@ -57,7 +57,7 @@ class KnownItem:
     """What the CMDB held in place of what we had just written, by element: sent again until it is kept."""
     contested: Mapping[str, int] = field(default_factory=dict)
     """How often in a row we wrote a field again because it had been changed in the CMDB, by element."""
-    sent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    doubted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Values of updates without an answer, by element, which the CMDB may hold by now."""
     adapter: bool = False
     """Its management adapter was sent as an item of its own."""

@@ -20,5 +20,5 @@ def unanswered(known: KnownState, entries: Iterable[JournalEntry]) -> KnownState
         if change.item.key in known.items:
             values = sent.setdefault(change.item.key, {})
             values.update({element: (*values.get(element, ()), value) for element, value in change.send.items()})
-    doubted = {key: replace(known.items[key], sent=values) for key, values in sent.items()}
+    doubted = {key: replace(known.items[key], doubted=values) for key, values in sent.items()}
     return replace(known, items={**known.items, **doubted}) if doubted else known

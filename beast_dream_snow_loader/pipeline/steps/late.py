@@ -50,7 +50,8 @@ def as_made(world: World, known: KnownState, seen: Sequence[Settlement]) -> list
 def as_sent(world: World, seen: Sequence[Settlement], doubted: Sequence[JournalEntry]) -> list[Settlement]:
     """Creates that were sent more than once, and differently, with what the CI holds of them: a later one may not have
     been carried out."""
-    others = {one.change.subject: _others(one, doubted) for one in seen if one.change.type is ChangeType.CREATE}
+    creates = _creates(doubted)
+    others = {one.change.subject: _others(one.change, creates) for one in seen if one.change.subject in creates}
     several = [one for one in seen if others.get(one.change.subject)]
     if not several:
         return list(seen)
@@ -105,11 +106,21 @@ def _made_by_others(world: World, known: KnownState, cis: Collection[SysId]) -> 
     return {sys_id for sys_id in cis if accounts and made_by.get(sys_id, "") not in {"", *accounts}}
 
 
-def _others(one: Settlement, doubted: Iterable[JournalEntry]) -> list[ItemChange]:
+def _creates(doubted: Iterable[JournalEntry]) -> Mapping[str, Sequence[ItemChange]]:
+    """By record, oldest first."""
+    found: dict[str, list[ItemChange]] = {}
+    for entry in doubted:
+        if isinstance(entry.change, ItemChange) and entry.change.type is ChangeType.CREATE:
+            found.setdefault(entry.change.subject, []).append(entry.change)
+    return found
+
+
+def _others(change: Change, creates: Mapping[str, Sequence[ItemChange]]) -> list[ItemChange]:
     """Further creates of the record, other than this one."""
-    creates = [entry.change for entry in doubted if entry.change.subject == one.change.subject]
-    content = content_of(one.change)
-    return [c for c in creates if isinstance(c, ItemChange) and c.type is one.change.type and content_of(c) != content]
+    if change.type is not ChangeType.CREATE:
+        return []
+    content = content_of(change)
+    return [other for other in creates[change.subject] if content_of(other) != content]
 
 
 def _as_held(one: Settlement, others: Sequence[ItemChange], stored: Mapping[SysId, Mapping[str, str]]) -> Settlement:

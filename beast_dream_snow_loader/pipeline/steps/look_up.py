@@ -45,16 +45,16 @@ def made_late(world: World, order: Order, matched: Collection[SourceKey]) -> Map
     the ledger has them now. May raise a TransportError."""
     if order.dry_run or not matched:
         return {}
-    doubted = [one for one in world.journal.doubted() if _created(one) in matched]
+    doubted = [one for one in world.journal.doubted() if _record(one) in matched]
     if not doubted:
         return {}
     before = world.ledger.known().items.keys()
     _settle_late(world, order, doubted)
-    made = {_created(one) for one in doubted} - before
+    made = {_record(one) for one in doubted} - before
     return {key: item for key, item in world.ledger.known().items.items() if key in made}
 
 
-def _created(entry: JournalEntry) -> SourceKey | None:
+def _record(entry: JournalEntry) -> SourceKey | None:
     return entry.change.item.key if isinstance(entry.change, ItemChange) else None
 
 

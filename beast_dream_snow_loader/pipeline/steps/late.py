@@ -86,7 +86,7 @@ def claimed(
         known = world.ledger.known()
         cis = [key for key in written if str(key) in there]
         theirs = _made_by_others(world, known, [written[key] for key in cis])
-        drawn = linked(world, order, links, {**known.sys_ids, **written})
+        drawn = linked(world, order, links, {**known.sys_ids, **written}, late=True)
     except (*AWAY, *UNREADABLE):
         return receipts
     ours = {str(key): Operation.INSERTED for key in cis if written[key] not in theirs}

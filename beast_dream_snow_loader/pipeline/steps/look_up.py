@@ -67,7 +67,7 @@ def _settle_late(world: World, order: Order, doubted: Sequence[JournalEntry]) ->
     sought = [entry for entry in doubted if still_of_use(entry.change, known)]
     done = _carried_out(world, order, sought, _seen(world, order, sought, late=True))
     left = [entry for entry in sought if entry.id not in done]
-    edges = linked(world, order, left, world.ledger.known().sys_ids)
+    edges = linked(world, order, left, world.ledger.known().sys_ids, late=True)
     done |= _carried_out(world, order, left, [one for one in edges if one.receipt.operation is Operation.LINKED])
     _end_doubt(world, order, [entry for entry in doubted if entry.id not in done], now)
     return [done[entry.id] for entry in doubted if entry.waits and entry.id in done]

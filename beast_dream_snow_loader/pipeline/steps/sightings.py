@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from beast_dream_snow_loader.core.audit import swept_deed
 from beast_dream_snow_loader.core.changes import UPDATING, ChangeType, ItemChange, LinkChange, UnlinkChange
@@ -48,9 +47,7 @@ def unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     ]
 
 
-def _drawn(link: LinkChange, row: Drawn, within: tuple[datetime, datetime]) -> Receipt:
-    since, until = within
-    ours = row.made_at is not None and since <= row.made_at <= until
+def _drawn(link: LinkChange, row: Drawn, *, ours: bool) -> Receipt:
     return Receipt(
         subject=link.subject,
         outcome=Outcome.DONE,
@@ -144,15 +141,20 @@ def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:
 
 
 def linked(
-    world: World, order: Order, entries: Sequence[JournalEntry], ends: Mapping[SourceKey, SysId]
+    world: World, order: Order, entries: Sequence[JournalEntry], ends: Mapping[SourceKey, SysId], *, late: bool = False
 ) -> list[Settlement]:
-    """Edges that are there: drawn by us where they were made while we may have been heard, else there before, or drawn
-    by somebody since. ``ends`` are the CIs by their keys; of an edge with an unknown end nothing can be seen."""
+    """Edges that are there: drawn by us unless they were before, or, when it is ``late`` to be heard, somebody may have
+    drawn them since. ``ends`` are the CIs by their keys; of an edge with an unknown end nothing can be seen."""
     links = [(entry, entry.change) for entry in entries if isinstance(entry.change, LinkChange)]
     wanted = [edge for _, link in links if (edge := as_drawn(link, ends)) is not None]
     there = world.cmdb.find_drawn(wanted) if wanted else {}
+    seen = [(entry, link, there[link.subject]) for entry, link in links if link.subject in there]
     return [
-        Settlement(change=link, receipt=_drawn(link, there[link.subject], carried_out_within(entry, order)))
-        for entry, link in links
-        if link.subject in there
+        Settlement(change=link, receipt=_drawn(link, row, ours=_in_time(row, entry, order, late=late)))
+        for entry, link, row in seen
     ]
+
+
+def _in_time(row: Drawn, entry: JournalEntry, order: Order, *, late: bool) -> bool:
+    since, until = carried_out_within(entry, order)
+    return row.made_at is not None and since <= row.made_at and (row.made_at <= until or not late)

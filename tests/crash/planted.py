@@ -119,6 +119,7 @@ _QUEUED_AGAIN = """        outcome=Outcome.LATER,
         code=NOT_FOUND if sent else END_UNKNOWN,
 """
 _QUEUE_THE_REST = """    world.journal.settle(order.run_id, rest)
+    _end_doubt(world, order, left, now)
     return [*found, *rest]
 """
 _FORGET_THE_REST = """    world.journal.supersede([settlement.change.subject for settlement in rest])
@@ -196,8 +197,9 @@ PLANTED: Sequence[Planted] = (
         name="edges taken for drawn when their ends are there",
         edits=_one(
             _SIGHTINGS,
-            "    there = world.cmdb.find_edges(wanted) if wanted else {}\n",
-            '    there = {edge.relation_key: SysId("0" * 32) for edge in wanted}\n',
+            "    there = world.cmdb.find_drawn(wanted) if wanted else {}\n",
+            '    row = Drawn(sys_id=SysId("0" * 32), parent="", child="", made_at=world.clock.now())\n'
+            "    there = {edge.relation_key: row for edge in wanted}\n",
         ),
         story=CHANGED,
         moments=(unsent,),

@@ -235,8 +235,8 @@ class Journal(Protocol):
 
     def doubted(self) -> Sequence[JournalEntry]:
         """What was sent without an answer and looked for in vain, oldest first: the instance may have carried it out
-        since. That ends when a later write of the record is done, or when the instance cannot be at it any more; that
-        another one has taken its place in the queue, or that it was parked or dropped, does not end it."""
+        since. That ends when the instance cannot be at it any more; that another one has taken its place and was done,
+        or that it was parked or dropped, does not end it."""
 
     def carried_out(self, run_id: str, late: Mapping[int, Settlement]) -> None:
         """Doubted entries, by id, that are seen to have been carried out: DONE as by :meth:`settle`. What has taken

@@ -28,13 +28,10 @@ from beast_dream_snow_loader.state.audit_log import SqlAuditLog
 from beast_dream_snow_loader.state.codec import decode_change, encode_change
 from beast_dream_snow_loader.state.engine import reading
 from beast_dream_snow_loader.state.journal_rows import (
-    DECIDE,
     REWORD,
     SETTLE,
     come_up,
-    decide,
     done_row,
-    doubted_of,
     entry_of,
     new_rows,
     place,
@@ -42,6 +39,7 @@ from beast_dream_snow_loader.state.journal_rows import (
     refuse_unintended,
     settled_row,
     standing_of,
+    still_doubted,
     supersede,
 )
 from beast_dream_snow_loader.state.lease import Fence, writing_under
@@ -155,20 +153,17 @@ class SqlJournal:
             record(connection, settlements, now)
             settled = [(pending[s.change.subject], row["new_state"]) for s, row in zip(settlements, rows, strict=True)]
             come_up(connection, settled, now)
-            decide(connection, (s.change.subject for s in settlements if s.receipt.outcome is Outcome.DONE))
             self._record(connection, run_id, Kind.SETTLED, [deed_of(s.change, s.receipt) for s in settlements])
 
     def carried_out(self, run_id: str, late: Mapping[int, Settlement]) -> None:
         """Doubted entries, by id, that were carried out after all: done, as :meth:`settle` has it. What has taken their
-        place since goes on waiting, what was sent of the same records before them is over. One that is settled by now
-        is left out."""
+        place since goes on waiting. One that is settled by now is left out."""
         now = self._clock.now()
         with self._writing() as connection:
-            if not (there := doubted_of(connection, late)):
+            done = {number: late[number] for number in still_doubted(connection, late)}
+            if not done:
                 return
-            done = {number: late[number] for number in there}
             connection.execute(SETTLE, [done_row(number, settlement, now) for number, settlement in done.items()])
-            connection.execute(DECIDE, [{"entry": number, "of": subject} for number, subject in there.items()])
             record(connection, list(done.values()), now)
             self._record(connection, run_id, Kind.SETTLED, [deed_of(s.change, s.receipt) for s in done.values()])
 
@@ -183,8 +178,8 @@ class SqlJournal:
         return self._entries(_entries_in(*UNSETTLED))
 
     def doubted(self) -> Sequence[JournalEntry]:
-        """What was sent without an answer and was not there when it was looked for, until a later write of the record
-        is done or it cannot come any more; whether it waits to be sent again, or another has taken its place since."""
+        """What was sent without an answer and was not there when it was looked for, until it cannot come any more;
+        whether it waits to be sent again, or another has taken its place since, and was done."""
         few = self._entries(select(journal).where(DOUBTED))  # asked for in an order, SQLite would read all of them
         return sorted(few, key=lambda entry: entry.id)
 

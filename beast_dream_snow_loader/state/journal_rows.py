@@ -147,25 +147,11 @@ def supersede(connection: Connection, entries: Iterable[Standing], now: datetime
         connection.execute(superseded.values(state=EntryState.SUPERSEDED, settled_at=now, doubted=doubted), rows)
 
 
-def decide(connection: Connection, subjects: Iterable[str]) -> None:
-    """A later write of these was done: the engine leaves aside what was sent of them before and comes now."""
-    for portion in portions(subjects):
-        connection.execute(update(journal).where(DOUBTED, journal.c.subject.in_(portion)).values(doubted=False))
-
-
-def doubted_of(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
-    """Of these entries the subjects of those that are doubted still."""
+def still_doubted(connection: Connection, ids: Iterable[int]) -> list[int]:
+    """Those of these entries that are."""
     c = journal.c
-    asked = [select(c.id, c.subject).where(DOUBTED, c.id.in_(portion)) for portion in portions(ids)]
-    return {row.id: row.subject for query in asked for row in connection.execute(query)}
-
-
-DECIDE = (
-    update(journal)
-    .where(DOUBTED, journal.c.subject == bindparam("of"), journal.c.id <= bindparam("entry"))
-    .values(doubted=False)
-)
-"""As :func:`decide`, up to one entry."""
+    asked = [select(c.id).where(DOUBTED, c.id.in_(portion)) for portion in portions(ids)]
+    return [number for query in asked for number in connection.scalars(query)]
 
 
 def new_rows(

@@ -49,7 +49,6 @@ SETTLE = [
     "INSERT ledger_items",
     "SELECT ledger_items",
     "INSERT ledger_relations",
-    "UPDATE journal",
     *AUDIT,
     "COMMIT",
 ]

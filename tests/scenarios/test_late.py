@@ -35,6 +35,7 @@ from tests.scenarios.desk import (
     rules,
     sql,
     status,
+    stored,
     switch,
     switches,
     value,
@@ -211,6 +212,63 @@ def test_a_retirement_that_comes_when_the_device_is_back_is_taken_back(here: Tow
     assert status(here, key) == RETIRED
     assert (here.run(*LOAD).code, status(here, key)) == (0, IN_SERVICE)
     clean(here)
+
+
+def test_a_retirement_that_comes_after_the_returned_device_was_written_is_taken_back(here: Town) -> None:
+    """It addresses the CI by its sys_id, which the engine does not compare with what came since."""
+    device = leaves(here)[0]
+    key = key_of(device)
+    here.estate.remove_device(device.mac)
+    assert here.run(*LOAD).code == 0
+    lost(here)
+    here.estate.add_device(
+        site=device.site, model=device.model_code, name=f"{device.name}-2", uplink=device.uplink, mac=device.mac
+    )
+    assert here.run(*LOAD).code == 0
+    here.door.deliver()
+    assert status(here, key) == RETIRED
+    assert (here.run(*LOAD).code, status(here, key)) == (0, IN_SERVICE)
+    clean(here)
+
+
+def test_a_value_that_comes_right_before_a_write_of_another_field_is_no_edit_of_a_person(here: Town) -> None:
+    before = switch(here.estate).name
+    key = named(here, "second")
+    lost(here)
+    named(here, before)
+    here.estate.upgrade_device(switch(here.estate).mac, "9.9.9")
+    here.door.until = WRITES
+    assert here.run(*LOAD).code == 0
+    assert value(here, key, "name") == "second"
+    assert (here.run(*LOAD).code, value(here, key, "name")) == (0, before)
+    clean(here)
+
+
+def test_a_create_that_comes_after_the_ci_was_made_and_rolled_back_is_ours_again(here: Town) -> None:
+    key = added(here, "second")
+    lost(here)
+    made = here.run(*LOAD)
+    assert (made.code, rolled_back(here, made.document["run_id"])) == (0, 0)
+    here.door.deliver()
+    assert here.run(*LOAD).code == 0
+    here.estate.rename_device(next(device for device in switches(here.estate) if device.name == "second").mac, "third")
+    assert (here.run(*LOAD).code, value(here, key, "name")) == (0, "third")
+    clean(here)
+
+
+def test_what_a_new_account_makes_without_an_answer_is_ours(here: Town) -> None:
+    """Nobody has seen that account make a CI before."""
+    instance = here.app.instance
+    with instance.lock:
+        for item in oracle.by_native_key(instance, "UniFi").values():
+            old = {**stored(here, item.sys_id), "sys_created_by": "svc.old", "sys_updated_by": "svc.old"}
+            instance.put_back("cmdb", item.sys_id, old)
+    key = added(here, "second")
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.RESET_AFTER, path=WRITES, first=1))
+    here.run(*LOAD)
+    here.sandbox.servicenow.faults.clear()
+    here.estate.rename_device(next(device for device in switches(here.estate) if device.name == "second").mac, "third")
+    assert (here.run(*LOAD).code, value(here, key, "name")) == (0, "third")
 
 
 @pytest.mark.parametrize("back", [True, False])

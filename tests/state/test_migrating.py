@@ -80,14 +80,14 @@ def test_the_head_is_the_newest_packaged_revision():
     assert ScriptDirectory.from_config(config).get_heads() == [PACKAGED.head]
 
 
-def test_what_an_older_release_had_looked_for_in_vain_and_still_waits_is_doubted(file, url, clock, tmp_path):
+def test_what_an_older_release_had_looked_for_in_vain_is_doubted(file, url, clock, tmp_path):
     older = tmp_path / "older"
     shutil.copytree(PACKAGED.scripts, older)
     (older / "versions" / "r0014_doubted.py").unlink()
     open_store(url, clock, Migrations(scripts=older, head="0013")).close()
     columns = "run_id, subject, change_type, change, state, intended_at, attempts, code"
-    found = ["later", "unknown.not_found"], ["dead", "unknown.not_found"]
-    others = ["later", "transport.not_sent"], ["superseded", "unknown.not_found"]
+    found = ["later", "unknown.not_found"], ["superseded", "unknown.not_found"]
+    others = ["later", "transport.not_sent"], ["done", "unknown.not_found"]
     with closing(sqlite3.connect(file)) as connection, connection:
         for number, (state, code) in enumerate((*found, *others)):
             row = ("run-1", f"device/{number}", "update", "{}", state, "2026-11-24T12:00:00.000000Z", 0, code)

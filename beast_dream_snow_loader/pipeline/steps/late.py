@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from beast_dream_snow_loader.core.changes import Change, ChangeType, ItemChange, LinkChange, UnlinkChange
+from beast_dream_snow_loader.core.changes import UPDATING, Change, ChangeType, ItemChange, LinkChange, UnlinkChange
 from beast_dream_snow_loader.core.content import content_of
 from beast_dream_snow_loader.core.edited import BY_WHOM
+from beast_dream_snow_loader.core.fingerprint import TIMESTAMPS
 from beast_dream_snow_loader.core.identity import SysId
-from beast_dream_snow_loader.core.known import KnownState
+from beast_dream_snow_loader.core.known import KnownItem, KnownState
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Receipt
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
@@ -26,15 +27,23 @@ _MADE = (ChangeType.CREATE, ChangeType.LINK)
 _AS_OTHERS = (Operation.UPDATED, Operation.UNCHANGED)
 
 
-def still_of_use(change: Change, known: KnownState) -> bool:
-    """Whether the record stands in the ledger as it did when this was sent."""
+def is_news(change: Change, known: KnownState) -> bool:
+    """Whether the ledger would learn something by its being carried out: of what was sent again and done it knows."""
     if isinstance(change, LinkChange):
         return change.subject not in known.relations
     if isinstance(change, UnlinkChange):
         now = known.relations.get(change.subject)
         return now is not None and now.sys_id == change.known.sys_id
     there = known.items.get(change.item.key)
-    return (there and there.sys_id) == (change.known and change.known.sys_id)
+    same = (there and there.sys_id) == (change.known and change.known.sys_id)
+    return same and (there is None or not _believed(change, there))
+
+
+def _believed(change: ItemChange, there: KnownItem) -> bool:
+    if change.type is ChangeType.RETIRE:
+        return there.retired_at is not None
+    sent = {element: value for element, value in change.send.items() if element not in TIMESTAMPS}
+    return change.type in UPDATING and sent.items() <= there.written.items()
 
 
 def as_made(world: World, known: KnownState, seen: Sequence[Settlement]) -> list[Settlement]:

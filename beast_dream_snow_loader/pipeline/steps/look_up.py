@@ -11,7 +11,7 @@ from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.parking import END_UNKNOWN, NOT_FOUND
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
-from beast_dream_snow_loader.pipeline.steps.late import as_made, as_sent, still_of_use
+from beast_dream_snow_loader.pipeline.steps.late import as_made, as_sent, is_news
 from beast_dream_snow_loader.pipeline.steps.quarantine import carried_out_within, doubtful, waited
 from beast_dream_snow_loader.pipeline.steps.sightings import (
     created,
@@ -64,7 +64,7 @@ def _settle_late(world: World, order: Order, doubted: Sequence[JournalEntry]) ->
     if not doubted:
         return ()
     now, known = world.clock.now(), world.ledger.known()
-    sought = [entry for entry in doubted if still_of_use(entry.change, known)]
+    sought = [entry for entry in doubted if is_news(entry.change, known)]
     done = _carried_out(world, order, sought, _seen(world, order, sought, late=True))
     left = [entry for entry in sought if entry.id not in done]
     edges = linked(world, order, left, world.ledger.known().sys_ids, late=True)
@@ -115,8 +115,7 @@ def _found_done(
     world: World, order: Order, entries: Sequence[JournalEntry]
 ) -> tuple[list[Settlement], list[JournalEntry]]:
     """What is seen to have happened, settled, and the entries of which nothing is seen. Edges after their ends."""
-    made = as_made(world, world.ledger.known(), _seen(world, order, entries))
-    found = as_sent(world, made, world.journal.doubted())
+    found = as_sent(world, _seen(world, order, entries), world.journal.doubted())
     world.journal.settle(order.run_id, found)
     left = _without(entries, found)
     drawn = linked(world, order, left, world.ledger.known().sys_ids)

@@ -18,8 +18,8 @@ def upgrade() -> None:
     journal = sa.table(
         "journal", sa.column("doubted", sa.Boolean), sa.column("state", sa.Text), sa.column("code", sa.Text)
     )
-    waits = sa.and_(journal.c.state.in_(("later", "dead")), journal.c.code == "unknown.not_found")
-    op.execute(journal.update().where(waits).values(doubted=True))
+    sent = sa.and_(journal.c.state != "done", journal.c.code == "unknown.not_found")
+    op.execute(journal.update().where(sent).values(doubted=True))
     op.create_index("ix_journal_doubted", "journal", ["subject"], sqlite_where=_doubted, postgresql_where=_doubted)
 
 

@@ -22,7 +22,7 @@ from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem, KnownRelation, KnownState
 from beast_dream_snow_loader.core.known_items import as_item, carried
-from beast_dream_snow_loader.core.ports import Settlement
+from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation
 from beast_dream_snow_loader.core.shown import shown
 
@@ -210,6 +210,20 @@ class _Undoing:
 def changed_since(record: str, message: str, element: str = "") -> Finding:
     """What others changed is theirs: it is told, and stays."""
     return _left(record, _CHANGED_SINCE, message, element)
+
+
+def in_doubt(entries: Iterable[JournalEntry], run_id: str, done: Iterable[Settlement]) -> Iterator[Finding]:
+    """What the run sent without an answer and may still be carried out: nothing can be undone of it yet. A record of
+    which something was done is undone; that its request comes once more, sent as it was again, is too much to tell."""
+    seen = {settlement.change.subject for settlement in done}
+    for record in dict.fromkeys(entry.change.subject for entry in entries if entry.run_id == run_id):
+        if record in seen:
+            continue
+        message = (
+            "It was sent without an answer and has not happened; ServiceNow may still carry it out, for an hour or so. "
+            f"Then run this again: snowload rollback {run_id}"
+        )
+        yield _left(record, "rollback.in_doubt", message, "")
 
 
 def _left(record: str, rule: str, message: str, element: str) -> Finding:

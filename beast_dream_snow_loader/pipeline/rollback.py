@@ -9,7 +9,7 @@ from beast_dream_snow_loader.core.changes import ChangeType, ItemChange, LinkCha
 from beast_dream_snow_loader.core.edited import BY_WHOM, edited_before_us, related_by_others
 from beast_dream_snow_loader.core.healing import MOD_COUNT
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
-from beast_dream_snow_loader.core.inverse import Created, Now, undo
+from beast_dream_snow_loader.core.inverse import Created, Now, in_doubt, undo
 from beast_dream_snow_loader.core.known import KnownRelation, KnownState
 from beast_dream_snow_loader.core.mapping_tables import RETIRED
 from beast_dream_snow_loader.core.ports import Settlement
@@ -45,6 +45,7 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     facts = world.memory.facts(order.target)
     statuses = Statuses(choices=facts.choices if facts is not None else {})
     plan = undo(done, known, _now(world, run_id, done, known, created), created, statuses.values(RETIRED))
+    plan = replace(plan, findings=(*plan.findings, *in_doubt(world.journal.doubted(), run_id, done)))
     queued = [entry.change.subject for entry in world.journal.queued() if entry.run_id == run_id]
     if order.dry_run:
         return RolledBack(plan=plan, dropped=len(queued))

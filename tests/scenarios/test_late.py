@@ -256,6 +256,16 @@ def test_a_create_that_comes_after_the_ci_was_made_and_rolled_back_is_ours_again
     clean(here)
 
 
+def test_a_rollback_says_what_may_still_come_and_undoes_it_when_it_has_come(here: Town) -> None:
+    before = switch(here.estate).name
+    key = named(here, "second")
+    run = lost(here)
+    undone = here.run("rollback", run, "--env", "testing", "--json")
+    assert (undone.code, "rollback.in_doubt" in rules(undone, key), value(here, key, "name")) == (3, True, before)
+    here.door.deliver()
+    assert (rolled_back(here, run), value(here, key, "name")) == (0, before)
+
+
 def test_what_a_new_account_makes_without_an_answer_is_ours(here: Town) -> None:
     """Nobody has seen that account make a CI before."""
     instance = here.app.instance

@@ -18,6 +18,7 @@ from beast_dream_snow_loader.core.reundoing import Reundoing
 from beast_dream_snow_loader.core.status import Statuses
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.client_links import ClientLinker
+from beast_dream_snow_loader.pipeline.steps.late import is_news
 from beast_dream_snow_loader.pipeline.steps.look_up import settle_unknown
 from beast_dream_snow_loader.pipeline.world import Order, World
 
@@ -45,7 +46,8 @@ def roll_back(world: World, order: Order, run_id: str, created: Created) -> Roll
     facts = world.memory.facts(order.target)
     statuses = Statuses(choices=facts.choices if facts is not None else {})
     plan = undo(done, known, _now(world, run_id, done, known, created), created, statuses.values(RETIRED))
-    plan = replace(plan, findings=(*plan.findings, *in_doubt(world.journal.doubted(), run_id, done)))
+    doubted = [entry for entry in world.journal.doubted() if is_news(entry.change, known)]
+    plan = replace(plan, findings=(*plan.findings, *in_doubt(doubted, run_id, done)))
     queued = [entry.change.subject for entry in world.journal.queued() if entry.run_id == run_id]
     if order.dry_run:
         return RolledBack(plan=plan, dropped=len(queued))

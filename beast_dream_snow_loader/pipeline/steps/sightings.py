@@ -43,7 +43,9 @@ def unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
     unlinks = [entry.change for entry in entries if isinstance(entry.change, UnlinkChange)]
     there = world.cmdb.find_edges([change.known for change in unlinks]) if unlinks else {}
     return [
-        Settlement(change=change, receipt=_gone(change)) for change in unlinks if change.known.relation_key not in there
+        Settlement(change=change, receipt=_gone(change.subject, Operation.UNLINKED))
+        for change in unlinks
+        if change.known.relation_key not in there
     ]
 
 
@@ -57,11 +59,11 @@ def _drawn(link: LinkChange, row: Drawn, *, ours: bool) -> Receipt:
     )
 
 
-def _gone(change: UnlinkChange) -> Receipt:
+def _gone(subject: str, operation: Operation) -> Receipt:
     return Receipt(
-        subject=change.subject,
+        subject=subject,
         outcome=Outcome.DONE,
-        operation=Operation.UNLINKED,
+        operation=operation,
         message="found gone after an interrupted run",
     )
 
@@ -114,19 +116,10 @@ def deleted(world: World, order: Order, entries: Sequence[JournalEntry]) -> list
         swept = world.cmdb.sweep(gone)
         world.audit.settle(order.run_id, [swept_deed(sys_id, swept) for sys_id in gone])
     return [
-        Settlement(change=change, receipt=_removed(change))
+        Settlement(change=change, receipt=_gone(change.subject, Operation.DELETED))
         for change in changes
         if change.subject in ids and ids[change.subject] not in there
     ]
-
-
-def _removed(change: ItemChange) -> Receipt:
-    return Receipt(
-        subject=change.subject,
-        outcome=Outcome.DONE,
-        operation=Operation.DELETED,
-        message="found gone after an interrupted run",
-    )
 
 
 def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:

@@ -25,8 +25,8 @@ if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 * 1024**3
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
     """Every commit of a state is flushed; on a disk the suite would mostly wait for that."""
 
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")  # a busy machine fails no test
+settings.register_profile("unhurried", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")  # a busy machine fails no test, nor does chance: the sweeps are what goes on looking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from beast_dream_snow_loader.sandbox.messages import HttpAnswer, HttpRequest
 from beast_dream_snow_loader.sandbox.servicenow.app import ServiceNowApp
 from tests.scenarios.desk import WRITES
 
 
 class Keeper:
-    """Stands before the instance, and keeps a write back until a request of the path ``until`` comes. ``shuts``: with
-    the next write that is answered, for all that comes after it."""
+    """Stands before the instance, and keeps writes to ``keeping`` (a glob) back until a request of the path ``until``
+    comes. ``shuts``: with the next write that is answered, for all that comes after it."""
 
     def __init__(self, app: ServiceNowApp) -> None:
         self._app = app
         self._kept: list[HttpRequest] = []
-        self.keeping, self.until = False, ""
+        self.keeping = self.until = ""
         self.shuts = self._shut = False
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
-        if self.keeping and request.path == WRITES:
+        if request.method != "GET" and fnmatchcase(request.path, self.keeping):
             self._kept.append(request)
             return HttpAnswer(status=503)
         if self._shut:
@@ -33,7 +35,7 @@ class Keeper:
 
     def deliver(self) -> None:
         while self._kept:
-            assert self._app.answer(self._kept.pop(0)).status == 200
+            assert self._app.answer(self._kept.pop(0)).status in (200, 204)
 
     def control(self, request: HttpRequest) -> HttpAnswer | None:
         return self._app.control(request)

@@ -43,6 +43,7 @@ from tests.scenarios.desk import (
 from tests.scenarios.keeper import Keeper
 
 UPLINK = "Connects to::Connected by"
+FORBIDDEN = '{"error":{"message":"User Not Authorized"},"status":"failure"}'
 TOLD_TO_WAIT = Fault(effect=Effect.STATUS, status=429, path=WRITES)
 
 
@@ -55,14 +56,14 @@ def here(town: OpenTown) -> Town:
     return here
 
 
-def lost(here: Town) -> str:
+def lost(here: Town, path: str = WRITES, method: str = "POST") -> str:
     """What a load writes now is kept at the door and gets no answer. Its run."""
     faults = here.sandbox.servicenow.faults
-    faults.add(Fault(effect=Effect.RESET_AFTER, path=WRITES))
-    here.door.keeping = True
+    number = faults.add(Fault(effect=Effect.RESET_AFTER, path=path, method=method))
+    here.door.keeping = path
     ended = here.run(*LOAD)
-    here.door.keeping = False
-    faults.clear()
+    here.door.keeping = ""
+    faults.remove(number)
     assert ended.code in (3, 8), ended.err
     return str(ended.document["run_id"])
 
@@ -80,6 +81,14 @@ def relate(here: Town, lower: str, upper: str) -> str:
         (kind,) = instance.find("cmdb_rel_type", name=UPLINK)
         ends = {"parent": there[lower].sys_id, "child": there[upper].sys_id}
         return str(instance.insert("cmdb_rel_ci", {**ends, "type": kind["sys_id"]})["sys_id"])
+
+
+def base_name(here: Town, key: str) -> str:
+    """Of a CI that the engine never saw."""
+    instance = here.app.instance
+    with instance.lock:
+        (row,) = instance.find("cmdb_ci", correlation_id=key)
+        return str(row["name"])
 
 
 def added(here: Town, name: str) -> str:
@@ -292,6 +301,40 @@ def test_an_edge_that_comes_late_goes_when_the_device_hangs_elsewhere(here: Town
         assert here.run(*LOAD).code == 0
     assert wrong not in edges(here)
     clean(here)
+
+
+def test_an_edge_that_goes_late_is_drawn_again_when_the_device_hangs_there_again(here: Town) -> None:
+    first, second = switches(here.estate)[:2]
+    device = next(one for one in leaves(here) if one.uplink == first.mac)
+    right = (key_of(device), UPLINK, key_of(first))
+    here.estate.change_uplink(device.mac, second.mac)
+    assert here.run(*LOAD).code == 0
+    lost(here, "/api/now/cmdb/instance/*", "DELETE")
+    assert right in edges(here)
+    here.estate.change_uplink(device.mac, first.mac)
+    assert here.run(*LOAD).code == 0
+    here.door.deliver()
+    assert right not in edges(here)
+    for _ in range(3):
+        assert here.run(*LOAD).code == 0
+    assert right in edges(here)
+    clean(here)
+
+
+def test_an_update_past_the_engine_that_comes_late_is_taken_back(town: OpenTown) -> None:
+    """By the Table API it comes over whatever was written since."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8), door=Keeper)
+    closed = Fault(effect=Effect.STATUS, status=403, path="/api/now/identifyreconcile/*", body=FORBIDDEN)
+    here.sandbox.servicenow.faults.add(closed)
+    here.run.variables |= {"SNOWLOAD_RETRY__MAX_ATTEMPTS": "1", "SNOWLOAD_SERVICENOW__QUARANTINE_SECONDS": "0.1"}
+    assert here.run(*LOAD).code == 0
+    key = named(here, "second")
+    lost(here, "/api/now/table/cmdb_ci/*", "PATCH")
+    named(here, "third")
+    assert (here.run(*LOAD).code, base_name(here, key)) == (0, "third")
+    here.door.deliver()
+    assert base_name(here, key) == "second"
+    assert (here.run(*LOAD).code, base_name(here, key)) == (0, "third")
 
 
 class Earlier(SystemClock):

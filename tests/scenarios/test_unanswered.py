@@ -75,10 +75,10 @@ def unanswered(
     change(here, "second")
     faults = here.sandbox.servicenow.faults
     faults.add(fate)
-    here.door.keeping = kept
+    here.door.keeping = WRITES if kept else ""
     faults.add(Fault(effect=Effect.STATUS, status=503, path="*", from_request=count + 1))
     here.run(*LOAD)
-    here.door.keeping = False
+    here.door.keeping = ""
     return here
 
 

@@ -127,6 +127,7 @@ _FORGET_THE_REST = """    world.journal.supersede([settlement.change.subject for
 """
 _LOOK_UP = "pipeline/steps/look_up.py"
 _SIGHTINGS = "pipeline/steps/sightings.py"
+_EDGES = "pipeline/steps/edge_sightings.py"
 
 PLANTED: Sequence[Planted] = (
     Planted(
@@ -196,7 +197,7 @@ PLANTED: Sequence[Planted] = (
     Planted(
         name="edges taken for drawn when their ends are there",
         edits=_one(
-            _SIGHTINGS,
+            _EDGES,
             "    there = world.cmdb.find_drawn(wanted) if wanted else {}\n",
             '    row = Drawn(sys_id=SysId("0" * 32), parent="", child="", made_at=world.clock.now())\n'
             "    there = {edge.relation_key: row for edge in wanted}\n",

@@ -33,8 +33,9 @@ class Keeper:
     def open(self) -> None:
         self.shuts = self._shut = False
 
-    def deliver(self) -> None:
-        while self._kept:
+    def deliver(self, count: int | None = None) -> None:
+        """The first ``count`` of them, or all."""
+        for _ in self._kept[:count]:
             assert self._app.answer(self._kept.pop(0)).status in (200, 204)
 
     def control(self, request: HttpRequest) -> HttpAnswer | None:

@@ -136,6 +136,17 @@ def test_an_update_whose_place_a_newer_one_took_in_the_queue_is_no_edit_of_a_per
     clean(here)
 
 
+def test_a_newer_value_that_was_lost_is_not_taken_for_done_when_the_older_one_and_a_person_wrote(here: Town) -> None:
+    key = named(here, "second")
+    lost(here)
+    named(here, "third")
+    lost(here)
+    here.door.deliver(1)
+    by_hand(here, key, comments="somebody")
+    assert value(here, key, "name") == "second"
+    assert (here.run(*LOAD).code, value(here, key, "name")) == (0, "third")
+
+
 def test_a_create_that_comes_after_a_newer_one_took_its_place_is_ours_with_what_it_holds(here: Town) -> None:
     key = added(here, "second")
     run = lost(here)

@@ -17,7 +17,8 @@ from beast_dream_snow_loader.core.known import KnownItem, KnownState
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Receipt
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE
-from beast_dream_snow_loader.pipeline.steps.sightings import holds, linked
+from beast_dream_snow_loader.pipeline.steps.edge_sightings import linked
+from beast_dream_snow_loader.pipeline.steps.sightings import holds
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 _MADE_BY = BY_WHOM[0]

@@ -11,16 +11,10 @@ from beast_dream_snow_loader.core.known import KnownItem
 from beast_dream_snow_loader.core.parking import END_UNKNOWN, NOT_FOUND
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.pipeline.steps.edge_sightings import linked, unlinked
 from beast_dream_snow_loader.pipeline.steps.late import as_made, as_sent, is_news
 from beast_dream_snow_loader.pipeline.steps.quarantine import carried_out_within, doubtful, waited
-from beast_dream_snow_loader.pipeline.steps.sightings import (
-    created,
-    deleted,
-    linked,
-    retired,
-    unlinked,
-    updated,
-)
+from beast_dream_snow_loader.pipeline.steps.sightings import created, deleted, retired, updated
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -141,6 +135,6 @@ def _queued(entry: JournalEntry) -> Settlement:
         subject=entry.change.subject,
         outcome=Outcome.LATER,
         code=NOT_FOUND if sent else END_UNKNOWN,
-        message="it was sent without an answer and has not happened" if sent else entry.message,
+        message="it was sent without an answer and has not happened so far" if sent else entry.message,
     )
     return Settlement(change=entry.change, receipt=receipt)

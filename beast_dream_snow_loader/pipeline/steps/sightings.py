@@ -1,4 +1,4 @@
-"""Sightings: what is seen in the CMDB of writes without an answer, each kind by what it would have left there."""
+"""Sightings: what is seen in the CMDB of CIs written without an answer, each kind by what it would have left there."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from beast_dream_snow_loader.core.audit import swept_deed
-from beast_dream_snow_loader.core.changes import UPDATING, ChangeType, ItemChange, LinkChange, UnlinkChange
-from beast_dream_snow_loader.core.client_links import as_drawn
+from beast_dream_snow_loader.core.changes import UPDATING, ChangeType, ItemChange
 from beast_dream_snow_loader.core.comparing import same
 from beast_dream_snow_loader.core.fingerprint import TIMESTAMPS
 from beast_dream_snow_loader.core.healing import MOD_COUNT, count_of
-from beast_dream_snow_loader.core.identity import SourceKey, SysId, parse_sys_id
-from beast_dream_snow_loader.core.known import Drawn
+from beast_dream_snow_loader.core.identity import SysId, parse_sys_id
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.core.status import DECIDED, decided
-from beast_dream_snow_loader.pipeline.steps.quarantine import carried_out_within
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -37,35 +34,6 @@ def created(world: World, order: Order, entries: Sequence[JournalEntry]) -> Iter
             yield Settlement(change=change, receipt=replace(found, class_name=rows[0].class_name or found.class_name))
         elif not rows and len(sys_ids := there.get(change.item.key, ())) == 1:
             yield Settlement(change=change, receipt=_found(change, sys_ids[0], Operation.INSERTED))
-
-
-def unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
-    unlinks = [entry.change for entry in entries if isinstance(entry.change, UnlinkChange)]
-    there = world.cmdb.find_edges([change.known for change in unlinks]) if unlinks else {}
-    return [
-        Settlement(change=change, receipt=_gone(change.subject, Operation.UNLINKED))
-        for change in unlinks
-        if change.known.relation_key not in there
-    ]
-
-
-def _drawn(link: LinkChange, row: Drawn, *, ours: bool) -> Receipt:
-    return Receipt(
-        subject=link.subject,
-        outcome=Outcome.DONE,
-        operation=Operation.LINKED if ours else Operation.UNCHANGED,
-        sys_id=row.sys_id,
-        message="found by its ends after an interrupted run",
-    )
-
-
-def _gone(subject: str, operation: Operation) -> Receipt:
-    return Receipt(
-        subject=subject,
-        outcome=Outcome.DONE,
-        operation=operation,
-        message="found gone after an interrupted run",
-    )
 
 
 def retired(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
@@ -111,12 +79,12 @@ def deleted(world: World, order: Order, entries: Sequence[JournalEntry]) -> list
     changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.DELETE]
     ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
     there = world.cmdb.read_back(ids.values(), ()) if ids else {}
-    if gone := [sys_id for sys_id in ids.values() if sys_id not in there]:
-        world.audit.intend(order.run_id, [swept_deed(sys_id) for sys_id in gone])
-        swept = world.cmdb.sweep(gone)
-        world.audit.settle(order.run_id, [swept_deed(sys_id, swept) for sys_id in gone])
+    if absent := [sys_id for sys_id in ids.values() if sys_id not in there]:
+        world.audit.intend(order.run_id, [swept_deed(sys_id) for sys_id in absent])
+        swept = world.cmdb.sweep(absent)
+        world.audit.settle(order.run_id, [swept_deed(sys_id, swept) for sys_id in absent])
     return [
-        Settlement(change=change, receipt=_gone(change.subject, Operation.DELETED))
+        Settlement(change=change, receipt=gone(change.subject, Operation.DELETED))
         for change in changes
         if change.subject in ids and ids[change.subject] not in there
     ]
@@ -133,21 +101,10 @@ def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:
     )
 
 
-def linked(
-    world: World, order: Order, entries: Sequence[JournalEntry], ends: Mapping[SourceKey, SysId], *, late: bool = False
-) -> list[Settlement]:
-    """Edges that are there: drawn by us unless they were before, or, when it is ``late`` to be heard, somebody may have
-    drawn them since. ``ends`` are the CIs by their keys; of an edge with an unknown end nothing can be seen."""
-    links = [(entry, entry.change) for entry in entries if isinstance(entry.change, LinkChange)]
-    wanted = [edge for _, link in links if (edge := as_drawn(link, ends)) is not None]
-    there = world.cmdb.find_drawn(wanted) if wanted else {}
-    seen = [(entry, link, there[link.subject]) for entry, link in links if link.subject in there]
-    return [
-        Settlement(change=link, receipt=_drawn(link, row, ours=_in_time(row, entry, order, late=late)))
-        for entry, link, row in seen
-    ]
-
-
-def _in_time(row: Drawn, entry: JournalEntry, order: Order, *, late: bool) -> bool:
-    since, until = carried_out_within(entry, order)
-    return row.made_at is not None and since <= row.made_at and (row.made_at <= until or not late)
+def gone(subject: str, operation: Operation) -> Receipt:
+    return Receipt(
+        subject=subject,
+        outcome=Outcome.DONE,
+        operation=operation,
+        message="found gone after an interrupted run",
+    )

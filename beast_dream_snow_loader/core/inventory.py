@@ -10,7 +10,7 @@ from beast_dream_snow_loader.core import normalize
 from beast_dream_snow_loader.core.findings import Finding, Severity
 from beast_dream_snow_loader.core.kinds import EXTENDERS, NAMED_BY_LINE, evidence, kind_of
 from beast_dream_snow_loader.core.mapping_rules import MappingRules
-from beast_dream_snow_loader.core.models import Model
+from beast_dream_snow_loader.core.models import Model, spelling
 from beast_dream_snow_loader.core.observed import Console, Device, Presence, Site, Snapshot, Subject
 from beast_dream_snow_loader.core.shown import shown
 
@@ -128,7 +128,7 @@ def _placed(mac: str, device: Device, places: _Places, rules: MappingRules) -> P
     model = rules.model(device.model_code, device.model_name)
     name = normalize.text(device.name)
     marketing = normalize.text(device.model_name) or (model.sku if model else normalize.text(device.model_code))
-    names_of_model = {marketing.casefold(), model.sku.casefold() if model else ""}
+    names_of_model = {spelling(marketing), spelling(model.sku) if model else ""}
     return Placed(
         device=device,
         mac=mac,
@@ -137,7 +137,7 @@ def _placed(mac: str, device: Device, places: _Places, rules: MappingRules) -> P
         site=places.site(device),
         console=places.consoles.get(device.console),
         name=name or marketing or "UniFi device",
-        named=bool(name) and name.casefold() not in names_of_model,
+        named=bool(name) and spelling(name) not in names_of_model,
     )
 
 

@@ -173,7 +173,7 @@ def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
         yield ExitCode.AUTH
     if any(finding.severity is Severity.ERROR for finding in report.findings) or report.held:
         yield ExitCode.PARTIAL
-    if Outcome.REFUSED in outcomes or report.parked:
+    if Outcome.REFUSED in outcomes or report.parked or report.unlinked:
         yield ExitCode.PARTIAL
     if any(left_alone(finding.rule) for finding in report.findings):
         yield ExitCode.PARTIAL

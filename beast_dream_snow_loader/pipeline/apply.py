@@ -117,13 +117,12 @@ class Applier:
             self.settle(part, partial(self._world.cmdb.unlink, part))
 
     def second_chance(self) -> None:
-        """Once, when something was left open: it is looked up, and what was not done is sent again.
+        """Once, when something was left open: it is looked up, and what was not done is sent again, with the edges that
+        waited for it.
 
         The instance still being away leaves everything queued, or open to be looked up by the next run.
         """
         left = self.look_up()
-        if not left:
-            return
         self._links |= {change.subject: change for change in left if isinstance(change, LinkChange)}
         items = [change for change in left if isinstance(change, ItemChange)]
         names = dict.fromkeys(change.item.lane for change in items)

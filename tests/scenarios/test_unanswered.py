@@ -82,6 +82,22 @@ def unanswered(
     return here
 
 
+SMALL = {"SNOWLOAD_SERVICENOW__BATCH_SIZE": "2", "SNOWLOAD_SERVICENOW__BATCH_SIZE_MAX": "2"}
+
+
+@pytest.mark.parametrize("effect", [Effect.RESET_BEFORE, Effect.RESET_AFTER])
+def test_edges_that_waited_for_a_ci_without_an_answer_are_drawn_once_it_is_found_or_sent_again(
+    town: OpenTown, effect: Effect
+) -> None:
+    """Its request took two CIs only: most edges to it were to travel with later ones."""
+    here = town(Estate.generate(seed=3, sites=1, devices=20))
+    here.sandbox.servicenow.faults.add(Fault(effect=effect, path=WRITES, nth=1))
+    first = here.run(*LOAD, **SMALL)
+    assert (first.code, first.document["links"]["orphans"]) == (0, 0), first.document["findings"]
+    clean(here)
+    assert not any(here.run(*LOAD).document["written"].values())
+
+
 def test_a_write_without_an_answer_is_looked_up_though_a_newer_one_had_to_wait_meanwhile(town: OpenTown) -> None:
     """Otherwise what it brought about would pass for a person's doing, and the newer value would never be written."""
     here = unanswered(town, LOST)

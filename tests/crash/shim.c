@@ -268,10 +268,18 @@ int rename(const char *from, const char *to) {
   return done;
 }
 
+/* A connection that was reset is over for both ends: nobody waits on it for what will not come. */
+static int broken(int fd) {
+  int number = errno;
+  if (number == ECONNRESET) shutdown(fd, SHUT_RDWR);
+  errno = number;
+  return -1;
+}
+
 ssize_t send(int fd, const void *data, size_t length, int flags) {
   REAL(ssize_t, "send", int, const void *, size_t, int);
   long mine;
-  if (boundary(SOCKETS, &mine) < 0) return -1;
+  if (boundary(SOCKETS, &mine) < 0) return broken(fd);
   tell(mine, "send", data, length);
   ssize_t done = real(fd, data, length, flags);
   after(mine);
@@ -281,7 +289,7 @@ ssize_t send(int fd, const void *data, size_t length, int flags) {
 ssize_t recv(int fd, void *data, size_t length, int flags) {
   REAL(ssize_t, "recv", int, void *, size_t, int);
   long mine;
-  if (boundary(SOCKETS, &mine) < 0) return -1;
+  if (boundary(SOCKETS, &mine) < 0) return broken(fd);
   tell(mine, "recv", NULL, 0);
   ssize_t done = real(fd, data, length, flags);
   after(mine);

@@ -6,7 +6,8 @@ import pytest
 
 from tests.crash.harness import NEEDS_COMPILER, Action, Kinds
 from tests.crash.io_errors import Failed, every_error, left_alone_briefly, some_errors
-from tests.crash.stories import FIRST
+from tests.crash.moments import writes
+from tests.crash.stories import FIRST, batched
 from tests.crash.sweep import Sweep
 
 POINTS = 16
@@ -22,6 +23,19 @@ def test_a_call_that_fails_is_told_in_words_and_costs_nothing_that_a_plain_load_
         trials = sweep.run(forge, some_errors(sweep.told(forge), POINTS, seed=5), Failed())
     assert trials.violations == []
     assert trials.points == POINTS
+
+
+def test_a_connection_that_breaks_at_a_write_of_two_cis_costs_no_edge() -> None:
+    """Most edges wait for a CI that another request has made."""
+    sweep = Sweep(devices=8, story=left_alone_briefly(batched(FIRST, 2)))
+    with sweep.forge() as forge:
+        told = sweep.told(forge)
+        around = {at for call in writes(told) for at in range(call, call + 3)}
+        broken = [arm for arm in every_error(told) if arm.failing is Kinds.SOCKETS and arm.action is Action.FAIL_ONCE]
+        arms = [arm for arm in broken if arm.at in around]
+        trials = sweep.run(forge, arms, Failed())
+    assert trials.violations == []
+    assert trials.points >= 10
 
 
 def test_connections_that_break_for_good_leave_no_traceback_from_the_first_of_them_on() -> None:

@@ -50,7 +50,7 @@ class Failed:
     def at_once(self, story: Story, place: Place, arm: Arm, ended: Ended) -> Iterator[str]:
         if ended.code == ExitCode.CONFIG:
             yield f"a failing {arm.failing.name} is called a wrong setting: {ended.err[-300:] or ended.out[-300:]}"
-        if arm.number and (late := after_lost_sync(arm, ended.told)):
+        if arm.number and arm.failing is Kinds.FILES and (late := after_lost_sync(arm, ended.told)):
             yield f"it sent {late} though what was to be on the disk before is not"
         if ended.code < 0 or ended.code == ExitCode.ERROR or "Traceback" in ended.err:
             yield f"it ended {ended.code}: {ended.err[-1500:]}"

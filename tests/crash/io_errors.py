@@ -59,10 +59,15 @@ class Failed:
 
 
 def after_lost_sync(arm: Arm, told: Sequence[str]) -> str:
-    """The first write to ServiceNow after a sync that failed; nothing where there is none."""
-    if len(told) < arm.at or told[arm.at - 1].split()[1] != "fsync":
+    """The first write to ServiceNow after a sync of the database's log that failed; nothing where there is none. SQLite
+    itself passes over that of a directory, and keeps its journal where it cannot begin a log."""
+    if len(told) < arm.at or not _of_log(told[arm.at - 1]):
         return ""
     return next((line for line in told[arm.at :] if is_write(line)), "")
+
+
+def _of_log(line: str) -> bool:
+    return line.split()[1] == "fsync" and line.endswith("-wal")
 
 
 def every_error(told: Sequence[str]) -> list[Arm]:

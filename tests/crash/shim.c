@@ -56,10 +56,12 @@ void shim_arm(long at, int what, int kinds, int hit, int number, const char *dir
 void shim_tell(int fd) { told = fd; }
 
 static void tell(long number, const char *name, const char *data, size_t length) {
+  int fails_with = errno;
   size_t shown = 0;
   if (told < 0 || !number) return;
   while (data && shown < length && shown < 100 && data[shown] >= ' ' && data[shown] <= '~') shown++;
   dprintf(told, "%ld %s %.*s\n", number, name, (int)shown, data ? data : "");
+  errno = fails_with;
 }
 
 long shim_disarm(void) {
@@ -203,8 +205,10 @@ static int sync_with(int (*real)(int), int fd) {
   char path[PATH_MAX];
   long mine = 0;
   int ours = armed && path_of(fd, path);
-  if (ours && boundary(FILES, &mine) < 0) return -1;
-  tell(mine, "fsync", NULL, 0);
+  int fate = ours ? boundary(FILES, &mine) : 0;
+  const char *name = ours ? strrchr(path, '/') + 1 : "";
+  tell(mine, "fsync", name, strlen(name));
+  if (fate < 0) return -1;
   int done = real(fd);
   if (ours && done == 0) LOCKED(synced(path));
   after(mine);
@@ -225,8 +229,9 @@ int ftruncate64(int fd, off_t length) {
   REAL(int, "ftruncate64", int, off_t);
   char path[PATH_MAX];
   long mine = 0;
-  if (armed && path_of(fd, path) && boundary(FILES, &mine) < 0) return -1;
+  int fate = armed && path_of(fd, path) ? boundary(FILES, &mine) : 0;
   tell(mine, "ftruncate", NULL, 0);
+  if (fate < 0) return -1;
   int done = real(fd, length);
   after(mine);
   return done;
@@ -239,8 +244,9 @@ int unlink(const char *name) {
   char kept[PATH_MAX];
   long mine = 0;
   int ours = armed && strncmp(name, below, strlen(below)) == 0;
-  if (ours && boundary(FILES, &mine) < 0) return -1;
+  int fate = ours ? boundary(FILES, &mine) : 0;
   tell(mine, "unlink", NULL, 0);
+  if (fate < 0) return -1;
   int done = real(name);
   if (ours && done == 0 && *shadow) {
     shadow_of(name, kept);
@@ -256,8 +262,9 @@ int rename(const char *from, const char *to) {
   char old[PATH_MAX], new[PATH_MAX];
   long mine = 0;
   int ours = armed && strncmp(to, below, strlen(below)) == 0;
-  if (ours && boundary(FILES, &mine) < 0) return -1;
+  int fate = ours ? boundary(FILES, &mine) : 0;
   tell(mine, "rename", NULL, 0);
+  if (fate < 0) return -1;
   int done = real(from, to);
   if (ours && done == 0 && *shadow) {
     shadow_of(from, old);
@@ -279,8 +286,9 @@ static int broken(int fd) {
 ssize_t send(int fd, const void *data, size_t length, int flags) {
   REAL(ssize_t, "send", int, const void *, size_t, int);
   long mine;
-  if (boundary(SOCKETS, &mine) < 0) return broken(fd);
+  int fate = boundary(SOCKETS, &mine);
   tell(mine, "send", data, length);
+  if (fate < 0) return broken(fd);
   ssize_t done = real(fd, data, length, flags);
   after(mine);
   return done;
@@ -289,8 +297,9 @@ ssize_t send(int fd, const void *data, size_t length, int flags) {
 ssize_t recv(int fd, void *data, size_t length, int flags) {
   REAL(ssize_t, "recv", int, void *, size_t, int);
   long mine;
-  if (boundary(SOCKETS, &mine) < 0) return broken(fd);
+  int fate = boundary(SOCKETS, &mine);
   tell(mine, "recv", NULL, 0);
+  if (fate < 0) return broken(fd);
   ssize_t done = real(fd, data, length, flags);
   after(mine);
   return done;
@@ -299,8 +308,9 @@ ssize_t recv(int fd, void *data, size_t length, int flags) {
 int connect(int fd, const struct sockaddr *address, socklen_t length) {
   REAL(int, "connect", int, const struct sockaddr *, socklen_t);
   long mine;
-  if (boundary(SOCKETS, &mine) < 0) return -1;
+  int fate = boundary(SOCKETS, &mine);
   tell(mine, "connect", NULL, 0);
+  if (fate < 0) return -1;
   int done = real(fd, address, length);
   after(mine);
   return done;

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.crash.harness import NEEDS_COMPILER, Action, Kinds
-from tests.crash.io_errors import Failed, every_error, left_alone_briefly, some_errors
+from tests.crash.harness import NEEDS_COMPILER, Action, Arm, Kinds
+from tests.crash.io_errors import Failed, after_lost_sync, every_error, left_alone_briefly, some_errors
 from tests.crash.moments import writes
 from tests.crash.stories import FIRST, batched
 from tests.crash.sweep import Sweep
@@ -23,6 +23,15 @@ def test_a_call_that_fails_is_told_in_words_and_costs_nothing_that_a_plain_load_
         trials = sweep.run(forge, some_errors(sweep.told(forge), POINTS, seed=5), Failed())
     assert trials.violations == []
     assert trials.points == POINTS
+
+
+def test_what_is_written_after_a_sync_of_the_log_that_failed_is_seen_as_such() -> None:
+    with (sweep := Sweep(devices=8, story=FIRST)).forge() as forge:
+        told = sweep.told(forge)
+    synced = [number for number, line in enumerate(told, 1) if " fsync " in line and line.endswith("-wal")]
+    late = [bool(after_lost_sync(Arm(at=number), told)) for number in synced]
+    assert late.count(True) >= 5
+    assert not any(late[late.index(False) :])
 
 
 def test_a_connection_that_breaks_at_a_write_of_two_cis_costs_no_edge() -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test bench crash soak queue leaks breakers year truth presence outages forecasts migrations audit faults canaries hostile controls check docs clean constraints
+.PHONY: setup demo test bench crash soak queue leaks breakers year truth presence outages forecasts migrations audit faults canaries hostile controls properties check docs clean constraints
 
 setup: $(STAMP) ## install into .venv, from hash-pinned versions
 
@@ -85,6 +85,10 @@ hostile: setup ## 100,000 values through the query builder, 10,000 names through
 
 controls: setup ## each control of docs/reference/asvs.md taken out in turn: its test fails; takes minutes
 	$(BIN)/python -m tests.trust.controls
+
+properties: setup ## what must hold for any input, with inputs drawn anew; SEED=7 for other ones; takes minutes
+	$(BIN)/python -m pytest -n logical --hypothesis-profile=looking --hypothesis-seed=$(SEED) \
+	  $$(grep -rlE 'from hypothesis import .*given' tests --include='test_*.py')
 
 check: setup ## style, types, import contracts
 	$(BIN)/ruff format --check .

@@ -26,7 +26,8 @@ if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 * 1024**3
     """Every commit of a state is flushed; on a disk the suite would mostly wait for that."""
 
 settings.register_profile("unhurried", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")  # a busy machine fails no test, nor does chance: the sweeps are what goes on looking
+settings.register_profile("looking", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")  # a busy machine fails no test, nor does chance; `make properties` goes on looking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

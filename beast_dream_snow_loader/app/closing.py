@@ -12,6 +12,7 @@ from beast_dream_snow_loader.app.breaker_config import SERVICENOW
 from beast_dream_snow_loader.app.failures import NOT_UNDONE, undone_how, undone_records
 from beast_dream_snow_loader.app.result import Result
 from beast_dream_snow_loader.core.exit_codes import HEALTH, ExitCode
+from beast_dream_snow_loader.core.remarks import END_MISSING
 from beast_dream_snow_loader.core.report import left_alone
 from beast_dream_snow_loader.errors import SnowloadError, Throttled
 
@@ -80,6 +81,7 @@ def _partial(result: Result) -> SnowloadError:
     parts = [(name, len(body.get(name, ()))) for name in ("failed", "held", "parked")]
     parts.append(("invalid", sum(one.get("severity") == "error" for one in body.get("findings", ()))))
     parts.append(("left alone", sum(left_alone(one.get("rule", "")) for one in body.get("findings", ()))))
+    parts.append(("edges waiting", sum(one.get("rule") == END_MISSING for one in body.get("findings", ()))))
     found = ", ".join(f"{count} {name}" for name, count in parts if count) or "not everything could be done"
     if undone := len(undone_records(body.get("rollback", {}))):
         found = f"{found}; {_counted(undone, 'record')} written by it {undone_how(body['rollback'])}"

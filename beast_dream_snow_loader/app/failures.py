@@ -9,9 +9,9 @@ from typing import Any
 
 from beast_dream_snow_loader.app.result import Result, described
 from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.remarks import END_MISSING
 from beast_dream_snow_loader.core.run import RunStatus
 
-_WAITS = "relation.end_missing"
 _UNANSWERED = ("transport.", "unknown.")
 NOT_UNDONE = "not_undone"
 """Of the document: the runs whose writes stay though the load was to undo itself, the newest first."""
@@ -32,7 +32,7 @@ def failures(body: Mapping[str, Any], run_id: str) -> Iterator[dict[str, Any]]:
         if one["severity"] == "error":
             step = "Mend the record in UniFi, or the mapping; snowload validate shows whether it is enough."
             yield _told("invalid", one["record"], None, one["rule"], one["message"], step)
-        elif one["rule"] == _WAITS:
+        elif one["rule"] == END_MISSING:
             step = "It is drawn by the next load that writes both its ends."
             yield _told("waiting", one["record"], "link", one["rule"], one["message"], step)
 

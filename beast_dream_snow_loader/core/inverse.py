@@ -220,8 +220,8 @@ def in_doubt(entries: Iterable[JournalEntry], run_id: str, done: Iterable[Settle
         if record in seen:
             continue
         message = (
-            "It was sent without an answer and has not happened; ServiceNow may still carry it out, for an hour or so. "
-            f"Then run this again: snowload rollback {run_id}"
+            "It was sent without an answer and has not happened so far; ServiceNow may carry it out yet, for an hour "
+            f"or so. Then run this again: snowload rollback {run_id}"
         )
         yield _left(record, "rollback.in_doubt", message, "")
 

@@ -15,6 +15,8 @@ from beast_dream_snow_loader.core.shown import shown
 
 LEFT_ALONE = "breaker.opened"
 """A finding about a dependency whose circuit breaker opened."""
+END_MISSING = "relation.end_missing"
+"""A finding about an edge that waits for one of its ends."""
 NO_RULE = "IDENTIFICATION_RULE_MISSING"
 NO_SUCH_TYPE = "INVALID_INPUT_DATA"
 """Of a relation: its ends are positions in our own payload, so only its type can be wrong (cmdb-model 2.9)."""
@@ -48,7 +50,7 @@ def waiting(links: Iterable[LinkChange]) -> Iterator[Finding]:
         message = f"Its {link.relation.role} edge to {link.relation.upper} waits: one of the two was not written."
         yield Finding(
             record=str(link.relation.lower),
-            rule="relation.end_missing",
+            rule=END_MISSING,
             severity=Severity.WARNING,
             message=message,
             field=link.relation.role,

@@ -166,25 +166,38 @@ def _outcomes(report: RunReport) -> frozenset[Outcome]:
 
 
 def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
-    outcomes = _outcomes(report)
     if report.error is not None:
         yield exit_code_of(report.error)
     if report.unaccepted is not None:
         yield ExitCode.AUTH
     if any(finding.severity is Severity.ERROR for finding in report.findings) or report.held:
         yield ExitCode.PARTIAL
-    if Outcome.REFUSED in outcomes or report.parked or report.unlinked:
-        yield ExitCode.PARTIAL
     if any(left_alone(finding.rule) for finding in report.findings):
         yield ExitCode.PARTIAL
     if report.snapshot is not None and report.snapshot.partial:
+        yield ExitCode.PARTIAL
+    if strict and report.stale_source is not None:
+        yield ExitCode.PARTIAL
+    yield from _codes_of_writes(report)
+
+
+def _codes_of_writes(report: RunReport) -> Iterable[ExitCode]:
+    """An edge that waits for what is queued is queued, as good as."""
+    outcomes = _outcomes(report)
+    if Outcome.REFUSED in outcomes or report.parked:
         yield ExitCode.PARTIAL
     if outcomes & _LEFT:
         yield ExitCode.QUEUED
     elif report.away is not None:
         yield ExitCode.UNAVAILABLE
-    if strict and report.stale_source is not None:
+    elif any(_was_planned(link) for link in report.unlinked):
         yield ExitCode.PARTIAL
+
+
+def _was_planned(link: LinkChange) -> bool:
+    """Both its ends are this run's or there; that of a client found in the CMDB waits for a device that some load will
+    bring."""
+    return link.lower_sys_id is None
 
 
 def left_alone(rule: str) -> bool:

@@ -117,8 +117,8 @@ class Applier:
             self.settle(part, partial(self._world.cmdb.unlink, part))
 
     def second_chance(self) -> None:
-        """Once, when something was left open: it is looked up, and what was not done is sent again, with the edges that
-        waited for it.
+        """Once: what was left open is looked up, what then is not there is sent again, and edges that waited for either
+        are drawn. With nothing to send again too: what was found may be the end of an edge.
 
         The instance still being away leaves everything queued, or open to be looked up by the next run.
         """

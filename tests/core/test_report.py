@@ -13,7 +13,7 @@ from beast_dream_snow_loader.core.changes import ItemChange
 from beast_dream_snow_loader.core.events import StepFinished
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from beast_dream_snow_loader.core.findings import Finding, Severity
-from beast_dream_snow_loader.core.identity import SourceKey
+from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownState
 from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES
 from beast_dream_snow_loader.core.observed import Aged, Read, Subject
@@ -146,6 +146,19 @@ def test_the_severest_decides(report: RunReport, told: dict[str, object], status
 )
 def test_what_became_of_the_writes_decides(report: RunReport, outcomes: tuple[Outcome, ...], code: int) -> None:
     assert status_of(_settled(report, *outcomes))[1] == code
+
+
+@pytest.mark.parametrize(("outcome", "code"), [(Outcome.DONE, 3), (Outcome.LATER, 8), (Outcome.UNKNOWN, 8)])
+def test_an_edge_that_waits_is_never_success(report: RunReport, outcome: Outcome, code: int) -> None:
+    """Safely queued is its end, or else nobody knows why it waits."""
+    assert report.plan is not None
+    assert status_of(replace(_settled(report, outcome), unlinked=report.plan.links[:1]))[1] == code
+
+
+def test_the_edge_of_a_client_may_wait_for_a_device_that_another_load_brings(report: RunReport) -> None:
+    assert report.plan is not None
+    link = replace(report.plan.links[0], lower_sys_id=SysId("1" * 32))
+    assert status_of(replace(_settled(report, Outcome.DONE), unlinked=(link,)))[1] == 0
 
 
 def test_a_stale_source_counts_only_when_strict(report: RunReport) -> None:

@@ -63,7 +63,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """``told``: a line per call, its number, name, and what was sent."""
+    """``told``: a line per call, its number, name, and what was sent or which file was synced."""
 
     code: int
     calls: int

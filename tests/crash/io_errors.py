@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from beast_dream_snow_loader.core.exit_codes import ExitCode
 from tests.crash.checker import Place, faults
 from tests.crash.harness import Action, Arm, Ended, Kinds
-from tests.crash.moments import is_write
+from tests.crash.moments import is_write, syncs_log
 from tests.crash.progress import add_options, bounds
 from tests.crash.stories import FIRST, STORIES, Story, batched
 from tests.crash.sweep import Sweep, shuffled, spread
@@ -44,8 +44,8 @@ def left_alone_briefly(story: Story) -> Story:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
     """The command says what is wrong, in words and by its exit code, and never that all is well when it is not. A disk
-    that fails is nobody's mistake in the settings; and where a sync has failed, nothing more is written to ServiceNow:
-    whether it would succeed when tried again says nothing about what was lost."""
+    that fails is nobody's mistake in the settings; and where a sync of the database's log has failed, nothing more is
+    written to ServiceNow: whether it would succeed when tried again says nothing about what was lost."""
 
     def at_once(self, story: Story, place: Place, arm: Arm, ended: Ended) -> Iterator[str]:
         if ended.code == ExitCode.CONFIG:
@@ -59,15 +59,12 @@ class Failed:
 
 
 def after_lost_sync(arm: Arm, told: Sequence[str]) -> str:
-    """The first write to ServiceNow after a sync of the database's log that failed; nothing where there is none. SQLite
-    itself passes over that of a directory, and keeps its journal where it cannot begin a log."""
-    if len(told) < arm.at or not _of_log(told[arm.at - 1]):
+    """The first write to ServiceNow after a sync of the database's log that failed; nothing where there is none. Of
+    other syncs nothing hangs: SQLite ignores that of a directory, leaves the log as it is when the file it is copied
+    into does not take it, and stays with a journal where it cannot begin a log."""
+    if len(told) < arm.at or not syncs_log(told[arm.at - 1]):
         return ""
     return next((line for line in told[arm.at :] if is_write(line)), "")
-
-
-def _of_log(line: str) -> bool:
-    return line.split()[1] == "fsync" and line.endswith("-wal")
 
 
 def every_error(told: Sequence[str]) -> list[Arm]:

@@ -18,6 +18,11 @@ def is_write(line: str) -> bool:
     return sent[1].startswith("/api/now/") and not sent[1].partition("?")[0].endswith(("/queryEnhanced", "/v1/batch"))
 
 
+def syncs_log(line: str) -> bool:
+    """Whether a told call makes durable what was written to the log of a database."""
+    return line.split()[1] == "fsync" and line.endswith("-wal")
+
+
 def writes(told: Told) -> list[int]:
     """The calls in which such requests begin."""
     return [_number(line) for line in told if is_write(line)]

@@ -52,7 +52,8 @@ void shim_arm(long at, int what, int kinds, int hit, int number, const char *dir
   armed = 1;
 }
 
-/* From now on every counted call is told to `fd`: its number, its name, and the first line of what is sent. */
+/* From now on every counted call is told to `fd`: its number, its name, and the first line of what is sent or the name of
+ * the file that is synced. */
 void shim_tell(int fd) { told = fd; }
 
 static void tell(long number, const char *name, const char *data, size_t length) {
@@ -179,6 +180,14 @@ static void after(long mine) {
     pthread_mutex_unlock(&lock); \
   } while (0)
 
+/* A connection that was reset is over for both ends: nobody waits on it for what will not come. */
+static int broken(int fd) {
+  int number = errno;
+  if (number == ECONNRESET) shutdown(fd, SHUT_RDWR);
+  errno = number;
+  return -1;
+}
+
 static ssize_t file_write(int fd, const void *data, size_t length, off_t offset, int positioned) {
   REAL(ssize_t, "pwrite64", int, const void *, size_t, off_t);
   static ssize_t (*plain)(int, const void *, size_t);
@@ -188,7 +197,7 @@ static ssize_t file_write(int fd, const void *data, size_t length, off_t offset,
   int kind = !armed ? 0 : path_of(fd, path) ? FILES : is_socket(fd) ? SOCKETS : 0;
   int fate = kind ? boundary(kind, &mine) : 0;
   tell(mine, "write", kind == SOCKETS ? data : NULL, length);
-  if (fate < 0) return -1;
+  if (fate < 0) return kind == SOCKETS ? broken(fd) : -1;
   if (fate > 0 && kind == FILES) length = length / 2 ? length / 2 : 1;
   off_t place = positioned ? offset : kind == FILES ? lseek(fd, 0, SEEK_CUR) : 0;
   ssize_t done = positioned ? real(fd, data, length, offset) : plain(fd, data, length);
@@ -273,14 +282,6 @@ int rename(const char *from, const char *to) {
   }
   after(mine);
   return done;
-}
-
-/* A connection that was reset is over for both ends: nobody waits on it for what will not come. */
-static int broken(int fd) {
-  int number = errno;
-  if (number == ECONNRESET) shutdown(fd, SHUT_RDWR);
-  errno = number;
-  return -1;
 }
 
 ssize_t send(int fd, const void *data, size_t length, int flags) {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
+from beast_dream_snow_loader.core.exit_codes import ExitCode
+from tests.crash.checker import Place
 from tests.crash.harness import NEEDS_COMPILER, Action, Arm, Kinds
 from tests.crash.io_errors import Failed, after_lost_sync, every_error, left_alone_briefly, some_errors
-from tests.crash.moments import writes
-from tests.crash.stories import FIRST, batched
+from tests.crash.moments import is_write, syncs_log, writes
+from tests.crash.stories import FIRST, LOAD, Stage, batched
 from tests.crash.sweep import Sweep
 
 POINTS = 16
@@ -25,13 +29,19 @@ def test_a_call_that_fails_is_told_in_words_and_costs_nothing_that_a_plain_load_
     assert trials.points == POINTS
 
 
-def test_what_is_written_after_a_sync_of_the_log_that_failed_is_seen_as_such() -> None:
-    with (sweep := Sweep(devices=8, story=FIRST)).forge() as forge:
+def test_after_a_sync_of_the_log_that_failed_nothing_is_written_and_the_harness_would_see_it() -> None:
+    sweep = Sweep(devices=8, story=left_alone_briefly(FIRST))
+    with sweep.forge() as forge:
         told = sweep.told(forge)
-    synced = [number for number, line in enumerate(told, 1) if " fsync " in line and line.endswith("-wal")]
-    late = [bool(after_lost_sync(Arm(at=number), told)) for number in synced]
-    assert late.count(True) >= 5
-    assert not any(late[late.index(False) :])
+        at = next(number for number, line in enumerate(told, 1) if syncs_log(line) and number > writes(told)[0] - 10)
+        arm = Arm(at=at, action=Action.FAIL_ONCE, failing=Kinds.FILES, number=errno.EIO, tell=True)
+        assert is_write(after_lost_sync(arm, told))
+        with Place(estate=sweep.estate()) as place:
+            forge.state.clear()
+            ended = Stage(forge=forge, place=place, variables=sweep.story.variables).run(*LOAD, arm=arm)
+    assert ended.code == ExitCode.UNAVAILABLE
+    assert syncs_log(ended.told[at - 1])
+    assert after_lost_sync(arm, ended.told) == ""
 
 
 def test_a_connection_that_breaks_at_a_write_of_two_cis_costs_no_edge() -> None:

@@ -11,7 +11,7 @@ from beast_dream_snow_loader.sandbox.estate.things import EstateClient, EstateDe
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, OpenTown, eligible
+from tests.scenarios.desk import HELD_BACK, LOAD, OpenTown, eligible
 from tests.scenarios.model import colons, key_of
 
 RELATION = "/api/now/cmdb/instance/*/relation"
@@ -256,6 +256,21 @@ def test_an_outage_queues_the_edges_and_a_replay_draws_them_once(here: Linked) -
     replayed = here.town.run("replay-queue", "--env", "testing", "--json")
     assert (replayed.code, replayed.document["sent"], len(here.ends())) == (0, 3, 3), replayed.err
     assert not any(here.load()["written"].values())  # type: ignore[attr-defined]
+
+
+def test_a_first_load_in_read_only_mode_is_queued_though_edges_wait_for_devices(here: Linked) -> None:
+    here.computer(here.clients[0])
+    document = here.load(code=8, **HELD_BACK)
+    assert "relation.end_missing" in [finding["rule"] for finding in document["findings"]]  # type: ignore[attr-defined]
+    here.load()
+    assert len(here.ends()) == 1
+
+
+def test_a_load_of_clients_alone_leaves_the_edges_to_devices_that_are_not_there_and_is_done(here: Linked) -> None:
+    here.computer(here.clients[0])
+    document = here.load("--kind", "client")
+    assert "relation.end_missing" in [finding["rule"] for finding in document["findings"]]  # type: ignore[attr-defined]
+    assert here.ends() == {}
 
 
 def test_one_bad_target_costs_only_its_own_edge(here: Linked) -> None:

@@ -1,4 +1,4 @@
-"""Edges that are seen drawn, or gone, in the CMDB, of those asked for without an answer."""
+"""Edge sightings: of edges drawn or removed without an answer, those that are seen to be there, or gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from beast_dream_snow_loader.core.known import Drawn
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
 from beast_dream_snow_loader.pipeline.steps.quarantine import carried_out_within
-from beast_dream_snow_loader.pipeline.steps.sightings import gone
+from beast_dream_snow_loader.pipeline.steps.sightings import found_gone
 from beast_dream_snow_loader.pipeline.world import Order, World
 
 
@@ -41,15 +41,16 @@ def _drawn(link: LinkChange, row: Drawn, *, ours: bool) -> Receipt:
         outcome=Outcome.DONE,
         operation=Operation.LINKED if ours else Operation.UNCHANGED,
         sys_id=row.sys_id,
-        message="found by its ends after an interrupted run",
+        message="found by its ends when it was looked up",
     )
 
 
 def unlinked(world: World, entries: Sequence[JournalEntry]) -> list[Settlement]:
+    """Edges that are gone, whoever removed them."""
     unlinks = [entry.change for entry in entries if isinstance(entry.change, UnlinkChange)]
     there = world.cmdb.find_edges([change.known for change in unlinks]) if unlinks else {}
     return [
-        Settlement(change=change, receipt=gone(change.subject, Operation.UNLINKED))
+        Settlement(change=change, receipt=found_gone(change.subject, Operation.UNLINKED))
         for change in unlinks
         if change.known.relation_key not in there
     ]

@@ -79,12 +79,12 @@ def deleted(world: World, order: Order, entries: Sequence[JournalEntry]) -> list
     changes = [e.change for e in entries if isinstance(e.change, ItemChange) and e.change.type is ChangeType.DELETE]
     ids = {change.subject: change.known.sys_id for change in changes if change.known is not None}
     there = world.cmdb.read_back(ids.values(), ()) if ids else {}
-    if absent := [sys_id for sys_id in ids.values() if sys_id not in there]:
-        world.audit.intend(order.run_id, [swept_deed(sys_id) for sys_id in absent])
-        swept = world.cmdb.sweep(absent)
-        world.audit.settle(order.run_id, [swept_deed(sys_id, swept) for sys_id in absent])
+    if gone := [sys_id for sys_id in ids.values() if sys_id not in there]:
+        world.audit.intend(order.run_id, [swept_deed(sys_id) for sys_id in gone])
+        swept = world.cmdb.sweep(gone)
+        world.audit.settle(order.run_id, [swept_deed(sys_id, swept) for sys_id in gone])
     return [
-        Settlement(change=change, receipt=gone(change.subject, Operation.DELETED))
+        Settlement(change=change, receipt=found_gone(change.subject, Operation.DELETED))
         for change in changes
         if change.subject in ids and ids[change.subject] not in there
     ]
@@ -97,14 +97,14 @@ def _found(change: ItemChange, sys_id: SysId, operation: Operation) -> Receipt:
         operation=operation,
         sys_id=sys_id,
         class_name=change.item.class_name,
-        message="found after an interrupted run",
+        message="found when it was looked up",
     )
 
 
-def gone(subject: str, operation: Operation) -> Receipt:
+def found_gone(subject: str, operation: Operation) -> Receipt:
     return Receipt(
         subject=subject,
         outcome=Outcome.DONE,
         operation=operation,
-        message="found gone after an interrupted run",
+        message="found gone when it was looked up",
     )

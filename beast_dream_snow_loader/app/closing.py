@@ -94,6 +94,10 @@ def _partial(result: Result) -> SnowloadError:
     elif result.command == "doctor":
         found = "some lines are not fine"
         step = "Each says what to do; then run: snowload doctor"
+    elif result.command == "rollback" and body.get("failed"):
+        step = (
+            f"See which and why: snowload report --run {run}; mend it, then run: snowload rollback {body.get('undoes')}"
+        )
     elif result.command in _LEAVES:
         step = _LEAVES[result.command]
     elif body.get("findings"):

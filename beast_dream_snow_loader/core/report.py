@@ -207,14 +207,15 @@ def left_alone(rule: str) -> bool:
 
 def links(report: RunReport) -> dict[str, Any]:
     """Edges wanted, those that exist now, and those without an end (a client without a CI is one). A plan not carried
-    out has only the old ones; a run that came to no plan does not know which there are.
+    out has only the old ones; a run that came to no plan does not know which there are. A replay wants what it plans.
 
     ``rate`` is the share of the wanted ones that exist, None when none is wanted or that is not known.
     """
     desired, plan = report.desired, report.plan
-    wanted = len(desired.relations) + len(desired.client_links) if desired is not None else 0
+    to_draw = len(plan.links) + len(plan.client_links) if plan is not None else 0
+    wanted = len(desired.relations) + len(desired.client_links) if desired is not None else to_draw
     orphans = len(desired.orphans) if desired is not None else 0
-    todo = len(plan.links) + len(plan.client_links) if plan is not None else wanted
+    todo = to_draw if plan is not None else wanted
     waiting = sum(finding.rule in (END_HELD, REMOVED) for finding in plan.findings) if plan is not None else 0
     waiting += plan.client_orphans if plan is not None else 0
     waiting += sum(1 for entry in report.parked if isinstance(entry.change, LinkChange))

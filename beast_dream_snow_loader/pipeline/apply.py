@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -14,7 +14,7 @@ from beast_dream_snow_loader.core.changes import Change, ItemChange, Lane, LinkC
 from beast_dream_snow_loader.core.edited import naming
 from beast_dream_snow_loader.core.events import ChangeSettled, FindingRaised, StepAdvanced
 from beast_dream_snow_loader.core.identity import SourceKey
-from beast_dream_snow_loader.core.parking import is_own
+from beast_dream_snow_loader.core.parking import END_UNKNOWN, is_own
 from beast_dream_snow_loader.core.planner import Replanning
 from beast_dream_snow_loader.core.ports import Batch, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome, Receipt
@@ -29,6 +29,7 @@ from beast_dream_snow_loader.pipeline.world import Order, World
 C = TypeVar("C", ItemChange, LinkChange)
 _DELETED_AT_ONCE = 10
 """CIs that are looked at together right before they are deleted, one call each."""
+_BEHIND = "It was not sent, because one of its ends is still open."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,8 @@ class Applier:
 
     def second_chance(self) -> None:
         """Once: what was left open is looked up, what then is not there is sent again, and edges that waited for either
-        are drawn. With nothing to send again too: what was found may be the end of an edge.
+        are drawn. With nothing to send again too: what was found may be the end of an edge. Those that wait still are
+        put behind what they wait for.
 
         The instance still being away leaves everything queued, or open to be looked up by the next run.
         """
@@ -128,6 +130,20 @@ class Applier:
         names = dict.fromkeys(change.item.lane for change in items)
         self.load([Lane(name=name, items=tuple(c for c in items if c.item.lane == name)) for name in names])
         self.link()
+        self._links = {link.subject: link for link in self.put_behind(self._links.values())}
+
+    def put_behind(self, links: Collection[LinkChange]) -> list[LinkChange]:
+        """Queue the edges that wait for what this run has left open, so that a replay draws them too; the others."""
+        open_ends = {change.item.key for change in self._left() if isinstance(change, ItemChange)}
+        ends = {link.subject: _own_ends(link) for link in links}
+        behind = [
+            one for one in links if open_ends & ends[one.subject] and ends[one.subject] <= open_ends | self._there
+        ]
+        if behind:
+            away = self._away
+            self._queue(behind, away or Away(code=END_UNKNOWN, message=_BEHIND))
+            self._away = away  # the instance may be there all the same
+        return [link for link in links if link not in behind]
 
     def delete(self, changes: Sequence[ItemChange]) -> None:
         """Remove again what a run made: after everything that hung on it. There is no way back from it, so that each
@@ -334,6 +350,11 @@ class Applier:
     def _both_there(self, link: LinkChange) -> bool:
         queueing = self._away is not None
         return queueing or (link.relation.lower in self._there and link.relation.upper in self._there)
+
+
+def _own_ends(link: LinkChange) -> set[SourceKey]:
+    """Those that have a record of ours: a client's CI is found by its sys_id."""
+    return {link.relation.upper} if link.lower_sys_id is not None else {link.relation.lower, link.relation.upper}
 
 
 def _replanning(world: World, order: Order) -> Again:

@@ -20,7 +20,8 @@ AT_ONCE = 50
 
 
 class ClientLinker:
-    """``waiting`` are edges whose device is not in the CMDB yet, ``findings`` what could not be done."""
+    """``waiting`` are edges whose device is neither in the CMDB nor in the queue before them, ``findings`` what could
+    not be done."""
 
     def __init__(self, world: World, order: Order, applier: Applier) -> None:
         self._world, self._order, self._applier = world, order, applier
@@ -49,7 +50,8 @@ class ClientLinker:
         self._there = {}
         self._devices = self._world.ledger.known().items
         ready = [link for link in links if link.relation.upper in self._devices]
-        self.waiting += [link for link in links if link.relation.upper not in self._devices]
+        missing = [link for link in links if link.relation.upper not in self._devices]
+        self.waiting += self._applier.put_behind(missing)
         if self._looked(ready):
             self._world.spread(self._one, list(_groups(ready, at_once)), self._order.lanes)
 

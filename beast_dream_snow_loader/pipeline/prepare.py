@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from beast_dream_snow_loader.core.ahead import dated_ahead
 from beast_dream_snow_loader.core.changes import Change, Plan
 from beast_dream_snow_loader.core.class_moves import moves_up
-from beast_dream_snow_loader.core.desired import DesiredState
+from beast_dream_snow_loader.core.desired import ClientLink, DesiredState
 from beast_dream_snow_loader.core.facts import InstanceFacts
 from beast_dream_snow_loader.core.fitting import fit
 from beast_dream_snow_loader.core.guards import refuse_empty_source
@@ -237,8 +237,10 @@ class Preparation:
     def _attach(self, desired: DesiredState, known: KnownState, plan: Plan) -> Plan:
         """The plan with the edges of clients whose CIs are not ours."""
         wanted = links_in(self._order.scope, desired)
-        if not wanted or self._attempts.away is not None:
+        if not wanted:
             return plan
+        if self._attempts.away is not None:
+            return self._unattached(plan, wanted, known)
         with self._attempts.step("attach", total=len(wanted)) as counted:
             clients = self._attempts.attempt(
                 lambda: attach(self._world, self._order, wanted, known, desired.looked),
@@ -247,7 +249,7 @@ class Preparation:
             )
             counted.records = len(wanted)
         if clients is None:
-            return plan
+            return self._unattached(plan, wanted, known)
         self._attempts.found(*clients.findings)
         self._outcome.plan = replace(
             plan,
@@ -256,6 +258,12 @@ class Preparation:
             watched=(*plan.watched, *clients.watched),
             client_orphans=clients.orphans,
         )
+        return self._outcome.plan
+
+    def _unattached(self, plan: Plan, wanted: Sequence[ClientLink], known: KnownState) -> Plan:
+        """Whether they have a CI cannot be seen: only the edges that are known are there."""
+        without = sum(link.relation.key not in known.relations for link in wanted)
+        self._outcome.plan = replace(plan, client_orphans=without)
         return self._outcome.plan
 
 

@@ -14,7 +14,7 @@ from beast_dream_snow_loader.core.known_items import as_item
 from beast_dream_snow_loader.core.parking import END_DROPPED, OF_A_ROLLBACK, UNDOING, again_by
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.ports import JournalEntry
-from beast_dream_snow_loader.core.retirement import edges_of
+from beast_dream_snow_loader.core.retirement import edges_of, retired_by_us
 from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.core.scope import narrowed
 from beast_dream_snow_loader.core.status import Statuses
@@ -116,11 +116,13 @@ class Replay:
         named = freely_named(world.cmdb, queued, known, self._plan(queued, known), self._plan)
         plan = named.plan
         self.outcome.findings = [*mended.findings, *recognised.findings, *named.findings, *plan.findings]
-        retirements = _queued_retirements(world, order, entries, known)
+        choices = facts.choices if facts is not None else {}
+        statuses = Statuses.of(choices, order.rules, csdm=order.retire.csdm)
+        retirements = _queued_retirements(world, order, entries, known, statuses)
         plan = replace(plan, client_links=_queued_clients(entries, known))
         unlinks = _queued_unlinks(entries, known, plan)
         if order.parts.links:
-            unlinks = (*unlinks, *edges_of({change.item.key for change in retirements}, known.relations, unlinks))
+            unlinks = (*unlinks, *edges_of(_leaving(retirements, known, statuses), known.relations, unlinks))
         return replace(plan, unlinks=unlinks, retirements=retirements)
 
     def _plan(self, queued: DesiredState, known: KnownState) -> Plan:
@@ -222,17 +224,20 @@ def _queued_unlinks(entries: Iterable[JournalEntry], known: KnownState, plan: Pl
 
 
 def _queued_retirements(
-    world: World, order: Order, entries: Iterable[JournalEntry], known: KnownState
+    world: World, order: Order, entries: Iterable[JournalEntry], known: KnownState, statuses: Statuses
 ) -> tuple[ItemChange, ...]:
     """Of those that are missing still, decided anew: a person may have changed their status meanwhile."""
     keys = [e.change.item.key for e in entries if isinstance(e.change, ItemChange) and _retires(e.change)]
     items = [known.items[key] for key in keys if key in known.items]
     gone = [item for item in items if item.missing_since is not None and item.retired_at is None]
     present = {item.sys_id for item in known.items.values() if item.missing_since is None}
-    facts = world.memory.facts(order.target)
-    choices = facts.choices if facts is not None else {}
-    statuses = Statuses.of(choices, order.rules, csdm=order.retire.csdm)
     return decided(world, order, known, gone, statuses, present).changes
+
+
+def _leaving(retirements: Iterable[ItemChange], known: KnownState, statuses: Statuses) -> frozenset[SourceKey]:
+    """Whose edges go: with those of whom it was only looked up that they are retired."""
+    absent = (item for item in known.items.values() if item.missing_since is not None)
+    return retired_by_us(absent, statuses) | {change.item.key for change in retirements}
 
 
 def _retires(change: ItemChange) -> bool:

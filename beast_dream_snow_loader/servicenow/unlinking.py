@@ -24,7 +24,7 @@ from beast_dream_snow_loader.servicenow.rows import Row
 
 _REMEDY = (
     "Let the account delete rows of cmdb_rel_ci (usually the role itil), or remove this relation by hand; then run "
-    "`snowload load` again."
+    "the command again."
 )
 
 

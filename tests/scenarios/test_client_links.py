@@ -11,7 +11,7 @@ from beast_dream_snow_loader.sandbox.estate.things import EstateClient, EstateDe
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import HELD_BACK, LOAD, OpenTown, eligible
+from tests.scenarios.desk import HELD_BACK, LOAD, REPLAY, WRITES, OpenTown, away, eligible
 from tests.scenarios.model import colons, key_of
 
 RELATION = "/api/now/cmdb/instance/*/relation"
@@ -258,12 +258,31 @@ def test_an_outage_queues_the_edges_and_a_replay_draws_them_once(here: Linked) -
     assert not any(here.load()["written"].values())  # type: ignore[attr-defined]
 
 
-def test_a_first_load_in_read_only_mode_is_queued_though_edges_wait_for_devices(here: Linked) -> None:
+def test_edges_of_clients_wait_in_the_queue_behind_a_device_that_waits_there(here: Linked) -> None:
     here.computer(here.clients[0])
     document = here.load(code=8, **HELD_BACK)
-    assert "relation.end_missing" in [finding["rule"] for finding in document["findings"]]  # type: ignore[attr-defined]
-    here.load()
+    assert "relation.end_missing" not in [one["rule"] for one in document["findings"]]  # type: ignore[attr-defined]
+    assert here.town.run(*REPLAY).code == 0
     assert len(here.ends()) == 1
+    assert not any(here.load()["written"].values())  # type: ignore[attr-defined]
+
+
+def test_edges_of_clients_wait_behind_a_device_without_an_answer_too(here: Linked) -> None:
+    here.computer(here.clients[0])
+    faults = here.town.sandbox.servicenow.faults
+    faults.add(Fault(effect=Effect.STATUS, status=503, path=WRITES))
+    here.load(code=8)
+    faults.clear()
+    assert here.town.run(*REPLAY).code == 0
+    assert len(here.ends()) == 1
+
+
+def test_while_servicenow_is_away_only_the_edges_that_are_known_count_as_drawn(here: Linked) -> None:
+    for client in here.clients[:3]:
+        here.computer(client)
+    before = here.load()["links"]
+    away(here.town)
+    assert here.town.run(*LOAD).document["links"] == before
 
 
 def test_a_load_of_clients_alone_leaves_the_edges_to_devices_that_are_not_there_and_is_done(here: Linked) -> None:

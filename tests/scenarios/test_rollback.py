@@ -25,6 +25,7 @@ from tests.scenarios.desk import (
     meanwhile,
     rules,
     small,
+    switch,
     switches,
     value,
     when,
@@ -456,3 +457,19 @@ def test_a_dry_run_has_a_row_for_each_ci_that_would_be_deleted(town: OpenTown) -
     mine = {key: item.sys_id for key, item in oracle.by_native_key(here.app.instance, "UniFi").items()}
     assert {row["record"]: row["old"] for row in rows} == mine
     assert {(row["field"], row["new"]) for row in rows} == {("sys_id", "")}
+
+
+def test_a_rollback_that_may_not_remove_an_edge_says_to_run_it_again(town: OpenTown) -> None:
+    """A load would write everything back."""
+    here = town(Estate.generate(seed=3, sites=1, devices=8))
+    assert here.run(*LOAD).code == 0
+    like = switch(here.estate)
+    here.estate.add_device(site=like.site, model=like.model_code, name="added", uplink=like.mac)
+    run = here.run(*LOAD).document["run_id"]
+    closed = Fault(effect=Effect.STATUS, status=403, method="DELETE", path="/api/now/cmdb/instance/*")
+    here.sandbox.servicenow.faults.add(closed)
+    ended = rollback(here, run)
+    assert (ended.code, f"snowload rollback {run}" in ended.err) == (3, True), ended.err
+    assert not any("snowload load" in failure["message"] for failure in ended.document["failed"])
+    here.sandbox.servicenow.faults.clear()
+    assert rollback(here, run).code == 0

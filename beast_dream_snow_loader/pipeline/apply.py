@@ -62,6 +62,7 @@ class Applier:
         self._planned_at = world.clock.monotonic()
         self._settled: dict[str, Settlement] = {}
         self._kept: set[str] = set()
+        self._waiting: set[str] = set()
         self._carriers = dict(plan.carriers)
         self._sizes = BatchSize(order.batch_size, order.batch_size_max)
         self._lock = threading.Lock()
@@ -143,7 +144,9 @@ class Applier:
             away = self._away
             self._queue(behind, away or Away(code=END_UNKNOWN, message=_BEHIND))
             self._away = away  # the instance may be there all the same
-        return [link for link in links if link not in behind]
+        left = [link for link in links if link not in behind]
+        self._waiting |= {link.subject for link in left}
+        return left
 
     def delete(self, changes: Sequence[ItemChange]) -> None:
         """Remove again what a run made: after everything that hung on it. There is no way back from it, so that each
@@ -341,11 +344,13 @@ class Applier:
         return lane in lanes
 
     def _replaced(self, unlink: UnlinkChange) -> bool:
-        """Whether what takes its place is drawn, or waits in the queue before it."""
-        if unlink.replaced_by in self._links:
+        """Whether what takes its place is drawn, or is before it in the queue into which all goes."""
+        if unlink.replaced_by in self._links or unlink.replaced_by in self._waiting:
             return False
         drawn = self._settled.get(unlink.replaced_by)
-        return drawn is None or drawn.receipt.outcome in (Outcome.DONE, Outcome.LATER)
+        if drawn is None or drawn.receipt.outcome is Outcome.DONE:
+            return True
+        return self.away and drawn.receipt.outcome is Outcome.LATER
 
     def _both_there(self, link: LinkChange) -> bool:
         queueing = self._away is not None

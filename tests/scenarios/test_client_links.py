@@ -277,6 +277,25 @@ def test_edges_of_clients_wait_behind_a_device_without_an_answer_too(here: Linke
     assert len(here.ends()) == 1
 
 
+def test_a_client_keeps_its_old_edge_while_the_new_one_waits_for_a_device_without_an_answer(here: Linked) -> None:
+    client = here.clients[0]
+    computer = here.computer(client)
+    here.load()
+    like = here.elsewhere(client)
+    new = here.estate.add_device(site=like.site, model=like.model_code, name="new", uplink=like.mac, mac="0c00000000aa")
+    here.estate.roam_client(client.key, new.mac)
+    here.load(code=8, **HELD_BACK)
+    faults = here.town.sandbox.servicenow.faults
+    faults.add(Fault(effect=Effect.RESET_BEFORE, path=WRITES))
+    faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/now/table/sys_object_source"))
+    here.load(code=8)
+    assert here.ends() == {computer: [key_of(client.uplink)]}
+    faults.clear()
+    assert here.town.run(*REPLAY).code == 0
+    here.load()
+    assert here.ends() == {computer: [key_of(new.mac)]}
+
+
 def test_while_servicenow_is_away_only_the_edges_that_are_known_count_as_drawn(here: Linked) -> None:
     for client in here.clients[:3]:
         here.computer(client)

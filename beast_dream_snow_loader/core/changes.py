@@ -78,6 +78,12 @@ class LinkChange:
     def subject(self) -> str:
         return self.relation.key
 
+    @property
+    def own_ends(self) -> frozenset[SourceKey]:
+        """Those that have a record of ours: a client's CI of somebody else is found by its sys_id."""
+        upper = self.relation.upper
+        return frozenset({upper} if self.lower_sys_id is not None else {self.relation.lower, upper})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlinkChange:

@@ -19,7 +19,7 @@ from beast_dream_snow_loader.core.integrity import Integrity
 from beast_dream_snow_loader.core.known import Held
 from beast_dream_snow_loader.core.linking import END_HELD
 from beast_dream_snow_loader.core.observed import Snapshot
-from beast_dream_snow_loader.core.parking import END_DROPPED, OF_A_ROLLBACK
+from beast_dream_snow_loader.core.parking import END_DROPPED, END_UNKNOWN, OF_A_ROLLBACK
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.presence import Attendance
 from beast_dream_snow_loader.core.receipts import Outcome
@@ -182,7 +182,7 @@ def _codes(report: RunReport, *, strict: bool) -> Iterable[ExitCode]:
 
 
 def _codes_of_writes(report: RunReport) -> Iterable[ExitCode]:
-    """An edge that waits for what is queued is queued, as good as."""
+    """A replay's edges that wait are queued still; of a load it is those that wait for nothing that is."""
     outcomes = _outcomes(report)
     if Outcome.REFUSED in outcomes or report.parked:
         yield ExitCode.PARTIAL
@@ -190,13 +190,12 @@ def _codes_of_writes(report: RunReport) -> Iterable[ExitCode]:
         yield ExitCode.QUEUED
     elif report.away is not None:
         yield ExitCode.UNAVAILABLE
-    elif any(_was_planned(link) for link in report.unlinked):
+    elif any(_ends_are_ours(link) for link in report.unlinked):
         yield ExitCode.PARTIAL
 
 
-def _was_planned(link: LinkChange) -> bool:
-    """Both its ends are this run's or there; that of a client found in the CMDB waits for a device that some load will
-    bring."""
+def _ends_are_ours(link: LinkChange) -> bool:
+    """That of a client found in the CMDB waits for a device that some load will bring."""
     return link.lower_sys_id is None
 
 
@@ -207,7 +206,8 @@ def left_alone(rule: str) -> bool:
 
 def links(report: RunReport) -> dict[str, Any]:
     """Edges wanted, those that exist now, and those without an end (a client without a CI is one). A plan not carried
-    out has only the old ones; a run that came to no plan does not know which there are. A replay wants what it plans.
+    out has only the old ones; a run that came to no plan does not know which there are. A replay and a rollback want
+    what they plan.
 
     ``rate`` is the share of the wanted ones that exist, None when none is wanted or that is not known.
     """
@@ -218,7 +218,7 @@ def links(report: RunReport) -> dict[str, Any]:
     todo = to_draw if plan is not None else wanted
     waiting = sum(finding.rule in (END_HELD, REMOVED) for finding in plan.findings) if plan is not None else 0
     waiting += plan.client_orphans if plan is not None else 0
-    waiting += sum(1 for entry in report.parked if isinstance(entry.change, LinkChange))
+    waiting += sum(1 for entry in report.parked if isinstance(entry.change, LinkChange)) if desired is not None else 0
     done = written(report.settlements)
     linked = max(0, wanted - todo - waiting) + done["linked"] + done["links_unchanged"]
     return {
@@ -236,7 +236,8 @@ def _is_failed(settlement: Settlement) -> bool:
 def _because(report: RunReport) -> dict[str, str] | None:
     """Why writes wait: what most of them say, None when none waits."""
     left = Counter((s.receipt.code, s.receipt.message) for s in report.settlements if s.receipt.outcome in _LEFT)
-    if not left:
+    causes = [why for why, _ in left.most_common()]
+    if not causes:
         return None
-    (code, message), _ = left.most_common(1)[0]
+    code, message = next((why for why in causes if why[0] != END_UNKNOWN), causes[0])
     return {"code": code, "message": shown(message, 500)}

@@ -18,7 +18,7 @@ from beast_dream_snow_loader.core.parking import END_UNKNOWN, is_own
 from beast_dream_snow_loader.core.planner import Replanning
 from beast_dream_snow_loader.core.ports import Batch, Settlement
 from beast_dream_snow_loader.core.receipts import Outcome, Receipt
-from beast_dream_snow_loader.errors import ReadOnlyMode, SnowloadError
+from beast_dream_snow_loader.errors import QueueFull, ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.batch_size import BatchSize
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.recheck import Again, compared, rechecked
@@ -62,7 +62,6 @@ class Applier:
         self._planned_at = world.clock.monotonic()
         self._settled: dict[str, Settlement] = {}
         self._kept: set[str] = set()
-        self._waiting: set[str] = set()
         self._carriers = dict(plan.carriers)
         self._sizes = BatchSize(order.batch_size, order.batch_size_max)
         self._lock = threading.Lock()
@@ -111,7 +110,8 @@ class Applier:
 
     def unlink(self, unlinks: Sequence[UnlinkChange]) -> None:
         """Edges that are no longer true; one that another takes the place of only once that is drawn."""
-        ready = [unlink for unlink in unlinks if self._replaced(unlink)]
+        known = self._world.ledger.known().relations if unlinks else {}
+        ready = [unlink for unlink in unlinks if self._replaced(unlink, known)]
         for start in range(0, len(ready), self._order.batch_size):
             if self._world.stopping():
                 return
@@ -134,19 +134,15 @@ class Applier:
         self._links = {link.subject: link for link in self.put_behind(self._links.values())}
 
     def put_behind(self, links: Collection[LinkChange]) -> list[LinkChange]:
-        """Queue the edges that wait for what this run has left open, so that a replay draws them too; the others."""
-        open_ends = {change.item.key for change in self._left() if isinstance(change, ItemChange)}
-        ends = {link.subject: _own_ends(link) for link in links}
-        behind = [
-            one for one in links if open_ends & ends[one.subject] and ends[one.subject] <= open_ends | self._there
-        ]
-        if behind:
-            away = self._away
-            self._queue(behind, away or Away(code=END_UNKNOWN, message=_BEHIND))
-            self._away = away  # the instance may be there all the same
-        left = [link for link in links if link not in behind]
-        self._waiting |= {link.subject for link in left}
-        return left
+        """Queue the edges that wait for what this run has left open, so that a replay draws them too. Returns the
+        others; all of them when the queue takes no more, for the next load draws them anyway."""
+        ends = {change.item.key for change in self._left() if isinstance(change, ItemChange)}
+        behind = {link.subject: link for link in links if link.own_ends & ends and link.own_ends <= ends | self._there}
+        try:
+            self._queue(tuple(behind.values()), self._away or Away(code=END_UNKNOWN, message=_BEHIND), alone=True)
+        except QueueFull:
+            return list(links)
+        return [link for link in links if link.subject not in behind]
 
     def delete(self, changes: Sequence[ItemChange]) -> None:
         """Remove again what a run made: after everything that hung on it. There is no way back from it, so that each
@@ -314,15 +310,16 @@ class Applier:
                 self._world.memory.fell(self._order.target, self._order.run_id)
                 self._fell = True
 
-    def _queue(self, changes: Sequence[Change], away: Away) -> None:
+    def _queue(self, changes: Sequence[Change], away: Away, *, alone: bool = False) -> None:
+        """``alone``: for a reason of their own; whether the instance is there it does not say."""
         self._world.journal.enqueue(self._order.run_id, changes, away.code, away.message)
         later = {
             c.subject: Receipt(subject=c.subject, outcome=Outcome.LATER, code=away.code, message=away.message)
             for c in changes
         }
-        self._remember([Settlement(change=change, receipt=later[change.subject]) for change in changes])
+        self._remember([Settlement(change=change, receipt=later[change.subject]) for change in changes], alone=alone)
 
-    def _remember(self, settled: Sequence[Settlement]) -> None:
+    def _remember(self, settled: Sequence[Settlement], *, alone: bool = False) -> None:
         with self._lock:
             for settlement in settled:
                 self._settled[settlement.change.subject] = settlement
@@ -330,7 +327,7 @@ class Applier:
                 if settlement.receipt.outcome is Outcome.DONE and isinstance(settlement.change, ItemChange):
                     self._there.add(settlement.change.item.key)
                     self._carriers[settlement.change.item.key] = settlement.change
-                elif settlement.receipt.outcome is Outcome.LATER and self._away is None:
+                elif settlement.receipt.outcome is Outcome.LATER and self._away is None and not alone:
                     self._away = Away(code=settlement.receipt.code, message=settlement.receipt.message)
         for settlement in settled:
             self._world.listener(ChangeSettled(receipt=settlement.receipt))
@@ -343,23 +340,16 @@ class Applier:
         lanes = {self._lanes.get(link.relation.lower), self._lanes.get(link.relation.upper)}
         return lane in lanes
 
-    def _replaced(self, unlink: UnlinkChange) -> bool:
-        """Whether what takes its place is drawn, or is before it in the queue into which all goes."""
-        if unlink.replaced_by in self._links or unlink.replaced_by in self._waiting:
-            return False
-        drawn = self._settled.get(unlink.replaced_by)
-        if drawn is None or drawn.receipt.outcome is Outcome.DONE:
+    def _replaced(self, unlink: UnlinkChange, known: Collection[str]) -> bool:
+        """Whether what takes its place is known to be drawn, or is before it in the queue into which all goes."""
+        if not unlink.replaced_by or unlink.replaced_by in known:
             return True
-        return self.away and drawn.receipt.outcome is Outcome.LATER
+        there = self._settled.get(unlink.replaced_by)
+        return self.away and there is not None and there.receipt.outcome is Outcome.LATER
 
     def _both_there(self, link: LinkChange) -> bool:
         queueing = self._away is not None
         return queueing or (link.relation.lower in self._there and link.relation.upper in self._there)
-
-
-def _own_ends(link: LinkChange) -> set[SourceKey]:
-    """Those that have a record of ours: a client's CI is found by its sys_id."""
-    return {link.relation.upper} if link.lower_sys_id is not None else {link.relation.lower, link.relation.upper}
 
 
 def _replanning(world: World, order: Order) -> Again:

@@ -32,12 +32,20 @@ class ClientLinker:
 
     def draw(self, links: Sequence[LinkChange]) -> None:
         """Every link once; what was left open is looked up, and what then is not there sent again on its own."""
-        away = self._applier.away
-        self._draw(links, AT_ONCE)
-        if away or not self._open(links):
+        if not links or self._world.stopping():
+            return
+        away, ready = self._applier.away, self._ready(links)
+        self._draw(ready, AT_ONCE)
+        if away or not self._open(ready):
             return
         subjects = {change.subject for change in self._applier.look_up()}
-        self._draw([link for link in links if link.subject in subjects], 1)
+        self._draw([link for link in ready if link.subject in subjects], 1)
+
+    def _ready(self, links: Sequence[LinkChange]) -> list[LinkChange]:
+        """Those whose device is there."""
+        self._devices = self._world.ledger.known().items
+        self.waiting += self._applier.put_behind([link for link in links if link.relation.upper not in self._devices])
+        return [link for link in links if link.relation.upper in self._devices]
 
     def _open(self, links: Sequence[LinkChange]) -> bool:
         mine = {link.subject for link in links}
@@ -48,12 +56,8 @@ class ClientLinker:
         if not links or self._world.stopping():
             return
         self._there = {}
-        self._devices = self._world.ledger.known().items
-        ready = [link for link in links if link.relation.upper in self._devices]
-        missing = [link for link in links if link.relation.upper not in self._devices]
-        self.waiting += self._applier.put_behind(missing)
-        if self._looked(ready):
-            self._world.spread(self._one, list(_groups(ready, at_once)), self._order.lanes)
+        if self._looked(links):
+            self._world.spread(self._one, list(_groups(links, at_once)), self._order.lanes)
 
     def _looked(self, links: Sequence[LinkChange]) -> bool:
         """Which of them exist. False when that cannot be read: what was drawn could not be looked up afterwards."""

@@ -262,7 +262,8 @@ class Preparation:
 
     def _unattached(self, plan: Plan, wanted: Sequence[ClientLink], known: KnownState) -> Plan:
         """Whether they have a CI cannot be seen: only the edges that are known are there."""
-        without = sum(link.relation.key not in known.relations for link in wanted)
+        drawn = known.standing.relations
+        without = sum(link.relation.key not in drawn for link in wanted)
         self._outcome.plan = replace(plan, client_orphans=without)
         return self._outcome.plan
 

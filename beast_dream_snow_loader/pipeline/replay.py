@@ -14,7 +14,7 @@ from beast_dream_snow_loader.core.known_items import as_item
 from beast_dream_snow_loader.core.parking import END_DROPPED, OF_A_ROLLBACK, UNDOING, again_by
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.ports import JournalEntry
-from beast_dream_snow_loader.core.retirement import edges_of, retired_by_us
+from beast_dream_snow_loader.core.retirement import edges_of
 from beast_dream_snow_loader.core.run import Run
 from beast_dream_snow_loader.core.scope import narrowed
 from beast_dream_snow_loader.core.status import Statuses
@@ -47,6 +47,7 @@ class Replay:
         self._world, self._order, self._limit = world, order, limit
         self._steps = Steps(clock=world.clock, listener=world.listener, done=self.outcome.steps)
         self._kept: set[str] = set()
+        self._looked_up: frozenset[SourceKey] = frozenset()
 
     def run(self) -> LoadOutcome:
         """Plan the queued records against what is known now, so that nothing is sent that no longer needs to be.
@@ -55,7 +56,7 @@ class Replay:
         """
         probe(self._world)
         if not self._order.dry_run:
-            settle_unknown(self._world, self._order)
+            self._looked_up = retired(settle_unknown(self._world, self._order))
         entries = self._queued()
         plan = self.outcome.plan = self._planned(entries)
         if not self._order.dry_run:
@@ -93,8 +94,7 @@ class Replay:
             if change.type in UNDOING:
                 yield _of_a_rollback(entry, self._world.memory.run(entry.run_id))
             elif isinstance(change, LinkChange) and change.subject in self._kept:
-                ends = (change.relation.lower, change.relation.upper)
-                lost = [end for end in ends if end not in known and str(end) not in coming]
+                lost = [end for end in sorted(change.own_ends) if end not in known and str(end) not in coming]
                 if lost:
                     yield _end_dropped(entry, lost[0])
 
@@ -112,17 +112,16 @@ class Replay:
         queued, known = recognised_state(queued, mended.known, recognised)
         known = _read(world, order, known, queued.items.keys() | ends)
         self.outcome.held = [*mended.held, *recognised.held.values()]
-        self._kept = _waiting_for_an_end(entries, queued, known)
+        self._kept = _waiting_for_an_end(entries, queued, known, {one.key for one in self.outcome.held})
         named = freely_named(world.cmdb, queued, known, self._plan(queued, known), self._plan)
         plan = named.plan
         self.outcome.findings = [*mended.findings, *recognised.findings, *named.findings, *plan.findings]
-        choices = facts.choices if facts is not None else {}
-        statuses = Statuses.of(choices, order.rules, csdm=order.retire.csdm)
-        retirements = _queued_retirements(world, order, entries, known, statuses)
-        plan = replace(plan, client_links=_queued_clients(entries, known))
+        retirements = _queued_retirements(world, order, entries, known)
+        plan = replace(plan, client_links=_queued_clients(entries, known, self._kept))
         unlinks = _queued_unlinks(entries, known, plan)
         if order.parts.links:
-            unlinks = (*unlinks, *edges_of(_leaving(retirements, known, statuses), known.relations, unlinks))
+            leaving = self._looked_up | {change.item.key for change in retirements}
+            unlinks = (*unlinks, *edges_of(leaving, known.relations, unlinks))
         return replace(plan, unlinks=unlinks, retirements=retirements)
 
     def _plan(self, queued: DesiredState, known: KnownState) -> Plan:
@@ -163,11 +162,13 @@ def _read(world: World, order: Order, known: KnownState, keys: Set[SourceKey]) -
     return with_stored(world, order, known, items) if items else known
 
 
-def _waiting_for_an_end(entries: Iterable[JournalEntry], queued: DesiredState, known: KnownState) -> set[str]:
-    """Edges of which an end is neither in the CMDB nor about to be: further back in the queue, or parked."""
-    ends = known.items.keys() | queued.items.keys()
-    links = (e.change for e in entries if isinstance(e.change, LinkChange) and e.change.lower_sys_id is None)
-    return {link.subject for link in links if not {link.relation.lower, link.relation.upper} <= ends}
+def _waiting_for_an_end(
+    entries: Iterable[JournalEntry], queued: DesiredState, known: KnownState, held: Set[SourceKey]
+) -> set[str]:
+    """Edges of which an end is neither in the CMDB nor about to be: further back in the queue, parked, or held."""
+    ends = known.items.keys() | (queued.items.keys() - held)
+    links = (e.change for e in entries if isinstance(e.change, LinkChange))
+    return {link.subject for link in links if not link.own_ends <= ends}
 
 
 def _held_up(
@@ -176,7 +177,7 @@ def _held_up(
     """Edges that wait for an end of theirs, each with the dead letter that would have made it."""
     parked = {letter.change.subject: letter for letter in letters}
     links = (e.change for e in entries if isinstance(e.change, LinkChange) and e.change.subject in waiting)
-    ends = ((link, str(end)) for link in links for end in (link.relation.lower, link.relation.upper))
+    ends = ((link, str(end)) for link in links for end in sorted(link.own_ends))
     return [(link, parked[end]) for link, end in ends if end in parked]
 
 
@@ -210,10 +211,13 @@ def _of_a_rollback(entry: JournalEntry, run: Run | None) -> Finding:
     )
 
 
-def _queued_clients(entries: Iterable[JournalEntry], known: KnownState) -> tuple[LinkChange, ...]:
-    """Edges of clients whose CI is not ours, drawn meanwhile or not."""
+def _queued_clients(
+    entries: Iterable[JournalEntry], known: KnownState, waiting: Collection[str]
+) -> tuple[LinkChange, ...]:
+    """Edges of clients whose CI is not ours, but for those that are drawn, or wait for an end."""
     links = (entry.change for entry in entries if isinstance(entry.change, LinkChange))
-    return tuple(c for c in links if c.lower_sys_id is not None and c.subject not in known.relations)
+    there = known.relations.keys() | set(waiting)
+    return tuple(c for c in links if c.lower_sys_id is not None and c.subject not in there)
 
 
 def _queued_unlinks(entries: Iterable[JournalEntry], known: KnownState, plan: Plan) -> tuple[UnlinkChange, ...]:
@@ -224,20 +228,17 @@ def _queued_unlinks(entries: Iterable[JournalEntry], known: KnownState, plan: Pl
 
 
 def _queued_retirements(
-    world: World, order: Order, entries: Iterable[JournalEntry], known: KnownState, statuses: Statuses
+    world: World, order: Order, entries: Iterable[JournalEntry], known: KnownState
 ) -> tuple[ItemChange, ...]:
     """Of those that are missing still, decided anew: a person may have changed their status meanwhile."""
     keys = [e.change.item.key for e in entries if isinstance(e.change, ItemChange) and _retires(e.change)]
     items = [known.items[key] for key in keys if key in known.items]
     gone = [item for item in items if item.missing_since is not None and item.retired_at is None]
     present = {item.sys_id for item in known.items.values() if item.missing_since is None}
+    facts = world.memory.facts(order.target)
+    choices = facts.choices if facts is not None else {}
+    statuses = Statuses.of(choices, order.rules, csdm=order.retire.csdm)
     return decided(world, order, known, gone, statuses, present).changes
-
-
-def _leaving(retirements: Iterable[ItemChange], known: KnownState, statuses: Statuses) -> frozenset[SourceKey]:
-    """Whose edges go: with those of whom it was only looked up that they are retired."""
-    absent = (item for item in known.items.values() if item.missing_since is not None)
-    return retired_by_us(absent, statuses) | {change.item.key for change in retirements}
 
 
 def _retires(change: ItemChange) -> bool:

@@ -17,6 +17,7 @@ from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import Candidate, Held, KnownState
 from beast_dream_snow_loader.core.mapping_rules import DEFAULT_RULES
 from beast_dream_snow_loader.core.observed import Aged, Read, Subject
+from beast_dream_snow_loader.core.parking import END_UNKNOWN
 from beast_dream_snow_loader.core.planner import make_plan
 from beast_dream_snow_loader.core.ports import Settlement
 from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
@@ -150,9 +151,19 @@ def test_what_became_of_the_writes_decides(report: RunReport, outcomes: tuple[Ou
 
 @pytest.mark.parametrize(("outcome", "code"), [(Outcome.DONE, 3), (Outcome.LATER, 8), (Outcome.UNKNOWN, 8)])
 def test_an_edge_that_waits_is_never_success(report: RunReport, outcome: Outcome, code: int) -> None:
-    """Safely queued is its end, or else nobody knows why it waits."""
+    """What is queued tells why it waits; with all done nothing does."""
     assert report.plan is not None
     assert status_of(replace(_settled(report, outcome), unlinked=report.plan.links[:1]))[1] == code
+
+
+def test_why_writes_wait_is_told_by_what_holds_them_up_not_by_what_waits_behind(report: RunReport) -> None:
+    late = _settled(report, Outcome.LATER).settlements
+    behind = [replace(one, receipt=replace(one.receipt, code=END_UNKNOWN, message="behind")) for one in late[1:]]
+    assert len(behind) > 1
+    told = replace(report, settlements=(late[0], *behind)).document()
+    assert told["queued_because"]["code"] == late[0].receipt.code
+    alone = replace(report, settlements=tuple(behind)).document()
+    assert alone["queued_because"]["code"] == END_UNKNOWN
 
 
 def test_the_edge_of_a_client_may_wait_for_a_device_that_another_load_brings(report: RunReport) -> None:

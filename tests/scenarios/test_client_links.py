@@ -224,6 +224,9 @@ def test_an_edge_that_a_person_removed_stays_away_until_a_full_load(here: Linked
         assert told == [f"client/{client.mac.lower()}"]
         assert not any(load["written"].values())  # type: ignore[attr-defined]
         assert load["links"]["linked"] == before["linked"] - 1  # type: ignore[index]
+    away(here.town)
+    assert here.town.run(*LOAD).document["links"]["linked"] == before["linked"] - 1  # type: ignore[index]
+    here.town.sandbox.servicenow.faults.clear()
     assert pc not in here.ends()
     full = here.load("--full")
     assert full["written"]["linked"] == 1  # type: ignore[index]
@@ -265,6 +268,26 @@ def test_edges_of_clients_wait_in_the_queue_behind_a_device_that_waits_there(her
     assert here.town.run(*REPLAY).code == 0
     assert len(here.ends()) == 1
     assert not any(here.load()["written"].values())  # type: ignore[attr-defined]
+
+
+def test_the_edge_of_a_client_whose_device_was_given_up_makes_a_replay_partial_and_says_the_way_on(
+    here: Linked,
+) -> None:
+    here.load(SNOWLOAD_CLIENTS__MODE="off")
+    client = here.clients[0]
+    here.computer(client)
+    like = here.elsewhere(client)
+    new = here.estate.add_device(site=like.site, model=like.model_code, name="new", uplink=like.mac, mac="0c00000000aa")
+    here.estate.roam_client(client.key, new.mac)
+    here.load(code=8, **HELD_BACK)
+    listed = here.town.run("queue", "list", "--env", "testing", "--json").document["entries"]
+    (made,) = [one["id"] for one in listed if one["change"] == "create"]
+    assert here.town.run("queue", "drop", str(made), "--env", "testing", "--yes").code == 0
+    replayed = here.town.run(*REPLAY)
+    told = [one["record"] for one in replayed.document["findings"] if one["rule"] == "relation.end_dropped"]
+    assert (replayed.code, [client.mac.lower() in one for one in told].count(True)) == (3, 1), told
+    here.load()
+    assert list(here.ends().values()) == [[key_of(new.mac)]]
 
 
 def test_edges_of_clients_wait_behind_a_device_without_an_answer_too(here: Linked) -> None:

@@ -105,7 +105,7 @@ def _result(
     body[healed.NAME] = list(healings)
     body[degraded.NAME] = degraded.of_run(report, here)
     body["sent"] = sum(body["written"].values())
-    body["left"] = body["queued"] = len(store.journal.queued()) + len(store.journal.unknown())
+    body["left"] = body["queued"] = sum(store.journal.pending().values())
     body["changes"] = list(plan_rows(report.plan)) if dry_run and report.plan is not None else []
     return Result(
         command=_COMMAND,

@@ -37,6 +37,11 @@ RETIRING = {
     "SNOWLOAD_RETIRE__GRACE": "0s",
     "SNOWLOAD_RETIRE__MISSING_READS": "2",
 }
+TWO_CIS = {"SNOWLOAD_SERVICENOW__BATCH_SIZE": "2", "SNOWLOAD_SERVICENOW__BATCH_SIZE_MAX": "2"}
+"""To a request: most edges wait for a CI that another one makes."""
+LOOK_UP = "/api/now/table/sys_object_source"
+"""Asked for what was sent without an answer."""
+FORBIDDEN = '{"error":{"message":"User Not Authorized","detail":"Failed API level ACL Validation"},"status":"failure"}'
 IN_SERVICE, RETIRED = ("1", "1"), ("7", "6")
 
 

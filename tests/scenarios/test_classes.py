@@ -20,6 +20,7 @@ from beast_dream_snow_loader.sandbox.servicenow.ire.options import IreOptions, I
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import (
+    FORBIDDEN,
     HELD_BACK,
     LOAD,
     REPLAY,
@@ -112,7 +113,6 @@ def test_an_upgrade_the_instance_does_not_allow_is_reported_and_costs_the_record
 
 
 ENGINE = "/api/now/identifyreconcile/*"
-FORBIDDEN = '{"error":{"message":"User Not Authorized","detail":"Failed API level ACL Validation"},"status":"failure"}'
 
 
 def without_engine(town: Town, status: int = 403, body: str = FORBIDDEN) -> None:

@@ -11,9 +11,10 @@ from beast_dream_snow_loader.sandbox.estate.things import EstateClient, EstateDe
 from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import HELD_BACK, LOAD, REPLAY, WRITES, OpenTown, away, eligible
+from tests.scenarios.desk import HELD_BACK, LOAD, LOOK_UP, REPLAY, WRITES, OpenTown, away, eligible
 from tests.scenarios.model import colons, key_of
 
+NEW = "0c00000000aa"
 RELATION = "/api/now/cmdb/instance/*/relation"
 
 
@@ -58,6 +59,13 @@ class Linked:
     def calls(self) -> int:
         lines = self.town.sandbox.log.lines("servicenow")
         return sum(1 for line in lines if line.path.endswith("/relation") and line.method == "POST")
+
+    def at_a_new_device(self, client: EstateClient) -> str:
+        """The client roams to a device that comes with it; the device's MAC."""
+        like = self.elsewhere(client)
+        new = self.estate.add_device(site=like.site, model=like.model_code, name="new", uplink=like.mac, mac=NEW)
+        self.estate.roam_client(client.key, new.mac)
+        return new.mac
 
     def elsewhere(self, client: EstateClient) -> EstateDevice:
         """Another device of the client's site."""
@@ -276,9 +284,7 @@ def test_the_edge_of_a_client_whose_device_was_given_up_makes_a_replay_partial_a
     here.load(SNOWLOAD_CLIENTS__MODE="off")
     client = here.clients[0]
     here.computer(client)
-    like = here.elsewhere(client)
-    new = here.estate.add_device(site=like.site, model=like.model_code, name="new", uplink=like.mac, mac="0c00000000aa")
-    here.estate.roam_client(client.key, new.mac)
+    new = here.at_a_new_device(client)
     here.load(code=8, **HELD_BACK)
     listed = here.town.run("queue", "list", "--env", "testing", "--json").document["entries"]
     (made,) = [one["id"] for one in listed if one["change"] == "create"]
@@ -287,7 +293,7 @@ def test_the_edge_of_a_client_whose_device_was_given_up_makes_a_replay_partial_a
     told = [one["record"] for one in replayed.document["findings"] if one["rule"] == "relation.end_dropped"]
     assert (replayed.code, [client.mac.lower() in one for one in told].count(True)) == (3, 1), told
     here.load()
-    assert list(here.ends().values()) == [[key_of(new.mac)]]
+    assert list(here.ends().values()) == [[key_of(new)]]
 
 
 def test_edges_of_clients_wait_behind_a_device_without_an_answer_too(here: Linked) -> None:
@@ -304,19 +310,45 @@ def test_a_client_keeps_its_old_edge_while_the_new_one_waits_for_a_device_withou
     client = here.clients[0]
     computer = here.computer(client)
     here.load()
-    like = here.elsewhere(client)
-    new = here.estate.add_device(site=like.site, model=like.model_code, name="new", uplink=like.mac, mac="0c00000000aa")
-    here.estate.roam_client(client.key, new.mac)
+    new = here.at_a_new_device(client)
     here.load(code=8, **HELD_BACK)
     faults = here.town.sandbox.servicenow.faults
     faults.add(Fault(effect=Effect.RESET_BEFORE, path=WRITES))
-    faults.add(Fault(effect=Effect.STATUS, status=503, path="/api/now/table/sys_object_source"))
+    faults.add(Fault(effect=Effect.STATUS, status=503, path=LOOK_UP))
     here.load(code=8)
     assert here.ends() == {computer: [key_of(client.uplink)]}
     faults.clear()
     assert here.town.run(*REPLAY).code == 0
     here.load()
-    assert here.ends() == {computer: [key_of(new.mac)]}
+    assert here.ends() == {computer: [key_of(new)]}
+
+
+def test_a_client_keeps_its_old_edge_while_the_new_one_is_parked(here: Linked) -> None:
+    client = here.clients[0]
+    computer = here.computer(client)
+    here.load()
+    here.estate.change_client(client.key, uplink=here.elsewhere(client).mac)
+    here.load(**HELD_BACK)
+    here.load(code=8, **HELD_BACK)
+    closed = Fault(effect=Effect.STATUS, status=400, method="POST", path=RELATION)
+    here.town.sandbox.servicenow.faults.add(closed)
+    parked = [here.load(code=3, SNOWLOAD_QUEUE__MAX_ATTEMPTS="2")["parked"] for _ in range(3)]
+    assert parked[-1]
+    assert here.ends() == {computer: [key_of(client.uplink)]}
+
+
+def test_a_full_queue_leaves_an_edge_that_waits_to_the_next_load_and_stops_nothing(here: Linked) -> None:
+    here.load(SNOWLOAD_CLIENTS__MODE="off")
+    here.computer(here.clients[0])
+    new = here.at_a_new_device(here.clients[0])
+    faults = here.town.sandbox.servicenow.faults
+    faults.add(Fault(effect=Effect.RESET_BEFORE, path=WRITES))
+    faults.add(Fault(effect=Effect.STATUS, status=503, path=LOOK_UP))
+    document = here.load(code=8, SNOWLOAD_QUEUE__MAX_ENTRIES="1")
+    assert "relation.end_missing" in [one["rule"] for one in document["findings"]]  # type: ignore[attr-defined]
+    faults.clear()
+    here.load()
+    assert list(here.ends().values()) == [[key_of(new)]]
 
 
 def test_while_servicenow_is_away_only_the_edges_that_are_known_count_as_drawn(here: Linked) -> None:

@@ -17,6 +17,7 @@ from beast_dream_snow_loader.sandbox.faults import Effect, Fault
 from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import (
+    FORBIDDEN,
     IN_SERVICE,
     LOAD,
     RETIRED,
@@ -43,7 +44,6 @@ from tests.scenarios.desk import (
 from tests.scenarios.keeper import Keeper
 
 UPLINK = "Connects to::Connected by"
-FORBIDDEN = '{"error":{"message":"User Not Authorized"},"status":"failure"}'
 TOLD_TO_WAIT = Fault(effect=Effect.STATUS, status=429, path=WRITES)
 
 

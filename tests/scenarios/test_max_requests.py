@@ -6,13 +6,13 @@ import pytest
 
 from beast_dream_snow_loader.sandbox.estate import Estate
 from tests.scenarios.conftest import Town
-from tests.scenarios.desk import LOAD, REPLAY, OpenTown
+from tests.scenarios.desk import LOAD, REPLAY, TWO_CIS, OpenTown
 
 
 @pytest.fixture
 def here(town: OpenTown) -> Town:
     made = town(Estate.generate(seed=3, sites=2, devices=12))
-    made.run.variables |= {"SNOWLOAD_SERVICENOW__BATCH_SIZE": "2", "SNOWLOAD_SERVICENOW__BATCH_SIZE_MAX": "2"}
+    made.run.variables |= TWO_CIS
     return made
 
 

@@ -10,8 +10,10 @@ from tests.scenarios.conftest import Town
 from tests.scenarios.desk import (
     HELD_BACK,
     LOAD,
+    LOOK_UP,
     REPLAY,
     RETIRING,
+    TWO_CIS,
     WRITES,
     OpenTown,
     clean,
@@ -19,9 +21,6 @@ from tests.scenarios.desk import (
     remove,
     switch,
 )
-
-LOOK_UP = "/api/now/table/sys_object_source"
-TWO_CIS = {"SNOWLOAD_SERVICENOW__BATCH_SIZE": "2", "SNOWLOAD_SERVICENOW__BATCH_SIZE_MAX": "2"}
 
 
 @pytest.fixture

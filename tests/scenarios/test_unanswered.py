@@ -15,9 +15,11 @@ from beast_dream_snow_loader.sandbox.servicenow import oracle
 from tests.conftest import Ended
 from tests.scenarios.conftest import Town
 from tests.scenarios.desk import (
+    FORBIDDEN,
     LOAD,
     PLAN,
     REPLAY,
+    TWO_CIS,
     WRITES,
     OpenTown,
     away,
@@ -37,7 +39,6 @@ BETWEEN = "/api/now/stats/sys_object_source"
 LOST = Fault(effect=Effect.RESET_AFTER, path=WRITES)
 """The answer; what becomes of the request is for who stands at the door to say."""
 CIS = "/api/now/table/cmdb_ci"
-REFUSED = '{"error":{"message":"User Not Authorized","detail":"Failed API level ACL Validation"},"status":"failure"}'
 
 
 def rename(here: Town, name: str) -> None:
@@ -82,17 +83,13 @@ def unanswered(
     return here
 
 
-SMALL = {"SNOWLOAD_SERVICENOW__BATCH_SIZE": "2", "SNOWLOAD_SERVICENOW__BATCH_SIZE_MAX": "2"}
-
-
 @pytest.mark.parametrize("effect", [Effect.RESET_BEFORE, Effect.RESET_AFTER])
 def test_edges_that_waited_for_a_ci_without_an_answer_are_drawn_once_it_is_found_or_sent_again(
     town: OpenTown, effect: Effect
 ) -> None:
-    """Its request took two CIs only: most edges to it were to travel with later ones."""
     here = town(Estate.generate(seed=3, sites=1, devices=20))
     here.sandbox.servicenow.faults.add(Fault(effect=effect, path=WRITES, nth=1))
-    first = here.run(*LOAD, **SMALL)
+    first = here.run(*LOAD, **TWO_CIS)
     assert (first.code, first.document["links"]["orphans"]) == (0, 0), first.document["findings"]
     clean(here)
     assert not any(here.run(*LOAD).document["written"].values())
@@ -215,7 +212,7 @@ def shut(town: OpenTown) -> Town:
     here.run.variables |= {"SNOWLOAD_RETRY__MAX_ATTEMPTS": "1", "SNOWLOAD_SERVICENOW__QUARANTINE_SECONDS": "1"}
     assert here.run(*LOAD).code == 0
     add(here, "added")
-    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=403, path=WRITES, body=REFUSED))
+    here.sandbox.servicenow.faults.add(Fault(effect=Effect.STATUS, status=403, path=WRITES, body=FORBIDDEN))
     return here
 
 

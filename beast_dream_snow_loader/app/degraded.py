@@ -25,7 +25,7 @@ from beast_dream_snow_loader.core.degradation import (
 )
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.observed import Snapshot
-from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.core.receipts import OPEN
 from beast_dream_snow_loader.core.remembered import usable
 from beast_dream_snow_loader.core.report import RunReport
 from beast_dream_snow_loader.core.run import Run
@@ -47,7 +47,6 @@ _STALE = "source.stale"
 _OF_SETTINGS = frozenset({"feature.off", ReadOnlyMode.code})
 _LOOKED_AT = _OF_SETTINGS | {"class.base", "source.partial", "source.detour"}
 """What a check finds out anew."""
-_LEFT = frozenset({Outcome.LATER, Outcome.UNKNOWN})
 _RECENT = 20
 _FUNCTIONS = frozenset(
     f"servicenow.{name}"
@@ -189,7 +188,7 @@ def _target(report: RunReport) -> Trouble | None:
     away = report.away or stopped
     if away is not None and not isinstance(away, ReadOnlyMode):
         return Trouble.of(away)
-    left = (s.receipt for s in report.settlements if s.receipt.outcome in _LEFT)
+    left = (s.receipt for s in report.settlements if s.receipt.outcome in OPEN)
     waits = next((receipt for receipt in left if receipt.code != ReadOnlyMode.code), None)
     if waits is None:
         return None

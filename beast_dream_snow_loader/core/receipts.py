@@ -21,6 +21,10 @@ class Outcome(StrEnum):
     """Not sent; queued."""
 
 
+OPEN = frozenset({Outcome.LATER, Outcome.UNKNOWN})
+"""The write is still to come: it waits in the queue, or is looked up before it is sent again."""
+
+
 def came_of(error: SnowloadError) -> Outcome:
     """What an error says about the write it answers."""
     if isinstance(error, NOTHING_SENT):

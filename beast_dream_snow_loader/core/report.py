@@ -22,7 +22,7 @@ from beast_dream_snow_loader.core.observed import Snapshot
 from beast_dream_snow_loader.core.parking import END_DROPPED, END_UNKNOWN, OF_A_ROLLBACK
 from beast_dream_snow_loader.core.ports import JournalEntry, Settlement
 from beast_dream_snow_loader.core.presence import Attendance
-from beast_dream_snow_loader.core.receipts import Outcome
+from beast_dream_snow_loader.core.receipts import OPEN, Outcome
 from beast_dream_snow_loader.core.report_counts import planned, sent_items, written
 from beast_dream_snow_loader.core.report_rows import (
     source_counts,
@@ -109,7 +109,7 @@ class RunReport:
             "held": [told_held(record) for record in self.held],
             "parked": [told_letter(entry) for entry in self.parked],
             "reduced": self.reduced,
-            "queued": sum(1 for s in self.settlements if s.receipt.outcome in (Outcome.LATER, Outcome.UNKNOWN)),
+            "queued": sum(1 for s in self.settlements if s.receipt.outcome in OPEN),
             "queued_because": _because(self),
             "links": links(self),
             "requests": dict(self.requests),
@@ -134,7 +134,7 @@ class RunReport:
     @property
     def stopped(self) -> SnowloadError | None:
         """What the run ended with: its error, or that nothing could be done because the target is away."""
-        lost = self.away is not None and not _outcomes(self) & _LEFT
+        lost = self.away is not None and not _outcomes(self) & OPEN
         return self.error or (self.away if lost else self.unaccepted)
 
     @property
@@ -155,10 +155,6 @@ def status_of(report: RunReport, *, strict: bool = False) -> tuple[RunStatus, Ex
         return RunStatus.INTERRUPTED, report.interrupted
     code = severest(_codes(report, strict=strict))
     return _STATUS.get(code, RunStatus.FAILED), code
-
-
-_LEFT = frozenset({Outcome.LATER, Outcome.UNKNOWN})
-"""It waits in the queue; an unknown one is looked up before it is sent again."""
 
 
 def _outcomes(report: RunReport) -> frozenset[Outcome]:
@@ -186,7 +182,7 @@ def _codes_of_writes(report: RunReport) -> Iterable[ExitCode]:
     outcomes = _outcomes(report)
     if Outcome.REFUSED in outcomes or report.parked:
         yield ExitCode.PARTIAL
-    if outcomes & _LEFT:
+    if outcomes & OPEN:
         yield ExitCode.QUEUED
     elif report.away is not None:
         yield ExitCode.UNAVAILABLE
@@ -235,7 +231,7 @@ def _is_failed(settlement: Settlement) -> bool:
 
 def _because(report: RunReport) -> dict[str, str] | None:
     """Why writes wait: what most of them say, None when none waits."""
-    left = Counter((s.receipt.code, s.receipt.message) for s in report.settlements if s.receipt.outcome in _LEFT)
+    left = Counter((s.receipt.code, s.receipt.message) for s in report.settlements if s.receipt.outcome in OPEN)
     causes = [why for why, _ in left.most_common()]
     if not causes:
         return None

@@ -17,7 +17,7 @@ from beast_dream_snow_loader.core.identity import SourceKey
 from beast_dream_snow_loader.core.parking import END_UNKNOWN, is_own
 from beast_dream_snow_loader.core.planner import Replanning
 from beast_dream_snow_loader.core.ports import Batch, Settlement
-from beast_dream_snow_loader.core.receipts import Outcome, Receipt
+from beast_dream_snow_loader.core.receipts import OPEN, Outcome, Receipt
 from beast_dream_snow_loader.errors import QueueFull, ReadOnlyMode, SnowloadError
 from beast_dream_snow_loader.pipeline.batch_size import BatchSize
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, reduced
@@ -227,8 +227,7 @@ class Applier:
         return tuple(self._links.values())
 
     def _left(self) -> list[Change]:
-        open_ends = (Outcome.LATER, Outcome.UNKNOWN)
-        return [s.change for s in self._settled.values() if s.receipt.outcome in open_ends]
+        return [s.change for s in self._settled.values() if s.receipt.outcome in OPEN]
 
     def _lane(self, lane: Lane) -> None:
         for group, sizes in self._in_turn(lane.items):

@@ -10,7 +10,7 @@ from beast_dream_snow_loader.core.client_links import as_drawn
 from beast_dream_snow_loader.core.findings import Finding
 from beast_dream_snow_loader.core.identity import SourceKey, SysId
 from beast_dream_snow_loader.core.known import KnownItem
-from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.core.receipts import OPEN, Operation, Outcome, Receipt
 from beast_dream_snow_loader.pipeline.apply import Applier
 from beast_dream_snow_loader.pipeline.guard import AWAY, UNREADABLE, reduced
 from beast_dream_snow_loader.pipeline.world import Order, World
@@ -49,8 +49,7 @@ class ClientLinker:
 
     def _open(self, links: Sequence[LinkChange]) -> bool:
         mine = {link.subject for link in links}
-        ends = (Outcome.LATER, Outcome.UNKNOWN)
-        return any(s.receipt.outcome in ends for s in self._applier.settlements if s.change.subject in mine)
+        return any(s.receipt.outcome in OPEN for s in self._applier.settlements if s.change.subject in mine)
 
     def _draw(self, links: Sequence[LinkChange], at_once: int) -> None:
         if not links or self._world.stopping():

@@ -16,7 +16,7 @@ from beast_dream_snow_loader.core.known import Candidate
 from beast_dream_snow_loader.core.mapping_tables import BASE_CLASS, BASE_FIELDS
 from beast_dream_snow_loader.core.parking import END_UNKNOWN
 from beast_dream_snow_loader.core.ports import Batch
-from beast_dream_snow_loader.core.receipts import Operation, Outcome, Receipt
+from beast_dream_snow_loader.core.receipts import OPEN, Operation, Outcome, Receipt
 from beast_dream_snow_loader.errors import CmdbAsleep, SnowloadError, TransportError
 from beast_dream_snow_loader.servicenow.apis.table import TableApi, TableRead
 from beast_dream_snow_loader.servicenow.batches import subjects
@@ -223,7 +223,7 @@ class BaseClassWriter:
 
 def _open(done: _Written, key: SourceKey) -> bool:
     receipt = done.receipts.get(str(key))
-    return receipt is not None and receipt.outcome in (Outcome.UNKNOWN, Outcome.LATER)
+    return receipt is not None and receipt.outcome in OPEN
 
 
 def _known(batch: Batch) -> dict[SourceKey, SysId]:
